@@ -1,0 +1,1 @@
+"""The ``segloop`` command, one file a verb."""

@@ -1,0 +1,134 @@
+"""Hydra composes configs; here they become typed objects, once, at the edge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from segloop.config.knob import validate
+from segloop.config.predict import PredictConfig
+from segloop.config.train import TrainConfig
+from segloop.core.atomic import write_text
+from segloop.core.errors import ConfigError
+
+C = TypeVar("C", TrainConfig, PredictConfig)
+
+_NAMES: dict[type, str] = {TrainConfig: "train", PredictConfig: "predict"}
+
+CONF_DIR = Path(__file__).parent / "conf"
+
+
+def register_schema() -> None:
+    """Tell Hydra's store about the typed schemas (safe to call more than once)."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    for schema, name in _NAMES.items():
+        store.store(group="schema", name=name, node=schema, package="_global_")
+
+
+def compose(schema: type[C], overrides: Sequence[str] = ()) -> C:
+    """Compose a config from its defaults and Hydra overrides.
+
+    Parameters
+    ----------
+    schema : type
+        `TrainConfig` or `PredictConfig`.
+    overrides : sequence of str
+        Such as ``"network.size=large"`` or ``"target=semantic"``.
+
+    Raises
+    ------
+    ConfigError
+        If a key does not exist, or a value has the wrong type or is out of bounds.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    register_schema()
+    try:
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            node = hydra_compose(_NAMES[schema], list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_first_line(error)) from error
+    return from_node(schema, node)
+
+
+def from_node(schema: type[C], node: Any) -> C:
+    """Turn a composed or loaded config node into a validated ``schema`` object.
+
+    Raises
+    ------
+    ConfigError
+        If a key does not exist, or a value has the wrong type or is out of bounds.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(schema), node)
+        config = cast(C, OmegaConf.to_object(merged))
+    except OmegaConfBaseException as error:
+        raise ConfigError(_first_line(error)) from error
+    validate(config)
+    return config
+
+
+def to_yaml(config: TrainConfig | PredictConfig) -> str:
+    """Return the whole config as YAML, every knob spelled out."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def to_dict(config: TrainConfig | PredictConfig) -> dict[str, Any]:
+    """Return the whole config as plain nested values (enums by name)."""
+    from omegaconf import OmegaConf
+
+    node = OmegaConf.structured(config)
+    return cast(dict[str, Any], OmegaConf.to_container(node, resolve=True, enum_to_str=True))
+
+
+def from_dict(schema: type[C], values: dict[str, Any]) -> C:
+    """Read a config back from `to_dict`; absent knobs take their defaults."""
+    from omegaconf import OmegaConf
+
+    return from_node(schema, OmegaConf.create(values))
+
+
+def save(config: TrainConfig | PredictConfig, path: str | os.PathLike[str]) -> None:
+    """Write the whole config as YAML, atomically."""
+    write_text(path, to_yaml(config))
+
+
+def load(schema: type[C], path: str | os.PathLike[str]) -> C:
+    """Read a config that `save` wrote, or one written by hand with only some of the knobs.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or holds unknown keys or bad values.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        node = OmegaConf.load(path)
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no config file {path}.") from error
+    except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{path} is not a readable YAML config: {_first_line(error)}") from error
+    try:
+        return from_node(schema, node)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.__cause__ if error.__cause__ is not None else error
+    return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

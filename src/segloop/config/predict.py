@@ -1,0 +1,76 @@
+"""The config of a prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from segloop.config.device import DeviceConfig
+from segloop.config.knob import knob
+
+
+class OutputKind(Enum):
+    """What a prediction writes."""
+
+    labels = "labels"
+    mask = "mask"
+    classes = "classes"
+    probability = "probability"
+
+
+class OutputFormat(Enum):
+    """File format of a prediction."""
+
+    auto = "auto"
+    tiff = "tiff"
+    zarr = "zarr"
+
+
+@dataclass
+class ThresholdConfig:
+    """Where maps become objects; -1 takes the model's own value."""
+
+    foreground: float = knob(
+        -1.0, "Foreground", "Probability from which a pixel is foreground.", minimum=-1, maximum=1
+    )
+    min_size: int = knob(
+        -1, "Min. size", "Smaller objects are removed.", unit="px", minimum=-1, maximum=1_000_000_000
+    )
+    splitting: float = knob(
+        -1.0,
+        "Splitting",
+        "How deep a notch between two halves must be to cut them apart; 0 cuts at every notch.",
+        minimum=-1,
+        maximum=1,
+    )
+
+
+@dataclass
+class PredictConfig:
+    """Everything that decides what a prediction does; saved in its provenance."""
+
+    outputs: list[OutputKind] = knob([OutputKind.labels], "Give", "What to write for each image.")
+    format: OutputFormat = knob(
+        OutputFormat.auto, "Format", "auto writes TIFF up to 2 GB of output unless the input was Zarr."
+    )
+    channels: list[str] = knob(
+        [],
+        "Channels",
+        "Names or numbers of the channels to feed the model's inputs, in its order; empty matches by name.",
+    )
+    tile_size: list[int] = knob(
+        [],
+        "Tile size",
+        "Y, X (or Z, Y, X) of the part computed at once; empty chooses by memory. It does not change the result.",
+        unit="px",
+        minimum=1,
+        advanced=True,
+    )
+    slice_by_slice: bool = knob(
+        False, "Slice by slice", "Apply a 2D model to each slice of a stack.", advanced=True
+    )
+    float_probability: bool = knob(
+        False, "16-bit probability", "Write probabilities as float16 instead of uint8.", advanced=True
+    )
+    threshold: ThresholdConfig = knob(ThresholdConfig, "Thresholds", "Where maps become objects.")
+    device: DeviceConfig = knob(DeviceConfig, "Device", "Where the work runs.")

@@ -1,0 +1,1 @@
+"""Building and reviewing a curated dataset, with undo."""

@@ -1,0 +1,1 @@
+"""Pixels in and out: reading, writing, pairing, channel recipe, normalisation."""

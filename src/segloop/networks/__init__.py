@@ -1,0 +1,1 @@
+"""Config to torch module: the U-Net family."""

@@ -1,0 +1,1 @@
+"""Labels to network targets and network outputs back to labels, one module a target."""

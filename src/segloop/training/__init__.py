@@ -1,0 +1,1 @@
+"""Planning, patch sampling, augmentation, fitting."""

@@ -1,0 +1,1 @@
+"""The docks: the only place that imports Qt or napari."""
