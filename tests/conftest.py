@@ -1,0 +1,33 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder with the larger real images, named by SEGLOOP_TEST_DATA."""
+    folder = os.environ.get("SEGLOOP_TEST_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs the larger test data: set SEGLOOP_TEST_DATA to its folder")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def sample_nuclei() -> Path:
+    """Folder with the bundled real fluorescence nuclei (``raw`` and ``seg``)."""
+    return Path(str(files("segloop") / "app" / "sample_nuclei"))
+
+
+@pytest.fixture(autouse=True)
+def private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep caches and remembered choices of a test out of the user's home."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    monkeypatch.setenv("SEGLOOP_HOME", str(home / "segloop"))
