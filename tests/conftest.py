@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import os
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+# Without napari nothing of the GUI can be imported, so its tests are not collected; the header says so.
+WITHOUT_NAPARI = find_spec("napari") is None
+collect_ignore_glob = ["ui", "e2e/test_gui*"] if WITHOUT_NAPARI else []
+
+
+def pytest_report_header() -> str:
+    """Say which tests are left out, and why."""
+    return "GUI tests: left out, napari is not installed" if WITHOUT_NAPARI else "GUI tests: included"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the fast tests first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(scope="session")

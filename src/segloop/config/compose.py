@@ -58,6 +58,29 @@ def compose(schema: type[C], overrides: Sequence[str] = ()) -> C:
     return from_node(schema, node)
 
 
+def apply(config: C, overrides: Sequence[str]) -> C:
+    """Return ``config`` with ``key=value`` overrides (Hydra's syntax for plain values) on top.
+
+    Raises
+    ------
+    ConfigError
+        If a key does not exist, or a value has the wrong type or is out of bounds.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    node = OmegaConf.structured(config)
+    try:
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            key = "target.kind" if override.key_or_group == "target" else override.key_or_group
+            OmegaConf.update(node, key, override.value())
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_first_line(error)) from error
+    return from_node(type(config), node)
+
+
 def from_node(schema: type[C], node: Any) -> C:
     """Turn a composed or loaded config node into a validated ``schema`` object.
 
@@ -70,7 +93,8 @@ def from_node(schema: type[C], node: Any) -> C:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), node)
+        # As plain values, or keys that an override such as +new=1 has added would pass.
+        merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.to_container(node))
         config = cast(C, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(_first_line(error)) from error
@@ -118,7 +142,7 @@ def load(schema: type[C], path: str | os.PathLike[str]) -> C:
     from yaml import YAMLError
 
     try:
-        node = OmegaConf.load(path)
+        node = OmegaConf.load(Path(path))
     except FileNotFoundError as error:
         raise ConfigError(f"There is no config file {path}.") from error
     except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
@@ -131,4 +155,6 @@ def load(schema: type[C], path: str | os.PathLike[str]) -> C:
 
 def _first_line(error: Exception) -> str:
     cause = error.__cause__ if error.__cause__ is not None else error
-    return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    line = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    key = getattr(cause, "full_key", None)
+    return f"{key}: {line}" if key else line

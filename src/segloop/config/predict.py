@@ -49,7 +49,11 @@ class ThresholdConfig:
 class PredictConfig:
     """Everything that decides what a prediction does; saved in its provenance."""
 
-    outputs: list[OutputKind] = knob([OutputKind.labels], "Give", "What to write for each image.")
+    outputs: list[OutputKind] = knob(
+        [],
+        "Give",
+        "What to write for each image; empty gives what the model learned: labels, mask or classes.",
+    )
     format: OutputFormat = knob(
         OutputFormat.auto, "Format", "auto writes TIFF up to 2 GB of output unless the input was Zarr."
     )

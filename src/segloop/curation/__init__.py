@@ -1,1 +1,1 @@
-"""Building and reviewing a curated dataset, with undo."""
+"""The review of a curated dataset, sample by sample; no Qt."""

@@ -1,1 +1,1 @@
-"""The docks: the only place that imports Qt or napari."""
+"""The docks in napari: the only room that imports Qt or napari."""

@@ -1,0 +1,88 @@
+"""How long an edit of a curated dataset takes, at 10 and at 10,000 samples.
+
+Run it alone: ``python benchmarks/dataset_edit.py``; with ``--tiny`` it is done in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.manifest import Region, Verdict
+from segloop.images.pairing import Pair
+
+LIMIT_MS = 20.0
+
+
+def milliseconds(action: Callable[[], object], repeats: int = 1) -> tuple[float, float]:
+    """Return median and longest duration of an action."""
+    durations = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        action()
+        durations.append(1000 * (time.perf_counter() - started))
+    return statistics.median(durations), max(durations)
+
+
+def make(folder: Path, n_samples: int) -> CuratedDataset:
+    """Make a dataset whose samples share the bundled images."""
+    images = Path(str(files("segloop") / "app" / "sample_nuclei"))
+    raws = sorted((images / "raw").glob("*.tif"))
+    pairs = []
+    for number in range(n_samples):
+        raw = raws[number % len(raws)]
+        pairs.append(Pair(f"image_{number}", raw, images / "seg" / raw.name))
+    return CuratedDataset.create(folder, pairs)
+
+
+def measure(n_samples: int, n_edits: int, folder: Path) -> list[tuple[str, float, float]]:
+    """Return a row (what, median ms, longest ms) for each thing one does to a dataset."""
+    dataset = make(folder, n_samples)
+    outline = [(20 + y % 17, y / 2) for y in range(200)]
+    region = Region(id="r", kind="exclude", shape="path", vertices=outline)
+    edits = iter(range(n_edits))
+
+    def edit() -> None:
+        number = next(edits)
+        sample = dataset.sample(dataset.sample_ids[number * 7 % n_samples])
+        verdict = Verdict.accepted if number % 2 else Verdict.rejected
+        dataset.save(sample.edit(verdict=verdict, regions=[region], note=str(number)), "edit")
+
+    def list_verdicts() -> None:
+        CuratedDataset.open(folder).counts()
+
+    listed = milliseconds(list_verdicts, 3)
+    edited = milliseconds(edit, n_edits)
+    dataset.counts()
+    return [
+        ("open and list all verdicts", *listed),
+        ("edit", *edited),
+        ("count again after an edit", *milliseconds(dataset.counts, 20)),
+        ("undo", *milliseconds(dataset.undo, n_edits // 2)),
+    ]
+
+
+def main() -> int:
+    """Print the table; exit with 1 if an edit takes too long."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="10 and 100 samples instead of 10 and 10,000")
+    tiny = parser.parse_args().tiny
+    worst = 0.0
+    print(f"{'samples':>8}  {'action':<28}{'median ms':>10}{'longest ms':>12}")
+    for n_samples in (10, 100) if tiny else (10, 10_000):
+        with tempfile.TemporaryDirectory() as folder:
+            for what, median, longest in measure(n_samples, 20 if tiny else 300, Path(folder) / "dataset"):
+                print(f"{n_samples:>8}  {what:<28}{median:>10.2f}{longest:>12.2f}")
+                worst = max(worst, median) if what == "edit" else worst
+    print(f"An edit takes {worst:.2f} ms at most (median); the limit is {LIMIT_MS:.0f} ms.")
+    return int(worst > LIMIT_MS)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,82 @@
+"""What the three docks of a viewer share: the workspace, the jobs, and the news between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psygnal import Signal
+
+from segloop.app.jobs import Job, PredictionHelper, resume_training, start_training
+from segloop.app.workspace import Workspace
+from segloop.config.train import TrainConfig
+
+
+class App:
+    """The state that docks share; free of Qt. Signals are emitted on the thread that acts.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The study at hand.
+    """
+
+    workspace_changed = Signal(Workspace)
+    datasets_changed = Signal()
+    """A curated dataset was made, or its verdicts or regions changed."""
+    dataset_chosen = Signal(Path)
+    """A curated dataset was opened in the Curation dock."""
+    models_changed = Signal()
+    """A run has a new model, or a model was imported."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._helper: PredictionHelper | None = None
+        self._trainings: dict[Path, Job] = {}
+
+    @property
+    def workspace(self) -> Workspace:
+        """The study at hand."""
+        return self._workspace
+
+    def open_workspace(self, path: str | Path) -> None:
+        """Change to another workspace; running jobs go on."""
+        self._workspace = Workspace(path)
+        self._workspace.remember_as_last()
+        self.workspace_changed.emit(self._workspace)
+
+    @property
+    def helper(self) -> PredictionHelper:
+        """The warm process that predicts; made on first use."""
+        if self._helper is None:
+            self._helper = PredictionHelper(self._workspace)
+        return self._helper
+
+    def start_training(self, config: TrainConfig, name: str) -> Job:
+        """Start a training in a new run of this workspace, named like ``name``."""
+        run = self._workspace.new_folder(self._workspace.runs_dir, name)
+        self._trainings[run] = start_training(config, run, self._workspace)
+        return self._trainings[run]
+
+    def resume_training(self, run: Path) -> Job:
+        """Continue a run of this workspace."""
+        self._trainings[run] = resume_training(run, self._workspace)
+        return self._trainings[run]
+
+    def training(self, run: Path) -> Job:
+        """Return the job of a run: the one started here, or one found again by its folder."""
+        return self._trainings.setdefault(run, Job(run))
+
+    def models(self) -> dict[str, Path]:
+        """Return what can predict, by the name to show: installed models, then this workspace's runs."""
+        from segloop.artifacts.model import installed_models
+
+        found = dict(installed_models())
+        for run in self._workspace.runs():
+            if (run / "model" / "model.json").is_file():
+                found[f"run {run.name}"] = run
+        return found
+
+    def close(self) -> None:
+        """End the prediction helper; trainings go on."""
+        if self._helper is not None:
+            self._helper.close()

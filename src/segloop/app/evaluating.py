@@ -1,0 +1,159 @@
+"""Scoring predictions against truth, as the command line and Python ask for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segloop.artifacts.prediction import find_predictions
+from segloop.core.context import Context
+from segloop.core.errors import ImageError
+from segloop.images.pairing import Pair, Pairing, files_by_stem, pair_by_stem
+
+_SCORED_KINDS = ("labels", "classes", "mask")
+"""Outputs of a prediction that can be scored, best first."""
+
+Source = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of scoring.
+
+    Attributes
+    ----------
+    metrics : dict
+        Content of ``metrics.json``.
+    problems : tuple of str
+        One sentence for each file that could not be scored.
+    out : Path
+        Folder with ``metrics.json``, ``metrics.csv`` and ``report.html``.
+    """
+
+    metrics: dict[str, Any]
+    problems: tuple[str, ...]
+    out: Path
+
+    def summary(self) -> list[str]:
+        """Return the main scores as readable lines, with the baseline beside them where there is one."""
+        return score_lines(self.metrics)
+
+
+def score_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the main scores of ``metrics.json`` as readable lines."""
+    baseline = metrics.get("baseline") or {}
+    lines = [f"{metrics['n_images']} images"]
+    shown = [("Dice", ("semantic", "dice")), ("IoU", ("semantic", "iou"))]
+    if metrics["instance"] is not None:
+        shown += [
+            ("AP at IoU 0.50", ("instance", "ap", "0.50")),
+            ("mean AP 0.50-0.90", ("instance", "mean_ap_50_90")),
+            ("F1", ("instance", "f1")),
+            ("PQ", ("instance", "pq")),
+        ]
+    for label, keys in shown:
+        value, other = _find(metrics, keys), _find(baseline, keys)
+        beside = "" if other is None else f"   smoothed Otsu + connected components {other:.3f}"
+        lines.append(f"{label:18s} {value:.3f}{beside}")
+    return lines
+
+
+def _find(scores: Any, keys: Sequence[str]) -> float | None:
+    for key in keys:
+        if not scores or key not in scores:
+            return None
+        scores = scores[key]
+    return float(scores)
+
+
+def evaluate(
+    predictions: Source,
+    truth: Source,
+    *,
+    out: Source,
+    raw: Source | None = None,
+    title: str = "Evaluation",
+    curves: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    config_yaml: str = "",
+    only_predicted: bool = False,
+    context: Context | None = None,
+) -> Evaluation:
+    """Score predictions against truth; files are paired by subfolder and stem.
+
+    Parameters
+    ----------
+    predictions : path-like
+        Folder, glob or file of label images, masks or classes; a folder that Segloop predicted into may hold
+        several outputs of an image, of which the labels (else classes, else mask) are scored.
+    truth : path-like
+        Folder, glob or file of label images or masks.
+    out : path-like
+        Folder for ``metrics.json``, ``metrics.csv`` and ``report.html``.
+    raw : path-like, optional
+        Raw images by the same stems, for the pictures and the baseline (smoothed Otsu + connected components).
+    title, curves, config_yaml : optional
+        For the report: heading, training curves by name, and the config.
+    only_predicted : bool, optional
+        Whether truths without a prediction are meant to be passed over, and so are no problem.
+    context : Context, optional
+        Progress and cancel.
+
+    Raises
+    ------
+    PairingError, ImageError
+        If nothing can be paired or scored, or ``out`` can't be written.
+    """
+    from segloop.evaluation.evaluate import evaluate_files
+
+    found = _predicted_pairs(Path(predictions), truth, only_predicted)
+    pairing = found or pair_by_stem(predictions, truth)
+    raws: dict[str, Path | None] = {}
+    if raw is not None:
+        raws = dict(files_by_stem(raw))
+    result = evaluate_files(
+        pairing.pairs,
+        out,
+        classes=found is not None and all(pair.raw.name.endswith(_CLASS_SUFFIXES) for pair in found.pairs),
+        context=context or Context(),
+        baseline_raw=raws,
+        title=title,
+        curves=curves,
+        config_yaml=config_yaml,
+        problems=pairing.problems,
+    )
+    problems = tuple(result.pop("problems"))
+    return Evaluation(result, problems, Path(out))
+
+
+_CLASS_SUFFIXES = (".classes.tif", ".classes.ome.zarr")
+
+
+def _predicted_pairs(folder: Path, truth: Source, only_predicted: bool) -> Pairing | None:
+    """Pair the scored output of each prediction in a folder with its truth; None if it holds no predictions."""
+    if not folder.is_dir():
+        return None
+    outputs: dict[str, Path] = {}
+    for prediction in find_predictions(folder):
+        path = next((p for p in map(prediction.output, _SCORED_KINDS) if p is not None), None)
+        if path is not None:
+            stem = prediction.path.relative_to(folder).as_posix().removesuffix(".json")
+            outputs[stem] = path
+    if not outputs:
+        return None
+    return _match(outputs, files_by_stem(truth), folder, only_predicted)
+
+
+def _match(
+    outputs: Mapping[str, Path], truths: Mapping[str, Path], folder: Path, only_predicted: bool
+) -> Pairing:
+    pairs = [Pair(stem, path, truths[stem], None) for stem, path in outputs.items() if stem in truths]
+    if not pairs:
+        raise ImageError(f"None of the {len(outputs)} predictions in {folder} has a truth of the same stem.")
+    problems = [f"{path} has no truth of the same stem." for stem, path in outputs.items() if stem not in truths]
+    if not only_predicted:
+        missing = [path for stem, path in truths.items() if stem not in outputs]
+        problems += [f"{path} has no prediction of the same stem." for path in missing]
+    return Pairing(tuple(pairs), tuple(problems))

@@ -1,0 +1,73 @@
+"""Starting and ending the processes that do a job's work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+def start_segloop(
+    arguments: Sequence[str], errors_to: Path, *, lines_in: bool = False, outlives_parent: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start the ``segloop`` command in a process of its own, just as a user would at the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What follows ``segloop`` on the command line.
+    errors_to : Path
+        File that receives standard output and standard error.
+    lines_in : bool, optional
+        Keep a pipe to the process' standard input open; the process sees its end when the caller dies.
+    outlives_parent : bool, optional
+        Let the process go on when the caller ends (and be spared by the caller's Ctrl+C).
+    """
+    errors_to.parent.mkdir(parents=True, exist_ok=True)
+    detached: dict[str, Any] = {}
+    if outlives_parent and os.name == "nt":
+        detached["creationflags"] = 0x00000200 | 0x00000008  # CREATE_NEW_PROCESS_GROUP | DETACHED_PROCESS
+    elif outlives_parent:
+        detached["start_new_session"] = True
+    with errors_to.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "segloop", *arguments],
+            stdin=subprocess.PIPE if lines_in else subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            **detached,
+        )
+
+
+def kill_tree(pid: int) -> None:
+    """End a process and its children at once; a process that is already gone is no error."""
+    try:
+        parent = psutil.Process(pid)
+        family = [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def last_line(log: Path) -> str:
+    """Return the last non-empty line of a log file, or an empty string."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def start_window(workspace: Path) -> int:
+    """Open napari with the three docks on a workspace, in a process of its own; return its exit status."""
+    return subprocess.call([sys.executable, "-m", "segloop.ui", str(workspace)])

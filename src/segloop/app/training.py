@@ -1,0 +1,128 @@
+"""Training as the docks, the command line and Python start it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from segloop.artifacts.run import Run
+from segloop.config import compose
+from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.errors import ConfigError
+
+
+def make_config(
+    dataset: str | os.PathLike[str] | None,
+    *,
+    config_file: str | os.PathLike[str] | None = None,
+    init: str | None = None,
+    overrides: Sequence[str] = (),
+) -> TrainConfig:
+    """Compose the config of a training.
+
+    Parameters
+    ----------
+    dataset : path-like or None
+        Curated dataset; None takes the one that ``config_file`` names.
+    config_file : path-like, optional
+        A saved config; ``overrides`` then apply on top of it.
+    init : str, optional
+        Model or run to start from.
+    overrides : sequence of str
+        Hydra overrides such as ``"network.size=large"``.
+
+    Raises
+    ------
+    ConfigError
+        If the file or an override is not valid, or no dataset is named.
+    """
+    if config_file is None:
+        config = compose.compose(TrainConfig, overrides)
+    else:
+        config = compose.apply(compose.load(TrainConfig, config_file), overrides)
+    if dataset is not None:
+        config = replace(config, dataset=str(Path(dataset).resolve()))
+    if init is not None:
+        config = replace(config, init=_absolute_if_path(init))
+    if not config.dataset:
+        raise ConfigError("No dataset is named: give one, or a config whose 'dataset' names one.")
+    return config
+
+
+def _absolute_if_path(model: str) -> str:
+    return str(Path(model).resolve()) if Path(model).exists() else model
+
+
+def train(
+    dataset: str | os.PathLike[str],
+    config: TrainConfig | None = None,
+    *,
+    out: str | os.PathLike[str],
+    init: str | None = None,
+    overrides: Sequence[str] = (),
+) -> Run:
+    """Train a network on a curated dataset, in this process.
+
+    Progress, metrics and messages go to ``out/events.jsonl``; a file ``out/stop`` ends the training and keeps
+    the best model so far.
+
+    Parameters
+    ----------
+    dataset : path-like
+        Curated dataset.
+    config : TrainConfig, optional
+        What to train; the defaults if absent.
+    out : path-like
+        Folder of the new run; must be new or empty.
+    init : str, optional
+        Model or run to start from.
+    overrides : sequence of str
+        Hydra overrides on top of ``config``.
+
+    Returns
+    -------
+    Run
+        The finished (or stopped) run.
+
+    Raises
+    ------
+    DatasetError, ConfigError, ModelError, RunError
+        If the dataset, the config, the initial model or the folder can't be used.
+    """
+    from segloop.training.fit import fit
+
+    chosen = config if config is not None else TrainConfig()
+    chosen = replace(compose.apply(chosen, overrides), dataset=str(Path(dataset).resolve()))
+    if init is not None:
+        chosen = replace(chosen, init=_absolute_if_path(init))
+    return fit(chosen, Path(out))
+
+
+def resume(run: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Run:
+    """Continue a run that was stopped, failed or was lost: same weights, optimiser, schedule and epoch.
+
+    Parameters
+    ----------
+    run : path-like
+        The run's folder.
+    overrides : sequence of str
+        Only ``stop.*`` may change, to go on for longer than first said.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, or nothing is left to do.
+    ConfigError
+        If an override is not about ``stop``.
+    """
+    from segloop.training.fit import resume as resume_fit
+
+    foreign = [override for override in overrides if not override.startswith("stop.")]
+    if foreign:
+        raise ConfigError(f"A resumed run keeps its config: {foreign[0]} can't change, only stop.* can.")
+    stop: StopConfig | None = None
+    if overrides:
+        stop = compose.apply(Run.open(run).config, overrides).stop
+    return resume_fit(Path(run), stop)

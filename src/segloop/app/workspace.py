@@ -1,0 +1,136 @@
+"""The folder of one study: its datasets, runs, models and predictions, and the choices remembered for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from segloop.core.atomic import write_json
+from segloop.core.errors import SegloopError
+
+
+def home() -> Path:
+    """Folder for what belongs to the user rather than to a study (``SEGLOOP_HOME`` overrides it)."""
+    named = os.environ.get("SEGLOOP_HOME")
+    if named:
+        return Path(named)
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("segloop", appauthor=False))
+
+
+class Workspace:
+    """The folder of one study.
+
+    Parameters
+    ----------
+    path : path-like
+        Created, with its parents, if it is not there yet.
+
+    Raises
+    ------
+    SegloopError
+        If the folder can't be made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser().resolve()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegloopError(
+                f"The workspace {self.path} can't be made ({error.strerror}): choose a folder you may write to."
+            ) from error
+
+    @staticmethod
+    def last_path() -> Path:
+        """Return the folder of the workspace used last, else ``segloop`` in the user's home folder."""
+        try:
+            named = Path(json.loads(_last_file().read_text(encoding="utf-8"))["workspace"])
+            if named.is_dir():
+                return named
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        return home() / "workspace" if "SEGLOOP_HOME" in os.environ else Path.home() / "segloop"
+
+    def remember_as_last(self) -> None:
+        """Make this the workspace whose folder `last_path` returns."""
+        _last_file().parent.mkdir(parents=True, exist_ok=True)
+        write_json(_last_file(), {"workspace": str(self.path)})
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Where new curated datasets go."""
+        return self.path / "datasets"
+
+    @property
+    def runs_dir(self) -> Path:
+        """Where new runs go."""
+        return self.path / "runs"
+
+    @property
+    def predictions_dir(self) -> Path:
+        """Where new predictions go."""
+        return self.path / "predictions"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where layers without a file are handed over, and job logs lie; may be deleted when nothing runs."""
+        return self.path / "scratch"
+
+    def datasets(self) -> list[Path]:
+        """Curated datasets of this workspace, newest first."""
+        return _folders_with(self.datasets_dir, "dataset.json")
+
+    def runs(self) -> list[Path]:
+        """Runs of this workspace, newest first."""
+        return _folders_with(self.runs_dir, "config.yaml")
+
+    def predictions(self) -> list[Path]:
+        """Prediction jobs of this workspace, newest first."""
+        return _folders_with(self.predictions_dir, "events.jsonl")
+
+    def new_folder(self, parent: Path, name: str) -> Path:
+        """Return a path in ``parent`` that is still free: ``name``, or ``name-2``, ``name-3`` and so on.
+
+        Nothing is created but ``parent``. Characters that some file systems refuse become ``-``.
+        """
+        parent.mkdir(parents=True, exist_ok=True)
+        safe = re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "unnamed"
+        path, number = parent / safe, 2
+        while path.exists():
+            path, number = parent / f"{safe}-{number}", number + 1
+        return path
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """Return a remembered choice, or ``default``."""
+        return self._state().get(key, default)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a choice (any JSON value) for the next time this workspace is opened."""
+        state = self._state()
+        if state.get(key) != value or key not in state:
+            write_json(self._state_file, {**state, key: value})
+
+    @property
+    def _state_file(self) -> Path:
+        return self.path / "workspace.json"
+
+    def _state(self) -> dict[str, Any]:
+        try:
+            state = json.loads(self._state_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return state if isinstance(state, dict) else {}
+
+
+def _last_file() -> Path:
+    return home() / "last.json"
+
+
+def _folders_with(parent: Path, file: str) -> list[Path]:
+    found = [entry.parent for entry in parent.glob(f"*/{file}")]
+    return sorted(found, key=lambda folder: (folder / file).stat().st_mtime, reverse=True)

@@ -1,0 +1,98 @@
+"""Append-only files with one JSON object a line, which a kill at any moment can't spoil for their readers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+_BLOCK = 1 << 16
+
+
+def append_line(path: Path, value: dict[str, Any]) -> None:
+    """Append one object as a line, in a single write, so that lines of several writers never mix.
+
+    A torn last line that a killed writer left behind is closed first, so that only it is lost.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written, or the disk is full.
+    ValueError
+        If ``value`` holds NaN or infinity.
+    """
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    descriptor = os.open(path, _APPEND, 0o666)
+    try:
+        if _is_torn(descriptor):
+            line = b"\n" + line
+        while line:
+            line = line[os.write(descriptor, line) :]
+    finally:
+        os.close(descriptor)
+
+
+def _is_torn(descriptor: int) -> bool:
+    if os.lseek(descriptor, 0, os.SEEK_END) == 0:
+        return False
+    os.lseek(descriptor, -1, os.SEEK_END)
+    return os.read(descriptor, 1) != b"\n"
+
+
+def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Read the objects of all whole lines from a byte offset on.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that isn't there yet reads as empty.
+    offset : int, optional
+        Where the last call ended, in bytes; when the file has become shorter, reading starts anew.
+
+    Returns
+    -------
+    objects : list of dict
+        Lines that aren't JSON objects (torn by a kill) are left out.
+    offset : int
+        Where the next call goes on; before a last line that isn't finished yet.
+    """
+    try:
+        with path.open("rb") as file:
+            if offset > os.fstat(file.fileno()).st_size:
+                offset = 0
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], 0
+    end = data.rfind(b"\n") + 1
+    parsed = (_parse(line) for line in data[:end].splitlines())
+    return [value for value in parsed if value is not None], offset + end
+
+
+def read_lines_backwards(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of all whole lines, the last one first, reading no more of the file than is asked for."""
+    try:
+        with path.open("rb") as file:
+            position = file.seek(0, os.SEEK_END)
+            beginning = b""  # of the line whose rest was read already
+            while position > 0:
+                size = min(_BLOCK, position)
+                position -= size
+                file.seek(position)
+                beginning, *lines = (file.read(size) + beginning).split(b"\n")
+                yield from (value for line in reversed(lines) if (value := _parse(line)) is not None)
+            if (value := _parse(beginning)) is not None:
+                yield value
+    except FileNotFoundError:
+        return
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,153 @@
+"""What a model says about itself, validated."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from segloop.core.errors import ModelError
+from segloop.networks import NetworkSpec
+from segloop.targets import make_target
+
+FORMAT = "segloop-model"
+VERSION = 1
+
+CARD = "model.json"
+WEIGHTS = "weights.safetensors"
+TEST_INPUT = "test_input.npy"
+TEST_OUTPUT = "test_output.npy"
+FILES = (CARD, WEIGHTS, TEST_INPUT, TEST_OUTPUT)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RecipeCard(_Part):
+    """Which channels make up the network's inputs, by name and in order."""
+
+    channels: list[str]
+
+
+class TargetCard(_Part):
+    """What the network learned."""
+
+    kind: Literal["instance", "semantic"]
+    classes: int = Field(default=2, ge=2, le=64)
+
+
+class NormalisationCard(_Part):
+    """How intensities are scaled: percentiles of the whole image to 0 and 1, then clipped."""
+
+    low: float = Field(ge=0, le=100)
+    high: float = Field(ge=0, le=100)
+    clip_low: float
+    clip_high: float
+
+
+class ThresholdCard(_Part):
+    """Where maps become objects, unless the user says otherwise; sizes in pixels."""
+
+    foreground: float = Field(default=0.5, ge=0, le=1)
+    min_size: int = Field(default=0, ge=0)
+    splitting: float = Field(default=0.15, ge=0, le=1)
+
+
+class ModelCard(_Part):
+    """Everything about a model but its weights.
+
+    Attributes
+    ----------
+    name : str
+        A file name without folders.
+    axes : {"YX", "ZYX"}
+        Whether it works on planes or volumes.
+    recipe, target, normalisation, thresholds
+        How to apply it.
+    network : dict
+        A `NetworkSpec` as `NetworkSpec.to_dict` gives it.
+    pixel_size_um : tuple of (float or None)
+        Z, Y, X of the training images in micrometres.
+    stride, halo : list of int
+        Per axis of ``axes``, in pixels; ``halo`` is None where unknown.
+    provenance : dict
+        Where it came from: creation time, package versions, dataset, config, scores.
+    weights_sha256 : str
+        Hash of the weights file.
+    """
+
+    format: Literal["segloop-model"] = "segloop-model"
+    version: Literal[1] = 1
+    name: str = Field(pattern=r"^[^\x00-\x1f<>:\"/\\|?*.][^\x00-\x1f<>:\"/\\|?*]{0,99}$")
+    axes: Literal["YX", "ZYX"]
+    recipe: RecipeCard
+    network: dict[str, Any]
+    target: TargetCard
+    normalisation: NormalisationCard
+    pixel_size_um: tuple[float | None, float | None, float | None] = (None, None, None)
+    stride: list[int]
+    halo: list[int] | None = None
+    thresholds: ThresholdCard = ThresholdCard()
+    provenance: dict[str, Any] = {}
+    weights_sha256: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        try:
+            spec = NetworkSpec.from_dict(self.network)
+        except ModelError as error:
+            raise ValueError(str(error)) from error
+        maps = len(make_target(self.target.kind, self.target.classes, spec.dims).maps)
+        if spec.dims != len(self.axes):
+            raise ValueError(f"axes {self.axes} but a network of {spec.dims} dimensions")
+        if maps != spec.out_channels:
+            raise ValueError(f"the target needs {maps} maps but the network gives {spec.out_channels}")
+        if len(self.recipe.channels) != spec.in_channels:
+            raise ValueError(
+                f"{len(self.recipe.channels)} channels named but the network takes {spec.in_channels}"
+            )
+        if len(self.stride) != spec.dims or min(self.stride) < 1:
+            raise ValueError(f"the stride needs {spec.dims} positive numbers")
+        if self.halo is not None and (len(self.halo) != spec.dims or min(self.halo) < 0):
+            raise ValueError(f"the halo needs {spec.dims} numbers")
+        return self
+
+
+def parse_card(content: bytes, where: str) -> ModelCard:
+    """Read a card.
+
+    Parameters
+    ----------
+    content : bytes
+        JSON.
+    where : str
+        Path of the model, for messages.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, of another format, or written by a newer version.
+    """
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{CARD} of the model {where} is damaged ({error}): get a new copy of it."
+        ) from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise ModelError(f"{where} is not a Segloop model.")
+    version = values.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise ModelError(
+            f"The model {where} was written by a newer Segloop (model version {version}, "
+            f"this one reads up to {VERSION}): update napari-segloop."
+        )
+    try:
+        return ModelCard.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        problem = f"{place}: {first['msg']}" if place else first["msg"]
+        raise ModelError(f"{CARD} of the model {where} is not valid ({problem}).") from error

@@ -1,0 +1,314 @@
+"""Predictions in a folder: each is one record ``<stem>.json`` of where it came from, beside its outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from segloop.core.atomic import write_text
+from segloop.core.errors import ImageError
+from segloop.images.image import PixelSize
+
+VERSION = 1
+
+_SAMPLE_ABOVE = 1 << 30  # bytes; larger inputs are hashed by samples, as hashing all would cost seconds
+_SAMPLE_SIZE = 1 << 20
+_N_SAMPLES = 64
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ThresholdValues(_Record):
+    """Where maps become objects; as `segloop.targets.Thresholds`."""
+
+    foreground: float
+    min_size: int
+    splitting: float
+
+
+class Fingerprint(_Record):
+    """What a file (or a Zarr folder) was when it was read.
+
+    Attributes
+    ----------
+    path : str
+        Absolute path.
+    size : int
+        Bytes; of a folder the sum over its files.
+    modified : str
+        Time of last change, ISO 8601, UTC; of a folder the newest among its files.
+    sha256 : str
+        Of the size and the content; where ``sampled``, of evenly spaced parts of the content only.
+    sampled : bool
+        Whether only parts were read.
+    """
+
+    path: str
+    size: int
+    modified: str
+    sha256: str
+    sampled: bool
+
+
+class ModelUsed(_Record):
+    """The model behind a prediction, with what is needed to decode its maps again.
+
+    Attributes
+    ----------
+    name, path, weights_sha256 : str
+        Which model.
+    target, classes, dimensions, pixel_size_um
+        Those of its target; the pixel size is Z, Y, X.
+    thresholds : ThresholdValues
+        The model's own.
+    """
+
+    name: str
+    path: str
+    weights_sha256: str
+    target: str
+    classes: int
+    dimensions: int
+    pixel_size_um: PixelSize
+    thresholds: ThresholdValues
+
+
+class OutputFile(_Record):
+    """One file (or Zarr folder) of a prediction.
+
+    Attributes
+    ----------
+    kind : str
+        ``labels``, ``mask``, ``classes`` or ``probability``.
+    path : str
+        Name beside the record.
+    axes : str
+        Of the array as stored, such as ``"CYX"``.
+    shape : list of int
+        Along ``axes``.
+    dtype : str
+        NumPy name of the data type.
+    maps : list of str
+        Names of the channels of a probability.
+    """
+
+    kind: str
+    path: str
+    axes: str
+    shape: list[int]
+    dtype: str
+    maps: list[str] = Field(default_factory=list)
+
+
+class Provenance(_Record):
+    """Where a prediction came from; ``<stem>.json`` beside the outputs.
+
+    Attributes
+    ----------
+    outputs : list of OutputFile
+        What is there, whole; empty while a prediction is being written, and ever after if that was killed.
+    pending : list of str
+        Names of files beside the record that are being written, or that a kill left behind.
+    input : Fingerprint or None
+        The file the image came from; None for an image that was only in memory.
+    image, scene : str
+        Name of the image, and of the scene where its file has several.
+    channels : list of str
+        Of the image, in the order in which they fed the model.
+    pixel_size_um : tuple of float or None
+        Z, Y, X of the image; None where unknown.
+    config : dict
+        The whole `PredictConfig`.
+    thresholds : ThresholdValues
+        Those that turned maps into objects, resolved.
+    slice_by_slice : bool
+        Whether a 2D model was applied to each slice of a stack; slices are then decoded one by one.
+    n_objects : int or None
+        Number of labelled objects over all time points; None without labels.
+    created, rethresholded : str
+        ISO 8601, UTC; ``rethresholded`` is empty unless the thresholds were changed afterwards.
+    seconds : float
+        Wall time of the prediction.
+    """
+
+    format: Literal["segloop-prediction"] = "segloop-prediction"
+    version: int = VERSION
+    image: str
+    scene: str = ""
+    input: Fingerprint | None
+    model: ModelUsed
+    channels: list[str]
+    pixel_size_um: PixelSize
+    config: dict[str, Any]
+    thresholds: ThresholdValues
+    slice_by_slice: bool = False
+    device: str
+    outputs: list[OutputFile] = Field(default_factory=list)
+    pending: list[str] = Field(default_factory=list)
+    n_objects: int | None = None
+    created: str
+    rethresholded: str = ""
+    seconds: float = 0.0
+    segloop_version: str
+    packages: dict[str, str]
+
+    def names(self) -> set[str]:
+        """Return the names of all files beside the record that belong to it."""
+        return {output.path for output in self.outputs} | set(self.pending)
+
+    def write(self, path: Path) -> None:
+        """Write the record, atomically."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Provenance:
+        """Read a record.
+
+        Raises
+        ------
+        ImageError
+            If the file is missing, no such record, damaged, or of a newer version of Segloop.
+        """
+        path = Path(path)
+        try:
+            record = cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ImageError(f"{path} can't be read: {error.strerror or error}.") from error
+        except ValidationError as error:
+            raise ImageError(
+                f"{path} is not a readable record of a prediction: predict the image again."
+            ) from error
+        if record.version > VERSION:
+            raise ImageError(f"{path} was written by a newer Segloop: update Segloop to read it.")
+        return record
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A prediction found on disk.
+
+    Attributes
+    ----------
+    path : Path
+        Of its record.
+    provenance : Provenance
+        What the record says.
+    """
+
+    path: Path
+    provenance: Provenance
+
+    @property
+    def stem(self) -> str:
+        """Name of the prediction: that of its record without ``.json``."""
+        return self.path.name.removesuffix(".json")
+
+    def output(self, kind: str) -> Path | None:
+        """Return the path of an output, or None if it has none of this kind."""
+        found = (self.path.parent / out.path for out in self.provenance.outputs if out.kind == kind)
+        return next(found, None)
+
+    def outputs(self) -> dict[str, Path]:
+        """Return the paths of all outputs by kind."""
+        return {out.kind: self.path.parent / out.path for out in self.provenance.outputs}
+
+
+def find_predictions(folder: str | os.PathLike[str]) -> list[Prediction]:
+    """Return the finished predictions in a folder and its subfolders, sorted by path.
+
+    Hidden folders, Zarr stores and JSON files of other kinds are passed over.
+
+    Raises
+    ------
+    ImageError
+        If the folder does not exist.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ImageError(f"There is no folder {folder}: choose the folder that predictions were written to.")
+    found = []
+    for path in sorted(_records(folder)):
+        try:
+            provenance = Provenance.read(path)
+        except ImageError:
+            continue
+        if provenance.outputs:
+            found.append(Prediction(path, provenance))
+    return found
+
+
+def _records(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(".zarr")]
+        yield from (Path(parent) / name for name in files if name.endswith(".json") and name[0] != ".")
+
+
+def timestamp() -> str:
+    """Return the present time, ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
+    """Say what a file, or a folder such as a Zarr store, is at this moment.
+
+    Raises
+    ------
+    OSError
+        If it can't be read.
+    """
+    path = Path(path).absolute()
+    files = sorted(_files(path)) if path.is_dir() else [path]
+    stats = [file.stat() for file in files]
+    size = sum(stat.st_size for stat in stats)
+    digest = hashlib.sha256(str(size).encode())
+    if path.is_dir():
+        for file, stat in zip(files, stats, strict=True):
+            digest.update(f"{file.relative_to(path).as_posix()}:{stat.st_size};".encode())
+    _hash_content(digest, files, [stat.st_size for stat in stats])
+    newest = max((stat.st_mtime for stat in stats), default=path.stat().st_mtime)
+    return Fingerprint(
+        path=str(path),
+        size=size,
+        modified=datetime.fromtimestamp(newest, UTC).isoformat(timespec="microseconds"),
+        sha256=digest.hexdigest(),
+        sampled=size > _SAMPLE_ABOVE,
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent) / name for name in names)
+
+
+def _hash_content(digest: hashlib._Hash, files: Sequence[Path], sizes: Sequence[int]) -> None:
+    total = sum(sizes)
+    if total <= _SAMPLE_ABOVE:
+        for file in files:
+            with file.open("rb") as stream:
+                _hash_span(digest, stream, 0, file.stat().st_size)
+        return
+    wanted = [round(i * (total - _SAMPLE_SIZE) / (_N_SAMPLES - 1)) for i in range(_N_SAMPLES)]
+    start = 0
+    for file, size in zip(files, sizes, strict=True):
+        inside = [offset - start for offset in wanted if start <= offset < start + size]
+        if inside:
+            with file.open("rb") as stream:
+                for offset in inside:
+                    _hash_span(digest, stream, offset, _SAMPLE_SIZE)
+        start += size
+
+
+def _hash_span(digest: hashlib._Hash, stream: BinaryIO, offset: int, length: int) -> None:
+    stream.seek(offset)
+    while length > 0 and (part := stream.read(min(length, _SAMPLE_SIZE))):
+        digest.update(part)
+        length -= len(part)

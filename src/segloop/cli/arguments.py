@@ -1,0 +1,30 @@
+"""What several verbs share: telling overrides from paths, printing data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_OVERRIDE = re.compile(r"^[+~]{0,2}[A-Za-z_][\w./@]*=")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Part positional arguments into (plain ones, Hydra overrides such as ``network.size=large``)."""
+    plain: list[str] = []
+    overrides: list[str] = []
+    for argument in arguments:
+        is_override = _OVERRIDE.match(argument) is not None and not Path(argument).exists()
+        (overrides if is_override else plain).append(argument)
+    return plain, overrides
+
+
+def print_data(data: Any, lines: Iterable[str], as_json: bool) -> None:
+    """Print ``data`` as JSON, or else the readable ``lines``."""
+    click.echo(json.dumps(data, indent=2) if as_json else "\n".join(lines))

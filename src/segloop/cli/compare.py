@@ -1,0 +1,31 @@
+"""``segloop compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segloop.cli.arguments import json_option, print_data
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="RUN_OR_MODEL...")
+@click.option("--dataset", required=True, type=click.Path(path_type=Path), help="Curated dataset to score on.")
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for scores and predictions.")
+@json_option
+def compare(models: tuple[str, ...], dataset: Path, split: str, out: Path, as_json: bool) -> int:
+    """Score several runs or models on the same images.
+
+    \b
+    Example:
+      segloop compare run1 run2 --dataset nuclei --split val --out comparison
+    """
+    from segloop.app.comparing import compare as compare_models
+
+    result = compare_models(models, dataset, out=out, split=split)
+    for problem in result.problems:
+        click.echo(f"Warning: {problem}", err=True)
+    print_data(result.metrics, [*result.table(), f"Scores: {out / 'metrics.json'}"], as_json)
+    return 1 if result.problems else 0

@@ -1,0 +1,91 @@
+"""``segloop dataset``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segloop.cli.arguments import json_option, print_data
+
+
+@click.group()
+def dataset() -> None:
+    """Create and check curated datasets."""
+
+
+@dataset.command()
+@click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
+@click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
+@click.option("--seg", required=True, metavar="DIR_OR_GLOB", help="Segmentations, paired by file stem.")
+@click.option("--seg2", metavar="DIR_OR_GLOB", help="A second segmentation of the same images.")
+@click.option("--channel", default="", metavar="NAME_OR_INDEX", help="Channel to use; all if absent.")
+@click.option("--val", type=click.FloatRange(0, 0.9), default=0.2, show_default=True, help="Share for validation.")
+@click.option("--test", type=click.FloatRange(0, 0.9), default=0.0, show_default=True, help="Share held aside.")
+@click.option("--group-by", metavar="REGEX", help="Keep images together whose stem gives the same first group.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
+@click.option("--undecided", is_flag=True, help="Leave the verdicts to curation; else every pair is accepted.")
+@json_option
+def create(
+    path: Path,
+    raw: str,
+    seg: str,
+    seg2: str | None,
+    channel: str,
+    val: float,
+    test: float,
+    group_by: str | None,
+    seed: int,
+    undecided: bool,
+    as_json: bool,
+) -> int:
+    """Make a curated dataset from raw images and their segmentations.
+
+    The original files are never changed. Files that can't be paired or used are named, and the others go in.
+
+    \b
+    Example:
+      segloop dataset create nuclei --raw images/raw --seg images/seg --val 0.2 --group-by '(.*)_field'
+    """
+    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.images.pairing import pair_by_stem
+
+    pairing = pair_by_stem(raw, seg, seg2)
+    made = CuratedDataset.create(
+        path,
+        pairing.pairs,
+        channel=channel,
+        val=val,
+        test=test,
+        group_by=group_by,
+        seed=seed,
+        accept_all=not undecided,
+    )
+    problems = [*pairing.problems, *made.creation_problems]
+    for problem in problems:
+        click.echo(f"Warning: {problem}", err=True)
+    splits = {name: len(made.split(name)) for name in ("train", "val", "test")}
+    data = {"dataset": str(made.path), "n_samples": len(made.sample_ids), **splits, "problems": problems}
+    lines = [
+        f"Created {made.path} with {len(made.sample_ids)} samples"
+        + (" to decide on." if undecided else f": {splits['train']} train, {splits['val']} val, {splits['test']} test.")
+    ]
+    print_data(data, lines, as_json)
+    return 1 if problems else 0
+
+
+@dataset.command()
+@click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
+@json_option
+def check(path: Path, as_json: bool) -> int:
+    """Say what is wrong with DATASET, sample by sample, and give its statistics.
+
+    \b
+    Example:
+      segloop dataset check nuclei
+    """
+    from segloop.app.checking import check_dataset
+
+    data, lines = check_dataset(path)
+    print_data(data, lines, as_json)
+    return 1 if data["problems"] else 0

@@ -1,0 +1,39 @@
+"""``segloop demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segloop.cli.arguments import json_option, print_data
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("segloop-demo"),
+    show_default=True,
+    help="Folder for everything the demo makes; a free name beside it is taken if it exists.",
+)
+@click.option("--minutes", type=click.FloatRange(0.05, 60), default=3.0, show_default=True, help="Training time.")
+@click.option("--gui", is_flag=True, help="Open napari with the docks and the results afterwards.")
+@json_option
+def demo(out: Path, minutes: float, gui: bool, as_json: bool) -> int:
+    """Go once round the loop on bundled real nuclei: curate, train, predict, score.
+
+    \b
+    Example:
+      segloop demo --out my-demo
+    """
+    from segloop.app.demo import run_demo
+    from segloop.cli.following import follow
+
+    result = run_demo(out, minutes=minutes, follow=follow, say=lambda text: click.echo(text, err=True))
+    print_data(result.metrics, [*result.summary(), f"Report: {result.report}"], as_json)
+    if gui:
+        from segloop.app.processes import start_window
+
+        return start_window(result.workspace)
+    return 0

@@ -1,0 +1,33 @@
+"""``segloop evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segloop.cli.arguments import json_option, print_data
+
+
+@click.command()
+@click.argument("predictions", metavar="PREDICTIONS")
+@click.argument("truth", metavar="TRUTH")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the scores and the report.")
+@click.option("--raw", metavar="DIR_OR_GLOB", help="Raw images: shown in the report and scored by the baseline.")
+@json_option
+def evaluate(predictions: str, truth: str, out: Path, raw: str | None, as_json: bool) -> int:
+    """Score PREDICTIONS (labels or masks) against TRUTH; files are paired by stem.
+
+    Writes metrics.json, metrics.csv (per image) and report.html.
+
+    \b
+    Example:
+      segloop evaluate predictions/ truth/ --out scores/
+    """
+    from segloop.app.evaluating import evaluate as evaluate_files
+
+    result = evaluate_files(predictions, truth, out=out, raw=raw)
+    for problem in result.problems:
+        click.echo(f"Warning: {problem}", err=True)
+    print_data(result.metrics, [*result.summary(), f"Report: {out / 'report.html'}"], as_json)
+    return 1 if result.problems else 0

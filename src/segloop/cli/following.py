@@ -1,0 +1,89 @@
+"""Showing a job's events at the terminal while it works, and turning Ctrl+C into a stop request."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from segloop.artifacts.job import JobFolder
+
+
+@contextmanager
+def follow(folder: Path) -> Iterator[None]:
+    """Show messages and a progress bar from the events of ``folder`` until the block ends.
+
+    The first Ctrl+C (or SIGTERM) asks the job to stop and keep what it has; a second one interrupts it.
+    """
+    job = JobFolder(folder)
+    offset = job.events(0)[1] if folder.is_dir() else 0
+    over = threading.Event()
+    printer = threading.Thread(target=_print_events, args=(job, offset, over), daemon=True)
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if job.stop_requested() or not folder.is_dir():
+            raise KeyboardInterrupt
+        click.echo("\nStopping; press Ctrl+C again to end at once.", err=True)
+        job.request_stop()
+
+    if threading.current_thread() is threading.main_thread():
+        for number in previous:
+            signal.signal(number, on_signal)
+    printer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        printer.join()
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _print_events(job: JobFolder, offset: int, over: threading.Event) -> None:
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=100.0,
+        disable=not sys.stderr.isatty(),
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}",
+        leave=False,
+        file=sys.stderr,
+    )
+    last = False
+    while True:
+        events, offset = job.events(offset)
+        for event in events:
+            _show(event, bar)
+        if last:
+            break
+        last = over.wait(0.2)
+    bar.close()
+
+
+def _show(event: dict[str, Any], bar: Any) -> None:
+    if event["kind"] == "progress":
+        bar.n = 100 * event["done"] / event["total"] if event["total"] else 0
+        bar.set_description_str(event["message"], refresh=False)
+        bar.set_postfix_str(_left(event.get("seconds_left")), refresh=False)
+        bar.refresh()
+    elif event["kind"] == "message":
+        prefix = "" if event.get("level", "info") == "info" else f"{event['level'].capitalize()}: "
+        bar.write(prefix + event["text"], file=sys.stderr)
+    elif event["kind"] == "metrics":
+        values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())
+        bar.write(f"epoch {event['epoch']}: {values}", file=sys.stderr)
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

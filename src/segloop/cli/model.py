@@ -1,0 +1,97 @@
+"""``segloop model``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segloop.cli.arguments import json_option, print_data
+
+
+@click.group()
+def model() -> None:
+    """List, inspect, import and export models."""
+
+
+@model.command("list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """List the models that can be used by name.
+
+    \b
+    Example:
+      segloop model list
+    """
+    from segloop.artifacts.model import Model, installed_models
+
+    cards = {name: _summary(Model.load(path)) for name, path in installed_models().items()}
+    lines = [f"{name}: {card['axes']}, {card['target']}, channels {card['channels']}" for name, card in cards.items()]
+    hint = "No models yet: import one with 'segloop model import FILE.zip', or train one with 'segloop train'."
+    print_data(cards, lines or [hint], as_json)
+
+
+@model.command()
+@click.argument("name", metavar="MODEL")
+@click.option("--verify", is_flag=True, help="Also run the model's test input and compare the output.")
+@json_option
+def info(name: str, verify: bool, as_json: bool) -> None:
+    """Show what MODEL (a folder, zip, run or name) needs and where it came from.
+
+    \b
+    Example:
+      segloop model info run1 --verify
+    """
+    from segloop.artifacts.model import Model
+
+    loaded = Model.load(name)
+    data = loaded.card.model_dump(mode="json")
+    lines = [f"{key}: {value}" for key, value in data.items()]
+    if verify:
+        loaded.verify()
+        data["verified"] = True
+        lines.append("verified: the test input gives the expected output")
+    print_data(data, lines, as_json)
+
+
+@model.command()
+@click.argument("name", metavar="MODEL")
+@click.argument("file", type=click.Path(path_type=Path))
+def export(name: str, file: Path) -> None:
+    """Write MODEL into FILE.zip.
+
+    \b
+    Example:
+      segloop model export run1 my-nuclei.zip
+    """
+    from segloop.artifacts.model import Model
+
+    Model.load(name).export(file)
+    click.echo(f"Written: {file}")
+
+
+@model.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_model(file: Path) -> None:
+    """Check FILE.zip and make its model usable by name.
+
+    \b
+    Example:
+      segloop model import my-nuclei.zip
+    """
+    from segloop.artifacts.model import Model
+
+    imported = Model.import_zip(file)
+    imported.verify()
+    click.echo(f"Imported and verified: {imported.path.name}")
+
+
+def _summary(loaded: Any) -> dict[str, Any]:
+    card = loaded.card
+    return {
+        "path": str(loaded.path),
+        "axes": card.axes,
+        "target": card.target.kind,
+        "channels": list(card.recipe.channels),
+    }

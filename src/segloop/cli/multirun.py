@@ -1,0 +1,73 @@
+"""``segloop train --multirun``: the sweep is handed to Hydra's launcher."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def sweep(dataset: Path, out: Path, init: str | None, overrides: list[str]) -> int:
+    """Train one run per combination of the overrides, in ``out/0``, ``out/1`` and so on.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 where a run failed (the others are done all the same).
+    """
+    from hydra import main
+
+    from segloop.config.compose import CONF_DIR, register_schema
+    from segloop.core.errors import RunError
+
+    if out.exists() and any(out.iterdir()):
+        raise RunError(f"The sweep folder {out} is not empty: choose a new one.")
+    register_schema()
+    arguments = [
+        f"dataset={_quoted(dataset.resolve())}",
+        *([f"init={_quoted(init)}"] if init else []),
+        f"hydra.sweep.dir={_quoted(out.resolve())}",
+        "hydra.sweep.subdir=${hydra.job.num}",
+        "hydra/job_logging=none",
+        "hydra/hydra_logging=none",
+        *overrides,
+    ]
+    before = sys.argv
+    sys.argv = ["segloop", "--multirun", *arguments]
+    try:
+        main(config_path=str(CONF_DIR), config_name="train", version_base="1.3")(train_one)()
+    finally:
+        sys.argv = before
+    failed = [run.name for run in sorted(out.iterdir()) if run.is_dir() and not (run / "model").is_dir()]
+    for name in failed:
+        click.echo(f"Error: run {name} of the sweep has no model: see {out / name / 'log.txt'}.", err=True)
+    return 1 if failed else 0
+
+
+def train_one(node: Any) -> float | None:
+    """Train one run of a sweep; returns its best validation score for Hydra's optimising sweepers."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from segloop.app.training import train
+    from segloop.cli.following import follow
+    from segloop.config.compose import from_node
+    from segloop.config.train import TrainConfig
+    from segloop.core.errors import SegloopError
+
+    out = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        config = from_node(TrainConfig, node)
+        with follow(out):
+            run = train(config.dataset, config, out=out)
+    except SegloopError as error:
+        click.echo(f"Error: {out.name}: {error}", err=True)
+        return None
+    scores = [value for _, value in run.metrics().get("val_score", [])]
+    return max(scores, default=None)
+
+
+def _quoted(value: object) -> str:
+    # Hydra reads a quoted value literally but for the quote and the backslash before it.
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

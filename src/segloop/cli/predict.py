@@ -1,0 +1,64 @@
+"""``segloop predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segloop.cli.arguments import json_option, print_data, split_overrides
+
+OUTPUTS = ("labels", "mask", "classes", "probability")
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.argument("arguments", nargs=-1, required=True, metavar="INPUT... [KEY=VALUE]...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the outputs.")
+@click.option("--output", metavar="KIND[,KIND]", help=f"What to write: {', '.join(OUTPUTS)}; the model's own if absent.")
+@click.option("--format", "file_format", type=click.Choice(["auto", "tiff", "zarr"]), default="auto", show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--channel", "channels", multiple=True, help="Channel for the model's next input, by name or number.")
+@json_option
+def predict(
+    model: str,
+    arguments: tuple[str, ...],
+    out: Path,
+    output: str | None,
+    file_format: str,
+    device: str,
+    channels: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Apply MODEL (a folder, zip, run or name) to images, folders or globs.
+
+    Each output keeps its input's stem and subfolder; <stem>.json beside it tells how it was made. An image that
+    can't be predicted is named, and the others are done.
+
+    \b
+    Example:
+      segloop predict run1 images/ --out predictions --output labels,probability
+    """
+    from segloop.app.predicting import JOB_FOLDER, predict_files
+    from segloop.cli.following import follow
+    from segloop.config.device import DeviceConfig, DeviceKind
+    from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+
+    inputs, overrides = split_overrides(arguments)
+    if not inputs:
+        raise click.UsageError("Name at least one image, folder or glob.")
+    try:
+        kinds = [OutputKind(kind) for kind in output.split(",")] if output else []
+    except ValueError as error:
+        raise click.UsageError(f"--output knows {', '.join(OUTPUTS)}: {error}.") from error
+    config = PredictConfig(
+        channels=list(channels),
+        format=OutputFormat(file_format),
+        outputs=kinds,
+        device=DeviceConfig(kind=DeviceKind(device)),
+    )
+    with follow(out / JOB_FOLDER):
+        summary = predict_files(model, inputs, out=out, config=config, overrides=overrides)
+    data = {"out": str(out), "n_done": summary.n_done, "problems": list(summary.problems)}
+    print_data(data, [f"Predicted {summary.n_done} images into {out}."], as_json)
+    return 1 if summary.problems else 0

@@ -1,0 +1,310 @@
+"""One curator's way through a curated dataset; every decision is on disk before the method returns."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Literal
+
+from psygnal import Signal
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.manifest import Region, Sample, Split, Verdict
+from segloop.core.atomic import write_json
+from segloop.core.context import Context
+from segloop.core.errors import DatasetError
+
+logger = logging.getLogger(__name__)
+
+POSITION_FILE = "position.json"
+"""Where, in the dataset's folder, the place that the curator left is kept."""
+
+
+class Filter(Enum):
+    """Which samples the list and the steps are limited to."""
+
+    all = "all"
+    undecided = "undecided"
+    accepted = "accepted"
+    rejected = "rejected"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many samples there are of each verdict."""
+
+    total: int
+    accepted: int
+    rejected: int
+
+    @property
+    def reviewed(self) -> int:
+        """Samples that were decided on."""
+        return self.accepted + self.rejected
+
+    @property
+    def undecided(self) -> int:
+        """Samples that were not decided on yet."""
+        return self.total - self.reviewed
+
+
+class ReviewSession:
+    """The state of a review: which sample is at hand, and what was decided about all of them.
+
+    Reading all samples takes a while for a large dataset, so make it on a worker thread; afterwards use it on
+    one thread only.
+
+    Parameters
+    ----------
+    dataset : CuratedDataset
+        What to review.
+    context : Context, optional
+        For progress and cancel while the samples are read.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset has no samples or one can't be read.
+    """
+
+    moved = Signal(str)
+    """Another sample is at hand; its id."""
+
+    edited = Signal(str)
+    """A sample was changed; its id."""
+
+    filtered = Signal()
+    """Other samples pass the filter."""
+
+    def __init__(self, dataset: CuratedDataset, context: Context | None = None) -> None:
+        self.dataset = dataset
+        self._ids = tuple(dataset.sample_ids)
+        if not self._ids:
+            raise DatasetError(
+                f"The dataset {dataset.path} has no samples: add raw images with their segmentations."
+            )
+        self._order = {sample_id: index for index, sample_id in enumerate(self._ids)}
+        report = context or Context()
+        self._samples = {
+            sample_id: dataset.sample(sample_id)
+            for sample_id in report.track(self._ids, len(self._ids), "Reading samples")
+        }
+        self._filter = Filter.all
+        self._current = self._ids[0]
+        self.saved_at: float | None = None
+        self._restore_position()
+
+    @property
+    def samples(self) -> Mapping[str, Sample]:
+        """All samples by id, in the dataset's order."""
+        return MappingProxyType(self._samples)
+
+    @property
+    def current(self) -> Sample:
+        """The sample at hand."""
+        return self._samples[self._current]
+
+    @property
+    def filter(self) -> Filter:
+        """Which samples the steps are limited to."""
+        return self._filter
+
+    def tally(self) -> Tally:
+        """Count the verdicts."""
+        verdicts = [sample.verdict for sample in self._samples.values()]
+        return Tally(len(verdicts), verdicts.count(Verdict.accepted), verdicts.count(Verdict.rejected))
+
+    def visible_ids(self) -> tuple[str, ...]:
+        """Return the ids that pass the filter, in the dataset's order."""
+        return tuple(sample_id for sample_id in self._ids if self._passes(sample_id))
+
+    def following_id(self) -> str | None:
+        """Return the id that `next` would show; None at the end."""
+        return next((sample_id for sample_id in self._after() if self._passes(sample_id)), None)
+
+    def set_filter(self, wanted: Filter) -> None:
+        """Limit the list and the steps; the sample at hand stays even if it does not pass."""
+        if wanted is not self._filter:
+            self._filter = wanted
+            self._save_position()
+            self.filtered.emit()
+
+    def next(self) -> bool:
+        """Show the next sample that passes the filter; False at the end."""
+        wanted = self.following_id()
+        return wanted is not None and self.jump(wanted)
+
+    def previous(self) -> bool:
+        """Show the sample before that passes the filter; False at the beginning."""
+        before = reversed(self._ids[: self._order[self._current]])
+        wanted = next((sample_id for sample_id in before if self._passes(sample_id)), None)
+        return wanted is not None and self.jump(wanted)
+
+    def jump(self, sample_id: str) -> bool:
+        """Show any sample by its id.
+
+        Raises
+        ------
+        DatasetError
+            If there is no such sample.
+        """
+        if sample_id not in self._samples:
+            raise DatasetError(f"The dataset {self.dataset.name} has no sample {sample_id}.")
+        if sample_id != self._current:
+            self._current = sample_id
+            self._save_position()
+            self.moved.emit(sample_id)
+        return True
+
+    def accept(self) -> bool:
+        """Accept the sample and show the next undecided one; False if none is left."""
+        return self._decide(Verdict.accepted, "accept")
+
+    def reject(self) -> bool:
+        """Reject the sample and show the next undecided one; False if none is left."""
+        return self._decide(Verdict.rejected, "reject")
+
+    def reconsider(self) -> None:
+        """Take the verdict back."""
+        self._edit("reconsider", verdict=Verdict.undecided)
+
+    def set_base(self, base: Literal[1, 2]) -> None:
+        """Choose the segmentation that the ground truth starts from.
+
+        Raises
+        ------
+        DatasetError
+            If the sample has no second segmentation.
+        """
+        if base == 2 and self.current.seg2 is None:
+            raise DatasetError(
+                f"Sample {self.current.id} has no second segmentation: its base stays segmentation 1."
+            )
+        self._edit("base", base=base)
+
+    def set_split(self, split: Split) -> None:
+        """Choose what the sample is used for."""
+        self._edit("split", split=split)
+
+    def set_note(self, note: str) -> None:
+        """Keep free words about the sample."""
+        self._edit("note", note=note)
+
+    def add_region(
+        self,
+        kind: Literal["exclude", "merge"],
+        shape: Literal["polygon", "rectangle", "ellipse", "path"],
+        vertices: Iterable[Sequence[float]],
+        z_first: int | None = None,
+        z_last: int | None = None,
+    ) -> Region:
+        """Add a region to the sample at hand.
+
+        Parameters
+        ----------
+        kind, shape, z_first, z_last
+            See `Region`. A merge follows objects where labels number objects, else it cuts at its edge.
+        vertices : iterable of (y, x)
+            In pixels of the raw image.
+
+        Raises
+        ------
+        DatasetError
+            If a merge region is added to a sample without a second segmentation.
+        """
+        if kind == "merge" and self.current.seg2 is None:
+            raise DatasetError(
+                f"Sample {self.current.id} has no second segmentation to merge from: "
+                "make the dataset with one."
+            )
+        region = Region(
+            id=uuid.uuid4().hex[:8],
+            kind=kind,
+            shape=shape,
+            vertices=_plain(vertices),
+            z_first=z_first,
+            z_last=z_last,
+            cut="object" if kind == "merge" and self.dataset.label_kind == "instances" else "edge",
+        )
+        self._edit(f"add {kind} region", regions=(*self.current.regions, region))
+        return region
+
+    def replace_regions(self, replaced: Sequence[Region]) -> None:
+        """Change regions of the sample at hand; each is found by its id."""
+        by_id = {region.id: region for region in replaced}
+        regions = tuple(by_id.get(region.id, region) for region in self.current.regions)
+        self._edit("change region", regions=regions)
+
+    def remove_regions(self, region_ids: Iterable[str]) -> None:
+        """Remove regions of the sample at hand by their ids."""
+        gone = set(region_ids)
+        self._edit(
+            "remove region", regions=tuple(each for each in self.current.regions if each.id not in gone)
+        )
+
+    def undo(self) -> Sample | None:
+        """Take back the last change, whichever sample it was made to, and show that sample."""
+        return self._show_restored(self.dataset.undo())
+
+    def redo(self) -> Sample | None:
+        """Make again what was undone, and show that sample."""
+        return self._show_restored(self.dataset.redo())
+
+    def _decide(self, verdict: Verdict, action: str) -> bool:
+        self._edit(action, verdict=verdict)
+        undecided = (
+            each for each in self._after(wrap=True) if self._samples[each].verdict is Verdict.undecided
+        )
+        wanted = next(undecided, None)
+        return wanted is not None and self.jump(wanted)
+
+    def _edit(self, action: str, **changes: object) -> None:
+        before = self.current
+        after = before.edit(**changes)
+        if after != before:
+            self.dataset.save(after, action)
+            self._take(after)
+
+    def _show_restored(self, sample: Sample | None) -> Sample | None:
+        if sample is not None:
+            self._take(sample)
+            self.jump(sample.id)
+        return sample
+
+    def _take(self, sample: Sample) -> None:
+        self._samples[sample.id] = sample
+        self.saved_at = time.time()
+        self.edited.emit(sample.id)
+
+    def _passes(self, sample_id: str) -> bool:
+        return self._filter is Filter.all or self._samples[sample_id].verdict.value == self._filter.value
+
+    def _after(self, wrap: bool = False) -> tuple[str, ...]:
+        here = self._order[self._current]
+        return self._ids[here + 1 :] + (self._ids[:here] if wrap else ())
+
+    def _restore_position(self) -> None:
+        try:
+            kept = json.loads((self.dataset.path / POSITION_FILE).read_text(encoding="utf-8"))
+            if kept["sample"] in self._samples:
+                self._current = kept["sample"]
+            self._filter = Filter(kept["filter"])
+        except (OSError, ValueError, KeyError, TypeError):
+            logger.debug("No position to go back to in %s", self.dataset.path)
+
+    def _save_position(self) -> None:
+        position = {"version": 1, "sample": self._current, "filter": self._filter.value}
+        try:
+            write_json(self.dataset.path / POSITION_FILE, position)
+        except OSError as error:
+            logger.warning("The position in %s can't be kept: %s", self.dataset.path, error)
+
+
+def _plain(vertices: Iterable[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((round(float(y), 3), round(float(x), 3)) for y, x in vertices)

@@ -1,0 +1,177 @@
+"""A sample's pixels, read once for display and never changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.ground_truth import GroundTruth, compose
+from segloop.artifacts.manifest import Sample
+from segloop.core.context import Context
+from segloop.core.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What was read of a sample; all arrays are read-only.
+
+    Attributes
+    ----------
+    raw : (C, Z, Y, X), native dtype
+        First time point.
+    channel_names : tuple of str
+        One per channel.
+    contrast : tuple of (low, high)
+        Intensities per channel to show as black and white.
+    seg1, seg2 : (Z, Y, X) integer array
+        The segmentations; ``seg2`` is None where there is none.
+    pixel_size_um : (z, y, x)
+        In micrometres; None where unknown.
+    """
+
+    raw: NDArray[Any]
+    channel_names: tuple[str, ...]
+    contrast: tuple[tuple[float, float], ...]
+    seg1: NDArray[Any]
+    seg2: NDArray[Any] | None
+    pixel_size_um: tuple[float | None, float | None, float | None]
+
+    @property
+    def n_slices(self) -> int:
+        """Slices of the stack; 1 for a plane."""
+        return int(self.raw.shape[1])
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory taken, in bytes."""
+        return int(self.raw.nbytes + self.seg1.nbytes + (self.seg2.nbytes if self.seg2 is not None else 0))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A sample as it is to be shown: pixels, and the ground truth composed from them."""
+
+    sample: Sample
+    pixels: Pixels
+    ground_truth: GroundTruth
+
+
+class PixelCache:
+    """Keeps the pixels read last, up to a number of bytes; safe to use from several threads.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Once more than this is kept, the oldest go first (one sample always stays).
+    """
+
+    def __init__(self, max_bytes: int = 1 << 30) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[object, ...], Pixels] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, dataset: CuratedDataset, sample: Sample, context: Context) -> Pixels:
+        """Return the sample's pixels, read if they are not kept."""
+        key = (dataset.path, sample.id, sample.raw, sample.seg, sample.seg2)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        pixels = read_pixels(dataset, sample, context)
+        with self._lock:
+            self._kept[key] = pixels
+            while len(self._kept) > 1 and sum(each.n_bytes for each in self._kept.values()) > self._max_bytes:
+                self._kept.popitem(last=False)
+        return pixels
+
+
+def load_snapshot(
+    dataset: CuratedDataset, sample: Sample, cache: PixelCache, context: Context | None = None
+) -> Snapshot:
+    """Read a sample and compose its ground truth.
+
+    Raises
+    ------
+    SegloopError
+        If a file is missing or unreadable, or the shapes differ; the sentence names the file.
+    Cancelled
+        If asked to stop in between.
+    """
+    context = context or Context()
+    pixels = cache.get(dataset, sample, context)
+    context.check()
+    truth = compose(pixels.seg1, pixels.seg2, sample, instances=dataset.label_kind == "instances")
+    return Snapshot(sample, pixels, truth)
+
+
+def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None = None) -> Pixels:
+    """Read a sample's raw image and segmentations whole; see `load_snapshot`."""
+    context = context or Context()
+    image = dataset.raw(sample)
+    everything = slice(None)
+    raw = image.block(0, range(image.n_channels), everything, everything, everything)
+    context.check()
+    seg1 = dataset.labels(sample, 1)
+    context.check()
+    seg2 = dataset.labels(sample, 2) if sample.seg2 is not None else None
+    for number, labels in ((1, seg1), (2, seg2)):
+        if labels is not None and labels.shape != raw.shape[1:]:
+            raise DatasetError(
+                f"Sample {sample.id}: segmentation {number} is {_size(labels.shape)} pixels and the raw "
+                f"image {_size(raw.shape[1:])}: reject the sample, or replace the file {_file(sample, number)}."
+            )
+    contrast = tuple(contrast_limits(channel) for channel in raw)
+    for array in (raw, seg1, seg2):
+        if array is not None:
+            array.setflags(write=False)
+    return Pixels(raw, tuple(image.channel_names), contrast, seg1, seg2, image.pixel_size_um)
+
+
+def contrast_limits(channel: NDArray[Any]) -> tuple[float, float]:
+    """Return the 0.1 and 99.9 percentiles of a channel, to show as black and white.
+
+    About a million evenly spread pixels are looked at.
+    """
+    step = max(1, int(np.ceil((channel.size / 1e6) ** (1 / max(1, channel.ndim)))))
+    sparse = channel[tuple(slice(None, None, step) for _ in range(channel.ndim))]
+    finite = sparse[np.isfinite(sparse)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(finite, (0.1, 99.9)))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def stripes(valid: NDArray[np.bool_], period: int = 8) -> NDArray[np.uint8]:
+    """Return diagonal stripes over what is not valid, for showing it hatched.
+
+    Parameters
+    ----------
+    valid : (Z, Y, X) bool
+        See `GroundTruth`.
+    period : int, optional
+        Distance from stripe to stripe along Y or X, in pixels.
+
+    Returns
+    -------
+    (Z, Y, X) uint8
+        2 on a stripe, 1 between stripes, 0 where valid.
+    """
+    y, x = np.ogrid[: valid.shape[1], : valid.shape[2]]
+    hatch = np.where((y + x) % period < period // 3 + 1, 2, 1).astype(np.uint8)
+    return np.where(valid, np.uint8(0), hatch).astype(np.uint8)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    z, y, x = shape
+    return f"{y} x {x}" if z == 1 else f"{z} x {y} x {x}"
+
+
+def _file(sample: Sample, number: int) -> str:
+    ref = sample.seg if number == 1 or sample.seg2 is None else sample.seg2
+    return ref.path

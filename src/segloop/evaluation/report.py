@@ -1,0 +1,300 @@
+"""One self-contained web page that shows what was scored: pictures, scores, curves, config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from segloop.core.atomic import write_text
+from segloop.core.errors import ImageError
+from segloop.core.matching import Array
+from segloop.evaluation.charts import Point, line_chart
+from segloop.evaluation.pictures import (
+    AGREEMENT,
+    EXCLUDED,
+    EXTRA,
+    MISSED,
+    OTHER_CLASS,
+    Picture,
+    difference_picture,
+    image_picture,
+    labels_picture,
+    shared_numbers,
+)
+from segloop.evaluation.report_style import CSS
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """What the report shows of one image.
+
+    Attributes
+    ----------
+    name : str
+        Name of the image.
+    image : (C, Z, Y, X), any real dtype, or None
+        Intensities; None where the raw image is not known.
+    truth, prediction : (Z, Y, X) integer or bool
+        Labels, mask or classes; 0 is background.
+    valid : (Z, Y, X) bool or None
+        Pixels that counted; None means all.
+    note : str
+        Shown beside the name, such as the scores of this image.
+    """
+
+    name: str
+    image: Array | None
+    truth: Array
+    prediction: Array
+    valid: Array | None = None
+    note: str = ""
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    figures: Iterable[ReportRow],
+    curves: Mapping[str, Sequence[Point]],
+    scores: Mapping[str, Any],
+    classes: bool = False,
+    config_yaml: str = "",
+    problems: Sequence[str] = (),
+    note: str = "",
+) -> None:
+    """Write the report as one HTML file without scripts, that loads nothing from elsewhere.
+
+    Parameters
+    ----------
+    path : path
+        The file to write, replaced in one step.
+    title : str
+        Heading of the page.
+    figures : iterable of ReportRow
+        The images to show, drawn one by one so that a generator keeps memory small. Stacks are shown by their
+        middle slice and their maximum projection. About 0.2 MB each in the file.
+    curves : mapping of str to sequence of (epoch, value)
+        Training curves by name. Those with "loss" in the name share a chart, so do others between 0 and 1.
+    scores : mapping
+        Content of ``metrics.json``, as `segloop.evaluation.scores.pool` gives it.
+    classes : bool, optional
+        True where the values of truth and prediction are classes.
+    config_yaml : str, optional
+        The config, folded away at the end.
+    problems : sequence of str, optional
+        What went wrong, one sentence each.
+    note : str, optional
+        A sentence above the pictures, such as how they were chosen.
+
+    Raises
+    ------
+    ImageError
+        If the file can't be written.
+    """
+    instances = scores.get("instance") is not None
+    body = [_header(title, scores), _scores(scores)]
+    if problems:
+        items = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
+        body.append(f'<h2>Problems</h2><ul class="problems">{items}</ul>')
+    body += [_curves(curves), _figures(figures, instances, classes, note)]
+    if config_yaml.strip():
+        body.append(f"<details><summary>Config</summary><pre>{escape(config_yaml)}</pre></details>")
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{CSS}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+    try:
+        write_text(path, page)
+    except OSError as error:
+        raise ImageError(
+            f"{path} can't be written ({error.strerror or error}): choose another folder."
+        ) from error
+
+
+_BASELINE = "smoothed Otsu + connected components"
+
+
+def _header(title: str, scores: Mapping[str, Any]) -> str:
+    n = scores["n_images"]
+    cards: list[tuple[str, str, tuple[str, ...]]] = [("Dice", "foreground overlap", ("semantic", "dice"))]
+    if scores.get("instance"):
+        cards += [
+            ("AP at IoU 0.50", "objects found", ("instance", "ap", "0.50")),
+            ("Mean AP 0.50 to 0.90", "objects found, ever more exactly", ("instance", "mean_ap_50_90")),
+            ("Panoptic quality", "found and well outlined", ("instance", "pq")),
+        ]
+    else:
+        cards.append(("IoU", "intersection over union", ("semantic", "iou")))
+    drawn = []
+    for name, meaning, keys in cards:
+        beside = _find(scores.get("baseline"), keys)
+        second = meaning if beside is None else f"baseline {beside:.3f}"
+        value = f"{_find(scores, keys):.3f}"
+        drawn.append(f'<div class="card"><span>{name}</span><b>{value}</b><span>{second}</span></div>')
+    counted = f"{n} image{'' if n == 1 else 's'} compared with the truth."
+    return f'<h1>{escape(title)}</h1><p class="soft">{counted}</p><div class="cards">{"".join(drawn)}</div>'
+
+
+def _find(scores: Mapping[str, Any] | None, keys: Sequence[str]) -> float | None:
+    value: Any = scores
+    for key in keys:
+        if value is None:
+            return None
+        value = value.get(key)
+    return None if value is None else float(value)
+
+
+def _scores(scores: Mapping[str, Any]) -> str:
+    rows: list[tuple[str, tuple[str, ...]]] = [
+        ("Dice", ("semantic", "dice")),
+        ("IoU", ("semantic", "iou")),
+        ("Dice, mean per image", ("semantic", "dice_per_image_mean")),
+    ]
+    if scores.get("instance"):
+        rows += [
+            ("AP at IoU 0.50", ("instance", "ap", "0.50")),
+            ("AP at IoU 0.75", ("instance", "ap", "0.75")),
+            ("AP, mean of 0.50 to 0.90", ("instance", "mean_ap_50_90")),
+            ("AP, mean of 0.50 to 0.95", ("instance", "mean_ap_50_95")),
+            ("AP at IoU 0.50, mean per image", ("instance", "ap50_per_image_mean")),
+            ("F1 at IoU 0.50", ("instance", "f1")),
+            ("Panoptic quality at IoU 0.50", ("instance", "pq")),
+        ]
+    baseline = scores.get("baseline")
+    head = "<th>Score</th><th>Prediction</th>" + ("<th>Baseline</th><th>Gain</th>" if baseline else "")
+    lines = []
+    for name, keys in rows:
+        value, beside = _find(scores, keys), _find(baseline, keys)
+        cells = f'<td>{name}</td><td class="main">{value:.3f}</td>'
+        if baseline:
+            gain = "" if beside is None or value is None else f"{value - beside:+.3f}".replace("-", "−")
+            cells += f"<td>{'' if beside is None else f'{beside:.3f}'}</td><td>{gain}</td>"
+        lines.append(f"<tr>{cells}</tr>")
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    said = "Pooled over all images unless named per image; 1 is perfect."
+    if baseline:
+        n = baseline["n_images"]
+        said += f" Baseline: {_BASELINE}, best channel" + (
+            f", {n} images." if n < scores["n_images"] else "."
+        )
+    chart = _ap_chart(scores)
+    return f'<h2>Scores</h2><p class="soft">{said}</p><div class="side"><div>{table}</div>{chart}</div>'
+
+
+def _ap_chart(scores: Mapping[str, Any]) -> str:
+    lines: dict[str, Sequence[Point]] = {}
+    for name, part in (("prediction", scores), ("baseline", scores.get("baseline") or {})):
+        if part.get("instance"):
+            lines[name] = [(float(threshold), value) for threshold, value in part["instance"]["ap"].items()]
+    return line_chart(
+        lines,
+        x_label="IoU threshold",
+        y_label="AP = TP / (TP + FP + FN)",
+        y_range=(0.0, 1.0),
+        markers=True,
+        size=(540, 330),
+    )
+
+
+def _curves(curves: Mapping[str, Sequence[Point]]) -> str:
+    charts: dict[str, dict[str, Sequence[Point]]] = {}
+    for name, points in curves.items():
+        values = [value for _, value in points if np.isfinite(value)]
+        if not values:
+            continue
+        bounded = min(values) >= 0 and max(values) <= 1
+        kind = "loss" if "loss" in name.lower() else "score" if bounded and max(values) > 0.02 else name
+        charts.setdefault(kind, {})[name.replace("_", " ")] = points
+    drawn = [
+        line_chart(
+            lines,
+            x_label="epoch",
+            y_label=kind.replace("_", " "),
+            y_range=(0.0, 1.0) if kind == "score" else None,
+        )
+        for kind, lines in charts.items()
+    ]
+    return f'<h2>Training</h2><div class="side">{"".join(drawn)}</div>' if drawn else ""
+
+
+def _figures(rows: Iterable[ReportRow], instances: bool, classes: bool, note: str) -> str:
+    drawn = [_sample(row, instances, classes) for row in rows]
+    if not drawn:
+        return ""
+    colours = {
+        "agreement": AGREEMENT,
+        "missed: only in the truth": MISSED,
+        "extra: only in the prediction": EXTRA,
+    }
+    if classes:
+        colours["other class"] = OTHER_CLASS
+    if any(excluded for _, excluded in drawn):
+        colours["excluded"] = EXCLUDED
+    marks = [f'<span><i style="background:rgb{colour}"></i>{name}</span>' for name, colour in colours.items()]
+    if instances:
+        marks.append(
+            '<span><i class="ring"></i>outlined: predicted object without a match at IoU 0.50</span>'
+        )
+    said = "Objects that match have one colour in truth and prediction." if instances else ""
+    lead = " ".join(filter(None, (escape(note), said)))
+    return (
+        f'<h2>Images</h2><p class="soft">{lead}</p><p class="legend"><b>Difference</b>{"".join(marks)}</p>'
+        + "\n".join(html for html, _ in drawn)
+    )
+
+
+def _sample(row: ReportRow, instances: bool, classes: bool) -> tuple[str, bool]:
+    """Return the HTML of one image, and whether parts of it are excluded."""
+    pred, truth, wrong = row.prediction, row.truth, None
+    if instances:
+        pred, truth, wrong = shared_numbers(pred, truth, row.valid)
+    n_slices = truth.shape[0]
+    parts = []
+    for z in [n_slices // 2, None] if n_slices > 1 else [0]:
+        where = (
+            "" if n_slices == 1 else ", maximum projection" if z is None else f", slice {z + 1} of {n_slices}"
+        )
+        valid = None if row.valid is None else _plane(row.valid, z)
+        p, t = _plane(pred, z), _plane(truth, z)
+        cells = [
+            _cell(f"image{where}", None if row.image is None else image_picture(_plane(row.image, z))),
+            _cell("truth", labels_picture(t, coloured=instances or classes, valid=valid)),
+            _cell("prediction", labels_picture(p, coloured=instances or classes, valid=valid)),
+            _cell(
+                "difference",
+                difference_picture(
+                    p,
+                    t,
+                    valid=valid,
+                    wrong_pred=None if wrong is None else _plane(wrong, z),
+                    classes=classes,
+                ),
+            ),
+        ]
+        parts.append(f'<div class="views">{"".join(cells)}</div>')
+    note = f"<span>{escape(row.note)}</span>" if row.note else ""
+    html = f'<section class="sample"><h3>{escape(row.name)}{note}</h3>{"".join(parts)}</section>'
+    return html, row.valid is not None and not bool(np.all(row.valid))
+
+
+def _plane(volume: Array, z: int | None) -> Array:
+    """Take slice ``z`` of (..., Z, Y, X), or the maximum over Z."""
+    return np.asarray(volume.max(-3) if z is None else volume[..., z, :, :])
+
+
+def _cell(caption: str, picture: Picture | None) -> str:
+    if picture is None:
+        return f'<figure><figcaption>{caption}</figcaption><div class="none">no raw image</div></figure>'
+    enlarged = ' class="enlarged"' if picture.width < 280 else ""
+    return (
+        f'<figure><figcaption>{caption}</figcaption><img{enlarged} src="{picture.uri}" alt="{caption}" '
+        f'width="{picture.width}" height="{picture.height}" style="height:auto"></figure>'
+    )

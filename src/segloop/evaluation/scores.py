@@ -1,0 +1,206 @@
+"""Scores of one image, pooled over many, and the files they are written to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segloop.core.atomic import write_json, write_text
+from segloop.core.errors import ImageError
+from segloop.core.matching import Array
+from segloop.core.metrics import IOU_THRESHOLDS, BinaryCounts, InstanceCounts, count_pixels, match_instances
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """What was counted in one image.
+
+    Attributes
+    ----------
+    pixels : BinaryCounts
+        Foreground pixels.
+    instance : InstanceCounts or None
+        Objects at `IOU_THRESHOLDS`; None where the image holds a mask or classes instead of objects.
+    n_valid : int
+        Number of pixels that counted.
+    """
+
+    pixels: BinaryCounts
+    instance: InstanceCounts | None
+    n_valid: int
+
+
+def score_image(
+    pred: Array, truth: Array, *, instances: bool, valid: Array | None = None, classes: bool = False
+) -> ImageScore:
+    """Compare a prediction with the truth.
+
+    Parameters
+    ----------
+    pred, truth : same shape, usually (Z, Y, X), integer or bool
+        Labels, mask (0 or not) or classes; 0 is background.
+    instances : bool
+        True where each label is one object.
+    valid : same shape, bool, optional
+        Only pixels where it is True count; all of them if left out.
+    classes : bool, optional
+        True where values are classes and confusing two of them is an error.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or ``instances`` and labels are not integers or are negative.
+    """
+    n_valid = int(np.size(truth)) if valid is None else int(np.count_nonzero(valid))
+    pixels = count_pixels(pred, truth, valid, classes=classes)
+    return ImageScore(pixels, match_instances(pred, truth, valid=valid) if instances else None, n_valid)
+
+
+def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> dict[str, Any]:
+    """Pool the counts of all images into the content of ``metrics.json``.
+
+    Parameters
+    ----------
+    scores : iterable of ImageScore
+        One for each image. Instance scores are given if every image has them.
+    baseline : iterable of ImageScore, optional
+        Scores of the trivial baseline, given in the same form under ``"baseline"``.
+
+    Returns
+    -------
+    dict
+        ``n_images``, ``semantic``, ``instance`` (None for masks and classes) and, where given, ``baseline``.
+        All scores are pooled over the images, except the ones named per image: means over the images that
+        have anything valid.
+
+    Raises
+    ------
+    ValueError
+        If there is no score at all.
+    """
+    counted = list(scores)
+    if not counted:
+        raise ValueError("There are no scores to pool.")
+    # An image that is excluded as a whole says nothing; its counts are all zero.
+    told = [score for score in counted if score.n_valid] or counted
+    pixels = reduce(add, (score.pixels for score in counted))
+    metrics: dict[str, Any] = {
+        "n_images": len(counted),
+        "semantic": {
+            "dice": pixels.dice,
+            "iou": pixels.iou,
+            "dice_per_image_mean": float(np.mean([score.pixels.dice for score in told])),
+        },
+        "instance": None,
+    }
+    instances = [score.instance for score in counted if score.instance is not None]
+    if len(instances) == len(counted):
+        metrics["instance"] = _instance(
+            reduce(add, instances), [score.instance for score in told if score.instance is not None]
+        )
+    compared = list(baseline)
+    if compared:
+        metrics["baseline"] = pool(compared)
+    return metrics
+
+
+def _instance(counts: InstanceCounts, per_image: list[InstanceCounts]) -> dict[str, Any]:
+    return {
+        "ap": {f"{threshold:.2f}": counts.average_precision(threshold) for threshold in IOU_THRESHOLDS},
+        "mean_ap_50_90": counts.mean_average_precision(0.90),
+        "mean_ap_50_95": counts.mean_average_precision(0.95),
+        "f1": counts.f1(),
+        "pq": counts.panoptic_quality(),
+        "ap50_per_image_mean": float(np.mean([one.average_precision() for one in per_image])),
+    }
+
+
+def write_metrics(
+    out: str | os.PathLike[str],
+    scores: Mapping[str, ImageScore],
+    baseline: Mapping[str, ImageScore] | None = None,
+) -> dict[str, Any]:
+    """Write ``metrics.json`` (pooled) and ``metrics.csv`` (one line an image) into a folder.
+
+    Parameters
+    ----------
+    out : path
+        The folder; made if it is missing. Files of an earlier evaluation are replaced.
+    scores, baseline : mapping of str to ImageScore
+        By the name of the image. The baseline may lack images.
+
+    Returns
+    -------
+    dict
+        The content of ``metrics.json``, as `pool` describes it.
+
+    Raises
+    ------
+    ImageError
+        If the folder can't be written to.
+    ValueError
+        If there is no score at all.
+    """
+    compared = baseline or {}
+    metrics = pool(scores.values(), compared.values())
+    folder = make_folder(out)
+    try:
+        write_json(folder / "metrics.json", metrics)
+        write_text(folder / "metrics.csv", _table(scores, compared))
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    return metrics
+
+
+def make_folder(out: str | os.PathLike[str]) -> Path:
+    """Make the folder for an evaluation if it is missing.
+
+    Raises
+    ------
+    ImageError
+        If it can't be made.
+    """
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    return folder
+
+
+def _not_writable(folder: Path, error: OSError) -> ImageError:
+    return ImageError(f"{folder} can't be written to ({error.strerror or error}): choose another folder.")
+
+
+def _table(scores: Mapping[str, ImageScore], baseline: Mapping[str, ImageScore]) -> str:
+    rows = []
+    for name, score in scores.items():
+        row = {"name": name, **_columns(score)}
+        if name in baseline:
+            row |= {f"baseline_{key}": value for key, value in _columns(baseline[name]).items()}
+        rows.append(row)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _columns(score: ImageScore) -> dict[str, Any]:
+    row: dict[str, Any] = {"dice": score.pixels.dice, "iou": score.pixels.iou}
+    counts = score.instance
+    if counts is not None:
+        row |= {"n_truth": counts.n_truth, "n_predicted": counts.n_pred}
+        row |= {f"ap_{threshold:.2f}": counts.average_precision(threshold) for threshold in IOU_THRESHOLDS}
+        row |= {"f1": counts.f1(), "pq": counts.panoptic_quality()}
+    return row

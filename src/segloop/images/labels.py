@@ -1,0 +1,74 @@
+"""Reading label images: whole numbers, 0 for background, one number an object or class."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from segloop.core.errors import ImageError
+from segloop.images.image import RGB, Image
+from segloop.images.read import open_image
+
+
+def read_labels(
+    path: str | os.PathLike[str], *, scene: str | int | None = None, channel: str | int | None = None
+) -> np.ndarray:
+    """Read a label image into memory.
+
+    Parameters
+    ----------
+    path : path-like
+        The label image.
+    scene : str or int, optional
+        Name or number of the scene; the first by default.
+    channel : str or int, optional
+        Name or number of the channel that holds the labels; needed where there are several.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Z, Y, X) of the stored integer type (bool as uint8), no value below 0.
+
+    Raises
+    ------
+    ImageError
+        If it can't be read, or holds decimal numbers, colours, several channels or time points, or values
+        below 0.
+    """
+    return labels_of(open_image(path, scene), channel)
+
+
+def labels_of(image: Image, channel: str | int | None = None) -> np.ndarray:
+    """Read the labels out of an open image or a wrapped layer; as `read_labels`."""
+    name = image.path or image.name
+    if image.dtype.kind == "f":
+        raise ImageError(
+            f"{name} holds decimal numbers ({image.dtype}), not labels; "
+            "save it as an 8, 16 or 32-bit integer image."
+        )
+    if image.n_timepoints > 1:
+        raise ImageError(
+            f"{name} has {image.n_timepoints} time points, labels have one; "
+            "save each time point as a file of its own."
+        )
+    if channel is None or channel == "":
+        if image.channel_names == RGB:
+            raise ImageError(
+                f"{name} holds colours (red, green, blue), not labels; "
+                "save it as a single-channel integer image."
+            )
+        if image.n_channels > 1:
+            raise ImageError(
+                f"{name} has {image.n_channels} channels ({', '.join(image.channel_names)}), "
+                "labels have one; "
+                "choose the channel with the labels or save it alone."
+            )
+        channel = 0
+    block = image.block(0, [image.channel_index(channel)], slice(None), slice(None), slice(None))
+    labels: np.ndarray = block[0]
+    if labels.dtype.kind == "i" and labels.min() < 0:
+        raise ImageError(
+            f"{name} holds values below 0 (down to {labels.min()}), not labels; save it with 0 as background."
+        )
+    return labels

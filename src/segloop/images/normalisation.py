@@ -1,0 +1,244 @@
+"""One percentile normalisation for training and prediction alike, measured without loading the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from segloop.core.context import Context
+from segloop.images.image import Image
+
+_BINS = 1 << 16
+_BLOCK_PIXELS = 4 << 20
+_ROW_PIXELS = 1 << 20
+# Two percentiles closer than this many bins are measured again between them: a single hot pixel must not
+# make the bins so coarse that the image proper falls into a few of them.
+_RESOLVED_BINS = 1 << 10
+_ZOOMS = 3
+
+
+def percentile_ranges(
+    image: Image,
+    t: int,
+    channels: Sequence[int],
+    low: float,
+    high: float,
+    context: Context | None = None,
+) -> np.ndarray:
+    """Measure two percentiles of each channel over the whole image at one time point.
+
+    The image is read block by block. Integers of up to 16 bits are counted exactly, which gives
+    ``numpy.percentile`` with linear interpolation (method 7 of Hyndman and Fan, 1996); other types are binned
+    between minimum and maximum, which errs by less than 1/65536 of that range.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    t : int
+        Time point.
+    channels : sequence of int
+        Channels to measure.
+    low, high : float
+        Percentiles in percent, 0 to 100.
+    context : Context, optional
+        Progress and cancel.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C, 2) float32: value at ``low`` and at ``high``. NaN and infinity are ignored; both 0 if nothing
+        is left.
+
+    Raises
+    ------
+    ImageError
+        If the image can't be read.
+    Cancelled
+        If the user asked to stop.
+    """
+    context = context or Context()
+    exact = image.dtype.kind in "iu" and image.dtype.itemsize <= 2
+    measure = _exact if exact else _binned
+    ranges = measure(image, t, list(channels), (low, high), context)
+    return np.asarray(ranges, dtype=np.float32).reshape(len(channels), 2)
+
+
+def normalise(block: np.ndarray, ranges: np.ndarray, clip_low: float, clip_high: float) -> np.ndarray:
+    """Scale intensities so that a channel's low percentile becomes 0 and its high percentile 1, then clip.
+
+    Parameters
+    ----------
+    block : numpy.ndarray
+        (C, Z, Y, X), any real type.
+    ranges : numpy.ndarray
+        (C, 2) as from `percentile_ranges`.
+    clip_low, clip_high : float
+        Bounds of the result.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C, Z, Y, X) float32 within the bounds; a channel whose range is empty becomes 0, so does NaN.
+    """
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, which is clipped
+        scaled = block.astype(np.float32)
+    for channel, (low, high) in zip(scaled, np.asarray(ranges, dtype=np.float32), strict=True):
+        if not high > low:
+            channel[...] = 0
+            continue
+        channel -= low
+        channel /= high - low
+        np.clip(channel, clip_low, clip_high, out=channel)
+    if block.dtype.kind == "f":
+        np.nan_to_num(scaled, copy=False, nan=0.0)
+    return scaled
+
+
+def blocks(image: Image) -> Iterator[tuple[slice, slice, slice]]:
+    """Cover an image's (Z, Y, X) by slices that follow its chunks and hold a few million pixels each."""
+    _, _, z_chunks, y_chunks, x_chunks = image.data.chunks
+    xs = _merged(x_chunks, _ROW_PIXELS // max(y_chunks))
+    ys = _merged(y_chunks, _ROW_PIXELS // max(x.stop - x.start for x in xs))
+    plane = max(y.stop - y.start for y in ys) * max(x.stop - x.start for x in xs)
+    for z in _merged(z_chunks, _BLOCK_PIXELS // plane):
+        for y in ys:
+            for x in xs:
+                yield z, y, x
+
+
+def _merged(chunks: Sequence[int], limit: int) -> list[slice]:
+    """Join neighbouring chunks up to ``limit`` pixels; a larger chunk stays whole."""
+    found: list[slice] = []
+    start = stop = 0
+    for size in chunks:
+        if stop > start and stop + size - start > limit:
+            found.append(slice(start, stop))
+            start = stop
+        stop += int(size)
+    found.append(slice(start, stop))
+    return found
+
+
+def _read(image: Image, t: int, channels: list[int], context: Context) -> Iterator[list[np.ndarray]]:
+    """Yield one flat array a channel, for each block in turn."""
+    places = list(blocks(image))
+    for z, y, x in context.track(places, len(places), f"Measuring intensities of {image.name}"):
+        block = image.block(t, channels, z, y, x)
+        yield [plane.reshape(-1) for plane in block]
+
+
+def _ranks(n: int, percentile: float) -> tuple[int, int, float]:
+    """Neighbouring ranks (from 0) around a percentile of ``n`` values, and the weight of the upper one."""
+    rank = percentile / 100 * (n - 1)
+    lower = int(rank)
+    return lower, min(lower + 1, n - 1), rank - lower
+
+
+def _exact(
+    image: Image, t: int, channels: list[int], percentiles: tuple[float, float], context: Context
+) -> list[list[float]]:
+    limits = np.iinfo(image.dtype)
+    counts = np.zeros((len(channels), limits.max - limits.min + 1), dtype=np.int64)
+    for values in _read(image, t, channels, context):
+        for count, value in zip(counts, values, strict=True):
+            shifted = value if limits.min == 0 else value.astype(np.int32) - limits.min
+            count += np.bincount(shifted, minlength=count.size)
+    found = []
+    for count in counts:
+        cumulative = np.cumsum(count)
+        pair = []
+        for percentile in percentiles:
+            lower, upper, weight = _ranks(int(cumulative[-1]), percentile)
+            first, second = np.searchsorted(cumulative, [lower, upper], side="right") + limits.min
+            pair.append(float(first + (second - first) * weight))
+        found.append(pair)
+    return found
+
+
+@dataclass
+class _Bins:
+    """Histogram of one channel between two values, with the number of values below."""
+
+    start: float
+    stop: float
+    n: int
+    below: int = 0
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, dtype=np.int64))
+
+    @property
+    def width(self) -> float:
+        return (self.stop - self.start) / _BINS
+
+    def add(self, values: np.ndarray) -> None:
+        if values.dtype.kind == "f":
+            values = values[np.isfinite(values)]
+        self.below += int(np.count_nonzero(values < self.start))
+        inside = values[(values >= self.start) & (values <= self.stop)].astype(np.float64)
+        index = ((inside - self.start) / self.width).astype(np.int64)
+        np.minimum(index, _BINS - 1, out=index)
+        self.counts += np.bincount(index, minlength=_BINS)
+
+    def bin_of(self, rank: int) -> int:
+        return min(int(np.searchsorted(np.cumsum(self.counts), rank - self.below, side="right")), _BINS - 1)
+
+    def value(self, rank: int) -> float:
+        number = self.bin_of(rank)
+        before = self.below + int(self.counts[:number].sum())
+        within = (rank - before + 0.5) / max(1, int(self.counts[number]))
+        return min(max(self.start + (number + within) * self.width, self.start), self.stop)
+
+    def percentile(self, percentile: float) -> float:
+        lower, upper, weight = _ranks(self.n, percentile)
+        first, second = self.value(lower), self.value(upper)
+        return first + (second - first) * weight
+
+    def zoomed(self, percentiles: tuple[float, float]) -> _Bins | None:
+        """Return an empty histogram of the part between the percentiles; None if they are resolved."""
+        first = self.bin_of(_ranks(self.n, percentiles[0])[0])
+        last = self.bin_of(_ranks(self.n, percentiles[1])[1])
+        start, stop = self.start + first * self.width, self.start + (last + 1) * self.width
+        representable = (stop - start) / _BINS > np.spacing(max(abs(start), abs(stop)))
+        if last - first >= _RESOLVED_BINS or not representable:
+            return None
+        return _Bins(start, stop, self.n)
+
+
+def _binned(
+    image: Image, t: int, channels: list[int], percentiles: tuple[float, float], context: Context
+) -> list[list[float]]:
+    bins = [_Bins(low, high, n) for low, high, n in _extent(image, t, channels, context)]
+    open_bins = {i: part for i, part in enumerate(bins) if part.n and part.width > 0}
+    for _ in range(1 + _ZOOMS):
+        if not open_bins:
+            break
+        chosen = list(open_bins)
+        for values in _read(image, t, [channels[i] for i in chosen], context):
+            for i, value in zip(chosen, values, strict=True):
+                open_bins[i].add(value)
+        bins = [open_bins.get(i, part) for i, part in enumerate(bins)]
+        zoomed = {i: part.zoomed(percentiles) for i, part in open_bins.items()}
+        open_bins = {i: part for i, part in zoomed.items() if part is not None}
+    return [
+        [part.percentile(p) for p in percentiles] if part.n and part.width > 0 else [part.start, part.start]
+        for part in bins
+    ]
+
+
+def _extent(image: Image, t: int, channels: list[int], context: Context) -> list[tuple[float, float, int]]:
+    """Minimum, maximum and number of finite values of each channel."""
+    low = np.full(len(channels), np.inf)
+    high = np.full(len(channels), -np.inf)
+    n = np.zeros(len(channels), dtype=np.int64)
+    for values in _read(image, t, channels, context):
+        for i, value in enumerate(values):
+            finite = value if value.dtype.kind != "f" else value[np.isfinite(value)]
+            if finite.size:
+                low[i] = min(low[i], float(finite.min()))
+                high[i] = max(high[i], float(finite.max()))
+                n[i] += finite.size
+    return [
+        (float(a), float(b), int(k)) if k else (0.0, 0.0, 0) for a, b, k in zip(low, high, n, strict=True)
+    ]

@@ -1,0 +1,226 @@
+"""Matching raw images with their segmentations by name, never by order."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import has_magic
+from pathlib import Path
+
+from segloop.core.errors import ImageError, PairingError
+from segloop.images.read import SUFFIXES, image_files, natural_key, split_pattern
+
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A raw image and what belongs to it.
+
+    Attributes
+    ----------
+    stem : str
+        Subfolder and file stem that they share, with forward slashes: ``plate1/a01``.
+    raw, seg : Path
+        Raw image and segmentation.
+    seg2 : Path or None
+        Second segmentation.
+    """
+
+    stem: str
+    raw: Path
+    seg: Path
+    seg2: Path | None = None
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Outcome of matching.
+
+    Attributes
+    ----------
+    pairs : tuple of Pair
+        Sorted by stem as people count.
+    problems : tuple of str
+        One sentence for each file that found no partner or more than one.
+    """
+
+    pairs: tuple[Pair, ...]
+    problems: tuple[str, ...] = ()
+
+
+def stem_of(path: str | os.PathLike[str]) -> str:
+    """File name without its image suffix: ``a.b`` for ``a.b.ome.tif``."""
+    path = Path(path)
+    stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return stem[:-4] if stem.lower().endswith(".ome") and stem != path.name else stem
+
+
+def pair_by_stem(raw: Source, seg: Source, seg2: Source | None = None) -> Pairing:
+    """Match images by subfolder and stem.
+
+    Parameters
+    ----------
+    raw, seg, seg2 : path-like or sequence of path-like
+        A folder (searched with its subfolders), a glob pattern, an image, or a list of images. Subfolders
+        count from the folder given, the part of a pattern before its first wildcard, or what the paths of a
+        list have in common.
+
+    Returns
+    -------
+    Pairing
+        The pairs, and a sentence for every image that is in none.
+
+    Raises
+    ------
+    PairingError
+        If there is no pair at all, or raw images and segmentations are the same files.
+    ImageError
+        If a folder is missing or empty.
+    """
+    problems: list[str] = []
+    raws = _Side("raw images", raw, problems)
+    segs = _Side("segmentations", seg, problems)
+    second = None if seg2 is None else _Side("second segmentations", seg2, problems)
+    _refuse_same_files(raws, segs, second)
+    pairs = []
+    for stem in raws.stems():
+        if stem in segs.files and stem in raws.files:
+            other = second.files.get(stem) if second is not None else None
+            pairs.append(Pair(stem, raws.files[stem], segs.files[stem], other))
+            if second is not None and stem not in second.known:
+                problems.append(
+                    _unmatched(raws.files[stem], stem, second, "it is used with one segmentation")
+                )
+    problems += _missing(raws, segs)
+    problems += _missing(segs, raws)
+    if second is not None:
+        problems += _missing(second, raws)
+    if not pairs:
+        raise PairingError(
+            f"None of the {len(raws.known)} raw images in {raws.where} has a segmentation of the same name "
+            f"in {segs.where}; rename them so that the stems are equal. First problem: {problems[0]}"
+        )
+    return Pairing(tuple(pairs), tuple(problems))
+
+
+def files_by_stem(source: Source) -> dict[str, Path]:
+    """List images by subfolder and stem, in natural order; those whose stem occurs twice are left out.
+
+    Parameters
+    ----------
+    source : path-like or sequence of path-like
+        As for `pair_by_stem`.
+
+    Raises
+    ------
+    ImageError
+        If a folder is missing or empty.
+    """
+    side = _Side("images", source, [])
+    return {stem: side.files[stem] for stem in side.stems() if stem in side.files}
+
+
+class _Side:
+    """The images of one side by stem; those whose stem occurs twice are known but not usable."""
+
+    def __init__(self, kind: str, source: Source, problems: list[str]) -> None:
+        self.kind = kind
+        files, root = _list(source)
+        self.where = str(root)
+        self.known: dict[str, list[Path]] = {}
+        for file in files:
+            folder = file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else "."
+            stem = stem_of(file) if folder == "." else f"{folder}/{stem_of(file)}"
+            self.known.setdefault(stem, []).append(file)
+        self.files = {stem: found[0] for stem, found in self.known.items() if len(found) == 1}
+        for stem, found in self.known.items():
+            if len(found) > 1:
+                names = ", ".join(str(file) for file in found)
+                problems.append(f"{len(found)} {kind} are named {stem} ({names}); keep one of them.")
+
+    def stems(self) -> list[str]:
+        return sorted(self.known, key=lambda stem: natural_key(Path(stem)))
+
+
+def _list(source: Source) -> tuple[list[Path], Path]:
+    if isinstance(source, str | os.PathLike):
+        files = image_files(source)
+        return files, _root(Path(source), files)
+    files = [Path(file) for file in source]
+    if not files:
+        raise ImageError("The list of images is empty; name at least one.")
+    missing = [file for file in files if not file.exists()]
+    if missing:
+        raise ImageError(f"{missing[0]} does not exist; check its name and that its drive is connected.")
+    return files, Path(os.path.commonpath([file.absolute().parent for file in files])) if len(
+        files
+    ) > 1 else files[0].parent
+
+
+def _root(source: Path, files: list[Path]) -> Path:
+    if source in files:
+        return source.parent
+    if source.is_dir() or not has_magic(str(source)):
+        return source
+    return split_pattern(source)[0]
+
+
+def _refuse_same_files(raws: _Side, segs: _Side, second: _Side | None) -> None:
+    for side in (segs, second):
+        if side is None:
+            continue
+        ours = {file.absolute() for found in side.known.values() for file in found}
+        theirs = {file.absolute() for found in raws.known.values() for file in found}
+        if ours & theirs:
+            raise PairingError(
+                f"{sorted(ours & theirs)[0]} is given both among the raw images and the {side.kind}; "
+                "choose different folders or patterns."
+            )
+
+
+def _missing(side: _Side, other: _Side) -> list[str]:
+    return [
+        _unmatched(side.files[stem], stem, other, "it is left out")
+        for stem in side.stems()
+        if stem in side.files and stem not in other.files and stem not in other.known
+    ]
+
+
+def _unmatched(file: Path, stem: str, other: _Side, consequence: str) -> str:
+    near = _nearest(stem, other)
+    hint = f"; the nearest is {near}, rename one of them if they belong together" if near else ""
+    return f"{file} has none of its name among the {other.kind} in {other.where}, so {consequence}{hint}."
+
+
+def _nearest(stem: str, other: _Side) -> Path | None:
+    """Find what was meant: the name in other case or elsewhere, numbers padded otherwise, an affix."""
+    for simplify in (_folded, _numbers, _name_only):
+        hits = [found for key, found in other.known.items() if simplify(key) == simplify(stem)]
+        if len(hits) == 1:
+            return hits[0][0]
+    name = stem.rpartition("/")[2]
+    affixed = [
+        found
+        for key, found in other.known.items()
+        if key.rpartition("/")[2].startswith((f"{name}_", f"{name}-", f"{name}."))
+    ]
+    if len(affixed) == 1:
+        return affixed[0][0]
+    close = difflib.get_close_matches(stem, list(other.known), 1, 0.8) if len(other.known) <= 1000 else []
+    return other.known[close[0]][0] if close else None
+
+
+def _folded(stem: str) -> str:
+    return stem.casefold()
+
+
+def _numbers(stem: str) -> str:
+    return re.sub(r"\d+", lambda found: str(int(found.group())), stem.casefold())
+
+
+def _name_only(stem: str) -> str:
+    return stem.rpartition("/")[2].casefold()

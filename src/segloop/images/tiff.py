@@ -1,0 +1,133 @@
+"""TIFF files: scenes, axes, and an `Image` over the pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segloop.core.errors import ImageError
+from segloop.images.image import AXES, RGB, Image, default_names, pixel_dtype
+from segloop.images.tiff_file import cut_short, opened
+from segloop.images.tiff_metadata import describe
+from segloop.images.tiff_pixels import TiffLayout, TiffPixels
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPageSeries
+
+# A single strip larger than this is mapped rather than read to get a part of it.
+_MAP_FROM_BYTES = 16 << 20
+_PHOTOMETRIC_RGB, _PHOTOMETRIC_YCBCR = 2, 6
+_AXES_FOR_UNKNOWN = "ZCT"
+_UNNAMED = "QI"
+
+
+def is_tiff(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's suffix says TIFF (of which LSM is a kind)."""
+    return Path(path).suffix.lower() in {".tif", ".tiff", ".lsm", ".btf", ".tf8"}
+
+
+def open_tiff(path: Path, choose: Callable[[Sequence[str]], int]) -> Image:
+    """Open one scene of a TIFF.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+    choose : callable
+        Gets the scenes' names, returns the number of the one wanted.
+
+    Raises
+    ------
+    ImageError
+        If the file is no TIFF, cut short, or has axes other than ``TCZYX`` and samples.
+    """
+    import dask.array as da
+
+    with opened(path) as tiff:
+        scenes = _scene_names(tiff)
+        index = choose(scenes)
+        series = tiff.series[index]
+        _check_complete(path, series)
+        layout = _layout(path, series)
+        names, pixel_size = describe(tiff, index)
+    pixels = TiffPixels(path, index, layout)
+    data = da.from_array(  # type: ignore[no-untyped-call]
+        pixels, chunks=layout.chunks, name=False, asarray=False, meta=np.empty((0,) * 5, pixels.dtype)
+    )
+    return Image(path.name, data, _channel_names(layout, names), pixel_size, path, scenes[index], scenes)
+
+
+def tiff_scenes(path: Path) -> tuple[str, ...]:
+    """Names of a TIFF's scenes.
+
+    Raises
+    ------
+    ImageError
+        If the file is no TIFF or cut short.
+    """
+    with opened(path) as tiff:
+        return _scene_names(tiff)
+
+
+def _check_complete(path: Path, series: TiffPageSeries) -> None:
+    if series.dataoffset is not None:
+        if series.dataoffset + series.nbytes > path.stat().st_size:
+            raise cut_short(path)
+        return
+    for page in (series.pages[0], series.pages[-1]):
+        if page is None:
+            continue
+        ends = [start + n for start, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        if ends and max(ends) > page.parent.filehandle.size:
+            raise cut_short(path)
+
+
+def _scene_names(tiff: TiffFile) -> tuple[str, ...]:
+    names = [str(series.name).strip() for series in tiff.series]
+    if all(names) and len(set(names)) == len(names) and tiff.series[0].kind == "ome":
+        return tuple(names)
+    return tuple(f"Image {i}" for i in range(len(names)))
+
+
+def _layout(path: Path, series: TiffPageSeries) -> TiffLayout:
+    page = series.keyframe
+    axes, shape = _name_axes(path, series.axes), tuple(int(n) for n in series.shape)
+    colour = page.photometric in (_PHOTOMETRIC_RGB, _PHOTOMETRIC_YCBCR)
+    samples = shape[axes.index("S")] if "S" in axes else 1
+    colour = colour and samples in (3, 4)
+    tile = page.chunks[-3:-1] if page.axes.endswith("S") and len(page.chunks) > 2 else page.chunks[-2:]
+    dtype = np.dtype(series.dtype).newbyteorder(page.parent.byteorder)
+    pixel_dtype(dtype, str(path))
+    strip = int(np.prod(page.chunks, dtype=np.int64)) * dtype.itemsize
+    offset = series.dataoffset if page.is_memmappable and strip > _MAP_FROM_BYTES else None
+    return TiffLayout(
+        axes, shape, dtype, 3 if colour else samples, colour, (int(tile[0]), int(tile[1])), offset
+    )
+
+
+def _name_axes(path: Path, axes: str) -> str:
+    """Name tifffile's unknown axes as bioio does: from the last, Z, C, T, as far as these are free."""
+    free = [axis for axis in _AXES_FOR_UNKNOWN if axis not in axes]
+    named = ""
+    for axis in reversed(axes):
+        named = (free.pop(0) if axis in _UNNAMED and free else axis) + named
+    if set(named) - set(AXES + "S") or len(set(named)) != len(named) or not {"Y", "X"} <= set(named):
+        raise ImageError(
+            f"{path} has axes {axes}, of which only T, C, Z, Y, X and colour samples S are understood: "
+            "save it with these axes only, for example from Fiji as a hyperstack."
+        )
+    return named
+
+
+def _channel_names(layout: TiffLayout, names: Sequence[str]) -> tuple[str, ...]:
+    n_channels = layout.tczyx[1]
+    if len(names) == n_channels and not layout.colour:
+        return tuple(names)
+    if layout.colour and layout.size("C") > 1:
+        bases = names if len(names) == layout.size("C") else default_names(layout.size("C"))
+        return tuple(f"{base} {colour}" for base in bases for colour in RGB)
+    return default_names(n_channels, 3 if layout.colour else 0)

@@ -1,0 +1,265 @@
+"""A network over an image of any size: exact tiling, lazy reading, bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from segloop.core.context import Context
+from segloop.core.errors import ModelError
+from segloop.inference.blending import ramp
+from segloop.inference.memory import TileChoice, automatic_tile, bytes_per_pixel
+from segloop.inference.tiles import Slices, Tile, plan_tiles, round_up
+from segloop.networks.activation import activate
+from segloop.networks.folding import fold_batch_norm
+from segloop.targets import Target, quantise
+
+Read = Callable[[Slices], NDArray[np.float32]]
+Piece = tuple[Slices, NDArray[np.float32]]
+
+
+class Engine:
+    """Applies one network; keep it for many images.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        As `segloop.networks.build_network` gives it. It is copied, with batch norm folded; make a new engine
+        when its weights have changed.
+    target : Target
+        Says what turns its outputs into maps, and whether it works on planes or volumes.
+    device : {"cpu", "cuda", "mps"}
+        Where to compute.
+    mixed : bool
+        Whether to compute in 16 bit where it is safe (CUDA only). Results of one precision are compared only
+        with each other.
+
+    Notes
+    -----
+    Translation-equivariant networks give the same maps for every tile size, equal to `run_whole`. Others are
+    blended over overlapping tiles; that holds the maps of the whole image in memory.
+    """
+
+    def __init__(self, network: nn.Module, target: Target, device: str = "cpu", mixed: bool = False) -> None:
+        self.target = target
+        self.device = torch.device(device)
+        self.mixed = mixed and self.device.type == "cuda"
+        dims = target.dims
+        stride: Any = network.stride
+        halo: Any = network.halo
+        in_channels: Any = network.in_channels
+        self.in_channels: int = in_channels
+        self.stride: tuple[int, ...] = (1,) * (3 - dims) + tuple(stride)
+        self.halo: tuple[int, ...] | None = None if halo is None else (0,) * (3 - dims) + tuple(halo)
+        # Convolutions in planes are faster on channels-last memory; in volumes it makes no difference.
+        self._format = torch.channels_last if dims == 2 else torch.contiguous_format
+        folded = fold_batch_norm(network)
+        self._network: nn.Module = folded.to(self.device)
+        self._network.to(memory_format=self._format)  # type: ignore[call-overload]
+        # The block itself, before and after padding and on its way to the device, comes on top.
+        self._bytes_per_pixel = bytes_per_pixel(folded, self.in_channels, stride) + 16 * self.in_channels
+
+    def run(
+        self,
+        read: Read,
+        shape: Sequence[int],
+        *,
+        tile_size: Sequence[int] | None = None,
+        context: Context | None = None,
+    ) -> Iterator[Piece]:
+        """Yield the maps of an image piece by piece; the next block is read while one is computed.
+
+        Parameters
+        ----------
+        read : callable
+            Given slices (z, y, x) inside the image, returns that block (C, z, y, x) float32, normalised.
+            Called in a thread of its own.
+        shape : sequence of int
+            Z, Y, X of the image. A network for planes takes each slice on its own.
+        tile_size : sequence of int, optional
+            [Z,] Y, X in pixels of the part computed at once, without halo; rounded up to the stride. Chosen
+            by free memory if not given. It does not change the result.
+        context : Context, optional
+            Receives progress in pixels; its cancel is heeded within a layer of the network.
+
+        Yields
+        ------
+        slices : tuple of slice
+            Where (z, y, x) the piece lies; pieces cover the image once.
+        maps : (K, z, y, x) float32
+            Between 0 and 1.
+
+        Raises
+        ------
+        ModelError
+            If the image has other channels than the network, or a tile does not fit into memory.
+        Cancelled
+            If the user has asked to stop.
+        """
+        context = context or Context()
+        tiles = self._plan(shape, tile_size)
+        total, done = float(np.prod([float(size) for size in shape])), 0.0
+        if self.halo is None and any(_is_cut(tile, shape, self.target.dims) for tile in tiles):
+            yield from self._run_blended(read, shape, tiles, context)
+            return
+        for tile, maps in self._computed(read, tiles, context):
+            context.progress(done, total, "Predicting")
+            yield tile.write, maps[(slice(None), *tile.crop)]
+            done += tile.size
+        context.progress(total, total, "Predicting")
+
+    def maps(
+        self,
+        read: Read,
+        shape: Sequence[int],
+        *,
+        tile_size: Sequence[int] | None = None,
+        context: Context | None = None,
+    ) -> NDArray[np.uint8]:
+        """Return the quantised maps (K, Z, Y, X) uint8 of a whole image; parameters as in `run`."""
+        whole = np.zeros((len(self.target.maps), *shape), np.uint8)
+        for where, piece in self.run(read, shape, tile_size=tile_size, context=context):
+            whole[(slice(None), *where)] = quantise(piece)
+        return whole
+
+    def run_whole(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the reference: one forward pass over the image, padded at its far ends to the stride.
+
+        Parameters
+        ----------
+        image : (C, Z, Y, X) float32
+            Normalised.
+
+        Returns
+        -------
+        (K, Z, Y, X) float32
+        """
+        shape = image.shape[1:]
+        far = [round_up(size, step) - size for size, step in zip(shape, self.stride, strict=True)]
+        maps = self._forward(_pad(image, far), Context())
+        return maps[(slice(None), *(slice(size) for size in shape))]
+
+    def choose_tile(self, shape: Sequence[int]) -> TileChoice:
+        """Return the tile size for an image of shape (Z, Y, X), and why, by the memory that is free now."""
+        first = 3 - self.target.dims
+        halo = self.halo or tuple(4 * step for step in self.stride)
+        return automatic_tile(
+            shape[first:], halo[first:], self.stride[first:], self._bytes_per_pixel, self.device.type
+        )
+
+    def _plan(self, shape: Sequence[int], tile_size: Sequence[int] | None) -> list[Tile]:
+        if min(shape) == 0:
+            return []
+        dims = self.target.dims
+        if not tile_size:
+            tile_size = self.choose_tile(shape).size
+        if len(tile_size) < dims or min(tile_size) < 1:
+            axes = "Y and X" if dims == 2 else "Z, Y and X"
+            raise ModelError(
+                f"The tile size {list(tile_size)} does not fit the model: give {axes} in pixels."
+            )
+        tile = (1,) * (3 - dims) + tuple(tile_size)[-dims:]
+        halo = self.halo or self._overlap(tile)
+        return plan_tiles(shape, tile, halo, self.stride)
+
+    def _overlap(self, tile: Sequence[int]) -> tuple[int, ...]:
+        quarter = [0 if size == 1 else -(-size // 4) for size in tile]
+        return tuple(round_up(size, step) for size, step in zip(quarter, self.stride, strict=True))
+
+    def _computed(
+        self, read: Read, tiles: list[Tile], context: Context
+    ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+        """Yield each tile with the maps (K, z, y, x) of its padded block."""
+
+        def block(tile: Tile) -> NDArray[np.float32]:
+            return _pad(np.asarray(read(tile.read), np.float32), tile.pad)
+
+        with ThreadPoolExecutor(1, "segloop-read") as reader:
+            following: Future[NDArray[np.float32]] | None = reader.submit(block, tiles[0]) if tiles else None
+            for number, tile in enumerate(tiles):
+                context.check()
+                assert following is not None
+                now = following.result()
+                following = reader.submit(block, tiles[number + 1]) if number + 1 < len(tiles) else None
+                yield tile, self._forward(now, context)
+
+    def _run_blended(
+        self, read: Read, shape: Sequence[int], tiles: list[Tile], context: Context
+    ) -> Iterator[Piece]:
+        """Average overlapping tiles, each weighing less towards its edges inside the image."""
+        added = np.zeros((len(self.target.maps), *shape), np.float32)
+        weights = np.zeros(tuple(shape), np.float32)
+        for number, (tile, maps) in enumerate(self._computed(read, tiles, context)):
+            context.progress(number, len(tiles), "Predicting")
+            inside = tuple(slice(0, part.stop - part.start) for part in tile.read)
+            weight = ramp(tile)
+            added[(slice(None), *tile.read)] += maps[(slice(None), *inside)] * weight
+            weights[tile.read] += weight
+        context.progress(len(tiles), len(tiles), "Predicting")
+        for tile in tiles:
+            yield tile.write, added[(slice(None), *tile.write)] / weights[tile.write]
+
+    def _forward(self, block: NDArray[np.float32], context: Context) -> NDArray[np.float32]:
+        """Return the maps (K, z, y, x) of a block (C, z, y, x) whose sizes are multiples of the stride."""
+        if len(block) != self.in_channels:
+            raise ModelError(
+                f"The image has {len(block)} channels, the model expects {self.in_channels}: "
+                "choose them under Channels."
+            )
+        inputs = torch.from_numpy(np.ascontiguousarray(block))
+        # In planes, (C, z, y, x) to (z, C, y, x): slices are a batch.
+        inputs = inputs.transpose(0, 1) if self.target.dims == 2 else inputs[None]
+        inputs = inputs.to(device=self.device).contiguous(memory_format=self._format)
+        autocast = torch.autocast("cuda", torch.float16) if self.mixed else nullcontext()
+        with torch.inference_mode(), autocast, _cancellable(self._network, context):
+            maps = activate(self._logits(inputs), self.target.activation)
+        maps = maps.transpose(0, 1) if self.target.dims == 2 else maps[0]
+        return np.ascontiguousarray(maps.cpu().numpy())
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        try:
+            outputs: Tensor = self._network(inputs)
+        except torch.OutOfMemoryError as error:
+            size = " x ".join(str(value) for value in inputs.shape[2:])
+            raise ModelError(
+                f"A block of {size} pixels does not fit into the memory of the GPU: "
+                "choose a smaller tile size."
+            ) from error
+        return outputs
+
+
+def _pad(block: NDArray[np.float32], far: Sequence[int]) -> NDArray[np.float32]:
+    """Mirror a block (C, z, y, x) beyond the far end of each axis."""
+    if not any(far):
+        return block
+    return np.pad(block, [(0, 0), *((0, size) for size in far)], mode="reflect")
+
+
+def _is_cut(tile: Tile, shape: Sequence[int], dims: int) -> bool:
+    """Return whether a tile is less than the whole image (or plane)."""
+    first = 3 - dims
+    parts = zip(tile.write[first:], shape[first:], strict=True)
+    return any(part.stop - part.start < size for part, size in parts)
+
+
+@contextmanager
+def _cancellable(network: nn.Module, context: Context) -> Iterator[None]:
+    """Let the user's wish to stop end a forward pass before its next layer."""
+
+    def check(_: nn.Module, __: object) -> None:
+        context.check()
+
+    leaves = [module for module in network.modules() if not any(True for _ in module.children())]
+    hooks = [module.register_forward_pre_hook(check) for module in leaves]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,118 @@
+"""Does a model fit an image: which channels feed it, slices, pixel size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segloop.core.errors import ModelError
+from segloop.images.recipe import resolve_channels
+
+if TYPE_CHECKING:
+    from segloop.artifacts.model import ModelCard
+    from segloop.config.predict import PredictConfig
+    from segloop.images.image import Image
+
+MAX_PIXEL_SIZE_RATIO = 1.25
+"""Pixel sizes of image and model that differ by more than this factor are pointed out."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a model is applied to an image.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Of the image, in the order of the model's inputs.
+    slice_by_slice : bool
+        Whether a 2D model is applied to each slice of a stack.
+    remarks : tuple of (level, sentence)
+        What the user should know; level is ``"info"`` or ``"warning"``.
+    """
+
+    channels: tuple[int, ...]
+    slice_by_slice: bool
+    remarks: tuple[tuple[str, str], ...]
+
+
+def fit(card: ModelCard, image: Image, config: PredictConfig) -> Fit:
+    """Decide how a model is applied to an image.
+
+    Raises
+    ------
+    ModelError
+        If the model expects other channels, or another number of dimensions.
+    ImageError
+        If a channel named in the config does not exist.
+    """
+    channels, remarks = _channels(card, image, config.channels)
+    slice_by_slice = _check_slices(card, image, config.slice_by_slice)
+    remarks += _pixel_size_remarks(card, image)
+    return Fit(channels, slice_by_slice, tuple(remarks))
+
+
+def _channels(
+    card: ModelCard, image: Image, chosen: Sequence[str]
+) -> tuple[tuple[int, ...], list[tuple[str, str]]]:
+    wanted = list(card.recipe.channels)
+    n_wanted = int(card.network["in_channels"])
+    expected = f"{n_wanted} ({', '.join(wanted)})" if wanted else str(n_wanted)
+    if chosen:
+        channels = tuple(resolve_channels(image, list(chosen)))
+        if len(channels) != n_wanted:
+            raise ModelError(
+                f"{_count(len(channels), 'channel')} chosen for `{image.name}`, "
+                f"the model expects {expected}: choose as many under Channels"
+            )
+        return channels, []
+    names = [name.casefold() for name in image.channel_names]
+    if len(wanted) == n_wanted and all(names.count(name.casefold()) == 1 for name in wanted):
+        return tuple(names.index(name.casefold()) for name in wanted), []
+    if image.n_channels != n_wanted:
+        raise ModelError(
+            f"`{image.name}` has {_count(image.n_channels, 'channel')}, "
+            f"the model expects {expected}: choose them under Channels"
+        )
+    channels = tuple(range(n_wanted))
+    if n_wanted == 1 or not wanted:
+        return channels, []
+    found = ", ".join(image.channel_names)
+    return channels, [
+        ("info", f"`{image.name}`: channels {found} are taken in this order for {', '.join(wanted)}.")
+    ]
+
+
+def _check_slices(card: ModelCard, image: Image, slice_by_slice: bool) -> bool:
+    is_3d = card.axes == "ZYX"
+    if is_3d and image.n_slices == 1:
+        raise ModelError(
+            f"`{image.name}` has a single slice, the model is 3D: give it a stack, or choose a 2D model"
+        )
+    if is_3d or image.n_slices == 1:
+        return False
+    if not slice_by_slice:
+        raise ModelError(
+            f"`{image.name}` is a stack of {image.n_slices} slices, the model is 2D: "
+            "switch on Slice by slice (slice_by_slice=true), or choose a 3D model"
+        )
+    return True
+
+
+def _pixel_size_remarks(card: ModelCard, image: Image) -> list[tuple[str, str]]:
+    first = 0 if card.axes == "ZYX" else 1
+    for axis, own, models in list(zip("ZYX", image.pixel_size_um, card.pixel_size_um, strict=True))[first:]:
+        if own and models and max(own / models, models / own) > MAX_PIXEL_SIZE_RATIO:
+            return [
+                (
+                    "warning",
+                    f"`{image.name}` has pixels of {own:.3g} um along {axis}, the model learned from "
+                    f"{models:.3g} um: objects have another size than it knows, so check the result.",
+                )
+            ]
+    return []
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,229 @@
+"""A prediction job: one model over many files, speaking through the job's folder."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segloop.artifacts.job import EventLog, JobState
+from segloop.artifacts.model import Model
+from segloop.config.predict import OutputKind, PredictConfig
+from segloop.core.context import Context
+from segloop.core.errors import Cancelled, JobError, SegloopError
+from segloop.images.read import open_image, scene_names
+from segloop.prediction.inputs import Item, check_names, plan_items, scene_stem
+from segloop.prediction.outputs import plain_errors
+from segloop.prediction.predict import predict_image
+from segloop.prediction.progress import part_of
+from segloop.prediction.request import PredictRequest
+
+if TYPE_CHECKING:
+    from segloop.config.device import DeviceConfig
+    from segloop.inference.engine import Engine
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a job.
+
+    Attributes
+    ----------
+    n_done : int
+        Predictions that are written, one a scene.
+    problems : tuple of str
+        One sentence for each input that could not be predicted.
+    """
+
+    n_done: int
+    problems: tuple[str, ...]
+
+
+class ModelCache:
+    """Keeps the last model loaded, with its engine, so that the next prediction with it starts at once."""
+
+    def __init__(self) -> None:
+        self._key: Any = None
+        self._engine: Engine | None = None
+
+    def get(self, name: str, device: DeviceConfig) -> tuple[Model, Engine, str]:
+        """Return a model, its engine on the device asked for, and why that device.
+
+        Raises
+        ------
+        ModelError
+            If the model is missing or damaged.
+        ConfigError
+            If the device is not there.
+        """
+        from segloop.inference.device import resolve_device
+        from segloop.inference.engine import Engine
+
+        model = Model.load(name)
+        resolved = resolve_device(device)
+        key = (model.card.model_dump_json(), resolved.device, resolved.mixed)
+        if self._engine is None or key != self._key:
+            self._engine, self._key = None, None
+            self._engine = Engine(model.network(), model.target(), resolved.device, resolved.mixed)
+            self._key = key
+        return model, self._engine, resolved.reason
+
+
+def predict_files(request: PredictRequest, log: EventLog, cache: ModelCache | None = None) -> Summary:
+    """Predict all files of a request; one that can't be is reported, and the others are done.
+
+    States, progress with the time left, messages and outputs go into the job's folder; a stop request there
+    is heeded between two tiles.
+
+    Parameters
+    ----------
+    request : PredictRequest
+        What to predict, with what, into which folder.
+    log : EventLog
+        Of the job's folder.
+    cache : ModelCache, optional
+        Where the model may be loaded already.
+
+    Raises
+    ------
+    SegloopError
+        If nothing can be predicted at all: no such model, a bad config, an output folder that can't be
+        written, outputs that would overwrite each other. The job's state is then ``failed``.
+    Cancelled
+        If the job was asked to stop. Its state is then ``stopped``; finished predictions are kept.
+    """
+    log.state(JobState.running)
+    try:
+        summary = _predict_all(request, log, cache or ModelCache())
+    except Cancelled:
+        log.state(JobState.stopped)
+        raise
+    except Exception as error:
+        sentence = _sentence(error, "The prediction")
+        log.message(sentence, "error")
+        log.state(JobState.failed, error=sentence)
+        if isinstance(error, SegloopError):
+            raise
+        raise JobError(sentence) from error
+    except BaseException:
+        log.state(JobState.stopped)
+        raise
+    failed = summary.n_done == 0 and summary.problems
+    info = {"n_done": summary.n_done, "n_problems": len(summary.problems)}
+    if failed:
+        log.state(JobState.failed, error=summary.problems[0], **info)
+    else:
+        log.state(JobState.finished, **info)
+    return summary
+
+
+def _predict_all(request: PredictRequest, log: EventLog, cache: ModelCache) -> Summary:
+    config = request.settings()
+    out = Path(request.out)
+    items, problems = plan_items(request.inputs, out)
+    check_names(items, out, config)
+    _check_writable(out)
+    for problem in problems:
+        log.message(problem, "error")
+    if not items:
+        return Summary(0, tuple(problems))
+    context = log.context()
+    context.progress(0, 1, "Loading the model")
+    model, engine, reason = cache.get(request.model, config.device)
+    log.message(reason)
+    batch = _Batch(request, config, out, log, model, engine, problems, set())
+    for number, item in enumerate(items):
+        batch.predict_file(item, part_of(context, number, len(items)))
+    context.progress(len(items), len(items), "Done")
+    return Summary(len(batch.taken), tuple(problems))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What the files of a job share; ``problems`` and ``taken`` (names written) grow."""
+
+    request: PredictRequest
+    config: PredictConfig
+    out: Path
+    log: EventLog
+    model: Model
+    engine: Engine
+    problems: list[str]
+    taken: set[str]
+
+    def predict_file(self, item: Item, context: Context) -> None:
+        """Predict the scenes of a file."""
+        scenes: list[int] = []
+
+        def find_scenes() -> None:
+            names = scene_names(item.path)
+            wanted = self.request.scene
+            if wanted is None:
+                scenes.extend(range(len(names)))
+            else:
+                chosen = open_image(item.path, wanted)
+                scenes.append(wanted if isinstance(wanted, int) else list(names).index(chosen.scene))
+
+        self._attempt(item, find_scenes)
+        for number, scene in enumerate(scenes):
+            part = part_of(context, number, len(scenes))
+            self._attempt(item, partial(self._predict_scene, item, scene, part))
+
+    def _predict_scene(self, item: Item, scene: int, context: Context) -> None:
+        image = open_image(item.path, scene)
+        stem = scene_stem(item.stem, scene, image.scenes)
+        if stem.casefold() in self.taken:
+            raise JobError(
+                f"`{item.path}` would be written to `{stem}` like another input: rename one of them."
+            )
+        predict_image(
+            self.model,
+            self.engine,
+            image,
+            self.config,
+            self.out,
+            stem,
+            context,
+            on_output=partial(self._announce, item),
+            on_message=self.log.message,
+        )
+        self.taken.add(stem.casefold())
+
+    def _announce(self, item: Item, path: Path, kind: OutputKind, growing: bool) -> None:
+        self.log.output(path, input=str(item.path), kind_of=kind.value, partial=growing)
+
+    def _attempt(self, item: Item, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Cancelled:
+            raise
+        except Exception as error:
+            problem = _sentence(error, f"`{item.path}`")
+            self.problems.append(problem)
+            self.log.message(problem, "error")
+
+
+def _sentence(error: Exception, subject: str) -> str:
+    """Return what happened in one sentence; what was not foreseen goes to the log in full."""
+    if isinstance(error, SegloopError):
+        return str(error)
+    logger.error("%s failed", subject, exc_info=error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (
+            f"{subject} needs more memory than there is: choose a smaller tile size, or close other programs."
+        )
+    reason = next(iter(str(error).strip().splitlines()), "no reason given")
+    return f"{subject} could not be predicted ({type(error).__name__}: {reason})."
+
+
+def _check_writable(out: Path) -> None:
+    with plain_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass

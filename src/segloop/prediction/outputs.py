@@ -1,0 +1,292 @@
+"""Writers: an output grows block by block, and is at its place either whole or, as Zarr, growing in view."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from segloop.config.predict import OutputKind
+from segloop.core.atomic import remove
+from segloop.core.errors import ImageError
+from segloop.images.write import create_zarr, write_image
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from segloop.images.image import PixelSize
+
+MEMORY_LIMIT = 256 << 20
+"""Bytes; larger buffers live in a scratch file beside the outputs."""
+
+_STAGE = ".segloop-writing"
+"""Hidden folder beside the outputs in which files become whole."""
+
+_MAX_CHUNK = (16, 512, 512)  # Z, Y, X
+_UINT16_MAX = int(np.iinfo(np.uint16).max)
+
+Slices = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """What an output holds and where it goes.
+
+    Attributes
+    ----------
+    kind : OutputKind
+        What it is.
+    path : Path
+        Where it goes; ends in ``.tif`` or ``.ome.zarr``.
+    shape : tuple of int
+        T, C, Z, Y, X; C is 1 unless ``maps`` are several.
+    dtype : numpy data type
+        As stored; labels become uint32 by themselves where uint16 can't number them.
+    pixel_size_um : tuple of float or None
+        Z, Y, X.
+    maps : tuple of str
+        Names of the channels of a probability; empty otherwise.
+    """
+
+    kind: OutputKind
+    path: Path
+    shape: tuple[int, int, int, int, int]
+    dtype: np.dtype[Any]
+    pixel_size_um: PixelSize
+    maps: tuple[str, ...] = ()
+
+    @property
+    def axes(self) -> str:
+        """Axes as stored: ``TCZYX`` without T, C and Z where they have length 1."""
+        kept = [axis for axis, length in zip("TCZ", self.shape, strict=False) if length > 1]
+        return "".join(kept) + "YX"
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Lengths along `axes`."""
+        return tuple(self.shape["TCZYX".index(axis)] for axis in self.axes)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the channels, by which viewers show the output."""
+        return self.maps or (self.kind.value,)
+
+    def index(self, t: int, at: Slices) -> tuple[int | slice, ...]:
+        """Return the index of a block in the stored array."""
+        full: dict[str, int | slice] = {"T": t, "C": slice(None), "Z": at[0], "Y": at[1], "X": at[2]}
+        return tuple(full[axis] for axis in self.axes)
+
+    def as_stored(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Drop the axes of a ``(C, z, y, x)`` block that the stored array lacks."""
+        dropped = tuple(i for i, axis in enumerate("CZ") if axis not in self.axes)
+        return np.squeeze(block, axis=dropped)
+
+
+class Writer(Protocol):
+    """Something that takes an output block by block."""
+
+    spec: OutputSpec
+
+    def write(self, t: int, at: Slices, block: NDArray[Any]) -> None:
+        """Take a ``(C, z, y, x)`` block of time point ``t`` at slices ``at`` (Z, Y, X)."""
+
+    def finish(self) -> np.dtype[Any]:
+        """Make the output whole, not yet replacing what is at its place; return its data type."""
+
+    def commit(self) -> None:
+        """Put the finished output at its place; quick, so that several outputs change together."""
+
+    def discard(self) -> None:
+        """Leave nothing behind, and what was at the place before as it was."""
+
+
+@contextmanager
+def open_writers(specs: Sequence[OutputSpec]) -> Iterator[list[Writer]]:
+    """Open a writer for each output, TIFF or Zarr by its path; on failure none leaves anything behind."""
+    writers: list[Writer] = []
+    with ExitStack() as undo:
+        for spec in specs:
+            writers.append(ZarrWriter(spec) if spec.path.suffix == ".zarr" else TiffWriter(spec))
+            undo.callback(writers[-1].discard)
+        yield writers
+        undo.pop_all()
+
+
+class TiffWriter:
+    """Collects an output in memory, or in a scratch file when it is large, and writes OME-TIFF at the end."""
+
+    def __init__(self, spec: OutputSpec) -> None:
+        self.spec = spec
+        self._is_labels = spec.kind is OutputKind.labels
+        dtype = np.dtype(np.uint32) if self._is_labels else spec.dtype
+        self._array = allocate(spec.stored_shape, dtype, spec.path.parent)
+        self._new = spec.path.parent / _STAGE / spec.path.name
+
+    def write(self, t: int, at: Slices, block: NDArray[Any]) -> None:
+        """Take a block."""
+        self._array[self.spec.index(t, at)] = self.spec.as_stored(block)
+
+    def finish(self) -> np.dtype[Any]:
+        """Write the file beside its place."""
+        array = narrow_labels(self._array, self.spec.path.parent) if self._is_labels else self._array
+        try:
+            write_image(
+                self._new,
+                array,
+                axes=self.spec.axes,
+                channel_names=self.spec.channel_names,
+                pixel_size_um=self.spec.pixel_size_um,
+            )
+        except ImageError as error:
+            raise ImageError(str(error).replace(str(self._new), str(self.spec.path))) from error
+        return np.dtype(array.dtype)
+
+    def commit(self) -> None:
+        """Rename the file to its place."""
+        with plain_errors(self.spec.path):
+            self._new.replace(self.spec.path)
+        self._leave_stage()
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        remove(self._new)
+        self._leave_stage()
+
+    def _leave_stage(self) -> None:
+        with suppress(OSError):  # not there, or another output is in it
+            self._new.parent.rmdir()
+
+
+class ZarrWriter:
+    """Writes blocks at once into an OME-Zarr at its place, so that a viewer can show it while it grows."""
+
+    def __init__(self, spec: OutputSpec) -> None:
+        self.spec = spec
+        self._previous = spec.path.with_name(f".{spec.path.name}.previous")
+        remove(self._previous)
+        with plain_errors(spec.path):
+            if spec.path.exists():
+                spec.path.replace(self._previous)
+            try:
+                self._array = self._create(spec.path, spec.dtype)
+                self._dtype = spec.dtype
+            except BaseException:
+                self.discard()
+                raise
+
+    def _create(self, path: Path, dtype: np.dtype[Any]) -> Any:
+        limit = dict(zip("TCZYX", (1, 1, *_MAX_CHUNK), strict=True))
+        lengths = zip(self.spec.axes, self.spec.stored_shape, strict=True)
+        return create_zarr(
+            path,
+            self.spec.stored_shape,
+            dtype,
+            axes=self.spec.axes,
+            chunks=tuple(min(length, limit[axis]) for axis, length in lengths),
+            channel_names=self.spec.channel_names,
+            pixel_size_um=self.spec.pixel_size_um,
+        )
+
+    def write(self, t: int, at: Slices, block: NDArray[Any]) -> None:
+        """Take a block."""
+        with plain_errors(self.spec.path):
+            if self._dtype == np.uint16 and block.size and block.max() > _UINT16_MAX:
+                self._widen(t)
+            self._array[self.spec.index(t, at)] = self.spec.as_stored(block)
+
+    def _widen(self, t: int) -> None:
+        """Go over to uint32, keeping the time points before ``t`` and what is there of it."""
+        wide_path = self.spec.path.with_name(f".{self.spec.path.name}.wide")
+        remove(wide_path)
+        try:
+            wide = self._create(wide_path, np.dtype(np.uint32))
+            for done in range(t + 1):
+                at = self.spec.index(done, (slice(None), slice(None), slice(None)))
+                wide[at] = self._array[at]
+            remove(self.spec.path)
+            wide_path.replace(self.spec.path)
+        finally:
+            remove(wide_path)
+        import zarr
+
+        self._array = zarr.open_array(self.spec.path / self._array.basename, mode="r+")
+        self._dtype = np.dtype(np.uint32)
+
+    def finish(self) -> np.dtype[Any]:
+        """Return the data type; the blocks are at their place already."""
+        return self._dtype
+
+    def commit(self) -> None:
+        """Drop what was at the place before."""
+        remove(self._previous)
+
+    def discard(self) -> None:
+        """Remove what was written, and put back what was at the place before."""
+        remove(self.spec.path)
+        if self._previous.exists():
+            self._previous.replace(self.spec.path)
+
+
+def allocate(shape: Sequence[int], dtype: DTypeLike, folder: Path) -> NDArray[Any]:
+    """Return a zero array; a large one in a scratch file without a name in ``folder``, gone after a kill.
+
+    Raises
+    ------
+    ImageError
+        If the folder can't be written or its disk is full.
+    """
+    dtype = np.dtype(dtype)
+    n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if n_bytes <= MEMORY_LIMIT:
+        return np.zeros(tuple(shape), dtype)
+    with plain_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
+        _reserve(file.fileno(), n_bytes)
+        return np.memmap(file, dtype, mode="r+", shape=tuple(shape))
+
+
+def _reserve(descriptor: int, n_bytes: int) -> None:
+    # Writing to a mapped hole of a full disk ends the process, so the room is taken before.
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, n_bytes)
+        return
+    zeros = bytes(1 << 24)
+    left = n_bytes
+    while left > 0:
+        left -= os.write(descriptor, zeros[: min(left, len(zeros))])
+
+
+def narrow_labels(labels: NDArray[Any], folder: Path) -> NDArray[Any]:
+    """Return labels as uint16 where they fit, else as uint32; ``folder`` takes a scratch file if large."""
+    if int(labels.max(initial=0)) > _UINT16_MAX:
+        return labels
+    narrow = allocate(labels.shape, np.uint16, folder)
+    np.copyto(narrow, labels, casting="unsafe")
+    return narrow
+
+
+@contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write ``path`` into one plain sentence.
+
+    Raises
+    ------
+    ImageError
+        If the disk is full, or the place can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            raise ImageError(
+                f"{path} can't be written, the disk is full: free some space or choose another folder."
+            ) from error
+        raise ImageError(
+            f"{path} can't be written ({error.strerror or error}): choose a folder you may write to."
+        ) from error

@@ -1,0 +1,264 @@
+"""A model applied to one image: every time point, block by block, outputs written beside their record.
+
+Maps are reduced to 8 bit as each block comes out of the network, so memory is bounded by the block for
+probabilities, and for masks and classes without a minimum size. Labels, and anything with a minimum size, are
+decoded from the reduced maps of a whole time point, which live in a scratch file when they are large.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.core.context import Context
+from segloop.core.errors import ConfigError
+from segloop.images.normalisation import normalise, percentile_ranges
+from segloop.prediction.fitting import Fit, fit
+from segloop.prediction.inputs import output_name
+from segloop.prediction.outputs import OutputSpec, Slices, Writer, allocate, open_writers
+from segloop.prediction.progress import part_of
+from segloop.prediction.record import Place, describe, output_file
+from segloop.targets import Decoded, Target, Thresholds, make_target, quantise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from segloop.artifacts.model import Model
+    from segloop.images.image import Image
+    from segloop.inference.engine import Engine
+
+AUTO_TIFF_LIMIT = 2 << 30
+"""Bytes of the largest output up to which the format ``auto`` writes TIFF."""
+
+_NETWORK_SHARE = 0.9  # of the progress of one time point, where maps are decoded as a whole
+
+OnOutput = Callable[[Path, OutputKind, bool], None]
+OnMessage = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class PredictionResult:
+    """What `predict_image` wrote.
+
+    Attributes
+    ----------
+    record : Path
+        The provenance, ``<stem>.json``.
+    outputs : dict
+        Path of each output by its kind.
+    n_objects : int or None
+        Number of labelled objects over all time points; None without labels.
+    """
+
+    record: Path
+    outputs: dict[OutputKind, Path]
+    n_objects: int | None
+
+
+def predict_image(
+    model: Model,
+    engine: Engine,
+    image: Image,
+    config: PredictConfig,
+    out: Path,
+    stem: str,
+    context: Context | None = None,
+    on_output: OnOutput = lambda path, kind, growing: None,
+    on_message: OnMessage = lambda text, level: None,
+) -> PredictionResult:
+    """Apply a model to all time points of an image (one scene) and write the outputs.
+
+    Each time point is normalised and decoded on its own, so object numbers do not carry over in time.
+
+    Parameters
+    ----------
+    model : Model
+        Recipe, normalisation and thresholds come from it.
+    engine : Engine
+        Its network and target, on the chosen device.
+    image : Image
+        TCZYX; blocks of it are read as they are needed.
+    config : PredictConfig
+        What to write, and how.
+    out : Path
+        Folder for the outputs; made if missing.
+    stem : str
+        Name of the prediction below ``out``, with forward slashes for subfolders.
+    context : Context, optional
+        Progress from 0 to 1, and cancel.
+    on_output : callable, optional
+        Called with path, kind and whether it is still being filled: for a Zarr at its creation, and for every
+        output once it is whole.
+    on_message : callable, optional
+        Called with a sentence for the user and its level, ``"info"`` or ``"warning"``.
+
+    Raises
+    ------
+    ModelError
+        If the model does not fit the image.
+    ConfigError
+        If the model can't give an output that was asked for.
+    ImageError
+        If the image can't be read, an output can't be written, or its place is taken by a file that is no
+        prediction.
+    Cancelled
+        If the user asked to stop. After any error the folder holds what it held before.
+    """
+    context = context or Context()
+    started = time.perf_counter()
+    fitted = fit(model.card, image, config)
+    target = model.target()
+    config = replace(config, outputs=_outputs(target, config.outputs))
+    for level, sentence in fitted.remarks:
+        on_message(sentence, level)
+    thresholds = model.thresholds.override(config.threshold)
+    place = Place(Path(out), stem)
+    specs = _plan_outputs(target, image, config, place)
+    record = describe(model, engine, image, config, fitted, thresholds)
+    with place.reserve(record, [spec.path for spec in specs]), open_writers(specs) as writers:
+        for writer in writers:
+            if writer.spec.path.suffix == ".zarr":
+                on_output(writer.spec.path, writer.spec.kind, True)
+        work = _Work(model, engine, target, image, config, fitted, thresholds, place.folder)
+        n_objects = 0
+        for t in range(image.n_timepoints):
+            n_objects += work.time_point(t, writers, part_of(context, t, image.n_timepoints))
+        entries = [output_file(writer.spec, writer.finish()) for writer in writers]
+        for writer in writers:
+            writer.commit()
+        counted = n_objects if OutputKind.labels in config.outputs else None
+        seconds = round(time.perf_counter() - started, 3)
+        place.complete(
+            record.model_copy(update={"outputs": entries, "n_objects": counted, "seconds": seconds})
+        )
+    outputs = {spec.kind: spec.path for spec in specs}
+    for kind, path in outputs.items():
+        on_output(path, kind, False)
+    context.progress(1, 1, image.name)
+    return PredictionResult(place.path, outputs, counted)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every time point of an image shares."""
+
+    model: Model
+    engine: Engine
+    target: Target
+    image: Image
+    config: PredictConfig
+    fit: Fit
+    thresholds: Thresholds
+    folder: Path
+
+    def time_point(self, t: int, writers: list[Writer], context: Context) -> int:
+        """Predict a time point into the writers; return its number of objects (0 without labels)."""
+        context.progress(0, 1, self.image.name)
+        shape = self.image.shape[2:]
+        block_target = decodes_by_block(self.target, self.config.outputs, self.thresholds)
+        decoded = [w for w in writers if w.spec.kind is not OutputKind.probability]
+        kept = [w for w in writers if w.spec.kind is OutputKind.probability]
+        whole: NDArray[np.uint8] | None = None
+        if decoded and block_target is None:
+            whole = allocate((len(self.target.maps), *shape), np.uint8, self.folder)
+        network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
+        blocks = self.engine.run(
+            self._reader(t, context), shape, tile_size=self.config.tile_size or None, context=network_context
+        )
+        for at, block in blocks:
+            maps: NDArray[Any] = block.astype(np.float16) if self.config.float_probability else block
+            reduced = quantise(maps)
+            for writer in kept:
+                writer.write(t, at, maps if self.config.float_probability else reduced)
+            if whole is not None:
+                whole[(slice(None), *at)] = reduced
+            elif block_target is not None:
+                _write(decoded, t, at, block_target.decode(reduced, self._blockwise()))
+        if whole is None:
+            return 0
+        context.check()
+        result = self.target.decode(whole, self.thresholds)
+        _write(decoded, t, (slice(None), slice(None), slice(None)), result)
+        return 0 if result.labels is None else int(result.labels.max(initial=0))
+
+    def _blockwise(self) -> Thresholds:
+        return Thresholds(self.thresholds.foreground, 0, self.thresholds.splitting)
+
+    def _reader(self, t: int, context: Context) -> Callable[[Slices], NDArray[np.float32]]:
+        scale = self.model.card.normalisation
+        channels = self.fit.channels
+        ranges = percentile_ranges(
+            self.image, t, channels, scale.low, scale.high, Context(cancelled=context.cancelled)
+        )
+
+        def read(at: Slices) -> NDArray[np.float32]:
+            return normalise(self.image.block(t, channels, *at), ranges, scale.clip_low, scale.clip_high)
+
+        return read
+
+
+def decodes_by_block(target: Target, kinds: list[OutputKind], thresholds: Thresholds) -> Target | None:
+    """Return the target that decodes a block of maps just as the whole would be, or None if none can.
+
+    Objects need the whole image: to number them, and to know their size.
+    """
+    if OutputKind.labels in kinds or thresholds.min_size > 1:
+        return None
+    if target.kind == "instance":  # its objects fill the foreground, so the mask needs no objects
+        return make_target("semantic", 2, target.dims)
+    return target
+
+
+def _write(writers: list[Writer], t: int, at: Slices, decoded: Decoded) -> None:
+    for writer in writers:
+        found = getattr(decoded, writer.spec.kind.value)
+        writer.write(t, at, found[None])
+
+
+def _outputs(target: Target, wanted: Sequence[OutputKind]) -> list[OutputKind]:
+    for kind in wanted:
+        if kind not in target.outputs:
+            possible = ", ".join(output.value for output in target.outputs)
+            raise ConfigError(f"The model can't give {kind.value}: choose among {possible}.")
+    return list(dict.fromkeys(wanted)) or [target.outputs[0]]
+
+
+def _plan_outputs(target: Target, image: Image, config: PredictConfig, place: Place) -> list[OutputSpec]:
+    dtypes = {
+        OutputKind.labels: np.uint16,
+        OutputKind.probability: np.float16 if config.float_probability else np.uint8,
+    }
+    names = tuple(spec.name for spec in target.maps)
+    specs = []
+    for kind in config.outputs:
+        maps = names if kind is OutputKind.probability else ()
+        t, _, z, y, x = image.shape
+        shape = (t, max(1, len(maps)), z, y, x)
+        dtype: np.dtype[Any] = np.dtype(dtypes.get(kind, np.uint8))
+        specs.append((kind, shape, dtype, maps))
+    largest = max(int(np.prod(shape, dtype=np.int64)) * dtype.itemsize for _, shape, dtype, _ in specs)
+    suffix = ".ome.zarr" if _as_zarr(config.format, image, largest) else ".tif"
+    return [
+        OutputSpec(
+            kind,
+            place.out / output_name(place.stem, kind, config.outputs, suffix),
+            shape,
+            dtype,
+            image.pixel_size_um,
+            maps,
+        )
+        for kind, shape, dtype, maps in specs
+    ]
+
+
+def _as_zarr(chosen: OutputFormat, image: Image, largest: int) -> bool:
+    if chosen is OutputFormat.auto:
+        from_zarr = image.path is not None and any(p.lower().endswith(".zarr") for p in image.path.parts)
+        return from_zarr or largest > AUTO_TIFF_LIMIT
+    return chosen is OutputFormat.zarr

@@ -1,0 +1,210 @@
+"""Kept probabilities decoded again with other thresholds, without the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segloop.artifacts.prediction import (
+    OutputFile,
+    Prediction,
+    Provenance,
+    ThresholdValues,
+    find_predictions,
+    timestamp,
+)
+from segloop.config.predict import OutputKind, ThresholdConfig
+from segloop.core.context import Context
+from segloop.core.errors import Cancelled, ImageError, SegloopError
+from segloop.images.read import open_image
+from segloop.prediction.inputs import output_name
+from segloop.prediction.outputs import OutputSpec, Slices, open_writers
+from segloop.prediction.record import Place, output_file
+from segloop.targets import Target, Thresholds, make_target, quantise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from segloop.images.image import Image
+
+_EVERYWHERE: Slices = (slice(None), slice(None), slice(None))
+
+
+@dataclass(frozen=True)
+class RethresholdSummary:
+    """What came of decoding a folder again.
+
+    Attributes
+    ----------
+    n_done : int
+        Predictions decoded again.
+    problems : tuple of str
+        One sentence for each prediction that could not be.
+    outputs : tuple of Path
+        What was written.
+    """
+
+    n_done: int
+    problems: tuple[str, ...]
+    outputs: tuple[Path, ...]
+
+
+def rethreshold_folder(
+    folder: str | os.PathLike[str],
+    thresholds: ThresholdConfig,
+    context: Context | None = None,
+    *,
+    otsu: bool = False,
+) -> RethresholdSummary:
+    """Decode all kept probabilities in a folder and its subfolders with other thresholds.
+
+    The labels, masks and classes of a prediction are replaced; where it has none, what its model learned is
+    written beside the probability. They equal what a prediction with these thresholds gives.
+
+    Parameters
+    ----------
+    folder : path
+        Where predictions were written to.
+    thresholds : ThresholdConfig
+        The new thresholds; -1 takes the model's own.
+    context : Context, optional
+        Progress and cancel.
+    otsu : bool, optional
+        Choose the foreground threshold of each image by Otsu's method on its foreground probabilities (Otsu,
+        "A threshold selection method from gray-level histograms", 1979).
+
+    Raises
+    ------
+    ImageError
+        If the folder does not exist, or keeps no probabilities.
+    Cancelled
+        If the user asked to stop; predictions decoded until then are kept.
+    """
+    context = context or Context()
+    folder = Path(folder)
+    kept = [found for found in find_predictions(folder) if found.output(OutputKind.probability.value)]
+    if not kept:
+        raise ImageError(f"{folder} keeps no probabilities: predict with probability among the outputs.")
+    problems: list[str] = []
+    outputs: list[Path] = []
+    for prediction in context.track(kept, len(kept), "Decoding"):
+        try:
+            outputs += rethreshold(prediction, thresholds, context, otsu=otsu)
+        except Cancelled:
+            raise
+        except SegloopError as error:
+            problems.append(str(error))
+    return RethresholdSummary(len(kept) - len(problems), tuple(problems), tuple(outputs))
+
+
+def rethreshold(
+    prediction: Prediction,
+    thresholds: ThresholdConfig,
+    context: Context | None = None,
+    *,
+    otsu: bool = False,
+) -> list[Path]:
+    """Decode one prediction again; see `rethreshold_folder`. Returns the outputs written.
+
+    Raises
+    ------
+    ImageError
+        If its probability is missing or does not fit its record, or an output can't be written.
+    """
+    context = context or Context()
+    record = prediction.provenance
+    used = record.model
+    target = make_target(used.target, used.classes, used.dimensions, used.pixel_size_um)
+    image = _kept_maps(prediction, target)
+    chosen = Thresholds(**used.thresholds.model_dump()).override(thresholds)
+    if otsu:
+        chosen = replace(chosen, foreground=_otsu(target, image, context))
+    place = Place(prediction.path.parent, prediction.stem)
+    specs = _plan(prediction, target, image)
+    kept = [output for output in record.outputs if output.kind == OutputKind.probability.value]
+    paths = [spec.path for spec in specs]
+    with place.reserve(record, paths), open_writers(specs) as writers:
+        n_objects = 0
+        for t, maps in _time_points(image):
+            context.check()
+            decoded = target.decode(maps, chosen)
+            n_objects += 0 if decoded.labels is None else int(decoded.labels.max(initial=0))
+            for writer in writers:
+                writer.write(t, _EVERYWHERE, getattr(decoded, writer.spec.kind.value)[None])
+        entries = [output_file(writer.spec, writer.finish()) for writer in writers]
+        for writer in writers:
+            writer.commit()
+        place.complete(_updated(record, [*entries, *kept], chosen, n_objects))
+    return paths
+
+
+def _kept_maps(prediction: Prediction, target: Target) -> Image:
+    path = prediction.output(OutputKind.probability.value)
+    if path is None:
+        raise ImageError(f"{prediction.path} names no probability: predict with the output probability.")
+    image = open_image(path)
+    if image.n_channels != len(target.maps):
+        raise ImageError(
+            f"{path} has {image.n_channels} maps, its record says {len(target.maps)}: "
+            "predict the image again."
+        )
+    return image
+
+
+def _time_points(image: Image) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield each time point with its maps (K, Z, Y, X)."""
+    for t in range(image.n_timepoints):
+        yield t, quantise(image.block(t, range(image.n_channels), *_EVERYWHERE))
+
+
+def _plan(prediction: Prediction, target: Target, image: Image) -> list[OutputSpec]:
+    record = prediction.provenance
+    probability = OutputKind.probability
+    kinds = [OutputKind(output.kind) for output in record.outputs if output.kind != probability.value]
+    kinds = kinds or [target.outputs[0]]
+    suffix = ".ome.zarr" if image.path is not None and image.path.suffix == ".zarr" else ".tif"
+    t, _, z, y, x = image.shape
+    specs = []
+    for kind in kinds:
+        path = prediction.output(kind.value)
+        if path is None:
+            path = prediction.path.parent / output_name(prediction.stem, kind, [kind, probability], suffix)
+        dtype: np.dtype[Any] = np.dtype(np.uint16 if kind is OutputKind.labels else np.uint8)
+        specs.append(OutputSpec(kind, path, (t, 1, z, y, x), dtype, record.pixel_size_um))
+    return specs
+
+
+def _updated(
+    record: Provenance, outputs: list[OutputFile], thresholds: Thresholds, n_objects: int
+) -> Provenance:
+    has_labels = any(output.kind == OutputKind.labels.value for output in outputs)
+    return record.model_copy(
+        update={
+            "outputs": outputs,
+            "thresholds": ThresholdValues(**asdict(thresholds)),
+            "n_objects": n_objects if has_labels else None,
+            "rethresholded": timestamp(),
+        }
+    )
+
+
+def _otsu(target: Target, image: Image, context: Context) -> float:
+    """Return the probability from which Otsu's method calls a pixel foreground, over all time points."""
+    from skimage.filters import threshold_otsu
+
+    counts = np.zeros(256, np.int64)
+    for _, maps in _time_points(image):
+        context.check()
+        foreground = 255 - maps[0] if target.maps[0].kind == "class" else maps[0]
+        counts += np.bincount(foreground.ravel(), minlength=256)
+    present = np.flatnonzero(counts)
+    values = np.arange(present[0], present[-1] + 1)
+    above = int(values[0])
+    if len(values) > 1:
+        above = int(threshold_otsu(hist=(counts[values], values)))  # type: ignore[no-untyped-call]
+    return min(1.0, (above + 1) / 255)

@@ -1,0 +1,168 @@
+"""What all targets share: their maps, thresholds, and results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.config.predict import OutputKind, ThresholdConfig
+
+
+@dataclass(frozen=True)
+class MapSpec:
+    """One output map of a network.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"foreground"``.
+    kind : {"probability", "distance", "class"}
+        A probability of its own; a distance to the edge between 0 and 1; or one of several classes whose
+        probabilities add up to 1.
+    """
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where maps become objects.
+
+    Attributes
+    ----------
+    foreground : float
+        Probability from which a pixel is foreground.
+    min_size : int
+        Objects with fewer pixels are removed.
+    splitting : float
+        How much lower than both their peaks the distance between two halves must be to cut them apart.
+    """
+
+    foreground: float = 0.5
+    min_size: int = 0
+    splitting: float = 0.15
+
+    def override(self, config: ThresholdConfig) -> Thresholds:
+        """Return these thresholds with those of ``config`` that are not -1."""
+        return Thresholds(
+            foreground=self.foreground if config.foreground < 0 else config.foreground,
+            min_size=self.min_size if config.min_size < 0 else config.min_size,
+            splitting=self.splitting if config.splitting < 0 else config.splitting,
+        )
+
+
+class Encoded(NamedTuple):
+    """What a network should give for some labels, and where that counts.
+
+    Attributes
+    ----------
+    maps : (K, Z, Y, X) float32
+        Between 0 and 1, one per `MapSpec`.
+    valid : (K, Z, Y, X) bool
+        False where loss and gradient must be exactly zero.
+    """
+
+    maps: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the maps of an image mean; None where the target can't tell.
+
+    Attributes
+    ----------
+    labels : (Z, Y, X) uint32 or None
+        Objects numbered from 1 without gaps; 0 is background.
+    mask : (Z, Y, X) uint8 or None
+        1 is foreground.
+    classes : (Z, Y, X) uint8 or None
+        Most probable class; 0 is background.
+    """
+
+    labels: NDArray[np.uint32] | None = None
+    mask: NDArray[np.uint8] | None = None
+    classes: NDArray[np.uint8] | None = None
+
+
+class Target(Protocol):
+    """Encoding of labels into network targets and decoding of maps back, kept together.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the target.
+    classes : int
+        Number of classes including background.
+    dims : int
+        2 where each slice stands on its own, 3 for volumes.
+    maps : tuple of MapSpec
+        The network's outputs, in order.
+    activation : {"sigmoid", "softmax"}
+        What turns the network's outputs (logits) into maps.
+    outputs : tuple of OutputKind
+        What it can give, the natural one first.
+    thresholds : Thresholds
+        Defaults.
+    """
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def classes(self) -> int: ...  # noqa: D102
+    @property
+    def dims(self) -> int: ...  # noqa: D102
+    @property
+    def maps(self) -> tuple[MapSpec, ...]: ...  # noqa: D102
+    @property
+    def activation(self) -> str: ...  # noqa: D102
+    @property
+    def outputs(self) -> tuple[OutputKind, ...]: ...  # noqa: D102
+    @property
+    def thresholds(self) -> Thresholds: ...  # noqa: D102
+
+    def encode(self, labels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Encoded:
+        """Turn labels (Z, Y, X) and where they count (Z, Y, X) into network targets."""
+        ...
+
+    def decode(self, maps: NDArray[Any], thresholds: Thresholds | None = None) -> Decoded:
+        """Turn maps (K, Z, Y, X), uint8 or float, into labels, mask or classes."""
+        ...
+
+
+def quantise(maps: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return ``round(255 p)`` of float maps between 0 and 1; uint8 maps as they are; NaN becomes 0."""
+    if maps.dtype == np.uint8:
+        return cast(NDArray[np.uint8], maps)
+    scaled = np.nan_to_num(maps, nan=0.0) * np.float32(255)
+    return cast(NDArray[np.uint8], np.clip(np.rint(scaled, out=scaled), 0, 255).astype(np.uint8))
+
+
+def at_least(maps: NDArray[np.uint8], probability: float) -> NDArray[np.bool_]:
+    """Return where quantised maps reach a probability."""
+    return np.asarray(maps >= np.ceil(probability * 255 - 1e-6))
+
+
+def all_valid(labels: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return ``valid``, or True everywhere if it is None."""
+    return np.ones(labels.shape, bool) if valid is None else np.asarray(valid, bool)
+
+
+def suggested_min_size(sizes: NDArray[Any]) -> int:
+    """Return the size below which an object is rather dirt than one of those learned from.
+
+    Parameters
+    ----------
+    sizes : (N,) int
+        Numbers of pixels of the objects in the training labels.
+
+    Returns
+    -------
+    int
+        Half the size that all but one in fifty objects reach; 0 without objects.
+    """
+    return 0 if len(sizes) == 0 else int(np.percentile(sizes, 2) / 2)

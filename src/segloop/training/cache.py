@@ -1,0 +1,245 @@
+"""Each sample decoded, composed and encoded once, on the local disk, so that patches are cheap to read.
+
+An entry is a folder named by a hash of everything it was made from: the files' identities, the curator's
+decisions, the channels and the target. An edit of a sample therefore leaves all other entries valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.core.atomic import atomic_path, remove, write_json
+from segloop.core.errors import DatasetError
+
+VERSION = 1
+
+_ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
+_HASHED_PART = 1 << 18  # bytes hashed at the beginning, in the middle and at the end of a file
+
+
+def cache_folder() -> Path:
+    """Return where entries live: below ``SEGLOOP_HOME`` if that is set, else in the user's cache folder."""
+    home = os.environ.get("SEGLOOP_HOME")
+    if home:
+        return Path(home) / "cache" / "samples"
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("segloop")) / "samples"
+
+
+def file_identity(path: Path) -> dict[str, Any]:
+    """Return what tells a file from its earlier versions: size, time of change, and a hash of three parts.
+
+    Of a folder (Zarr): the same of every file in it, without reading image data.
+
+    Raises
+    ------
+    DatasetError
+        If it is not there or can't be read.
+    """
+    try:
+        if path.is_dir():
+            stats = [(entry, entry.stat()) for entry in sorted(path.rglob("*")) if entry.is_file()]
+            lines = [
+                f"{entry.relative_to(path).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
+                for entry, stat in stats
+            ]
+            return {"files": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
+        stat = path.stat()
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            for start in (0, stat.st_size // 2, max(0, stat.st_size - _HASHED_PART)):
+                file.seek(start)
+                digest.update(file.read(_HASHED_PART))
+    except OSError as error:
+        raise DatasetError(f"{path} can't be read ({error.strerror or error}).") from error
+    return {"size": stat.st_size, "modified": stat.st_mtime_ns, "hash": digest.hexdigest()}
+
+
+def entry_key(made_from: Mapping[str, Any]) -> str:
+    """Return the name of the entry made from these plain values."""
+    text = json.dumps({"version": VERSION, **made_from}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class SampleArrays:
+    """The pixels of an entry, in memory or mapped from disk.
+
+    Attributes
+    ----------
+    raw : (C, Z, Y, X) native dtype
+        The channels of the recipe, as recorded.
+    maps : (K, Z, Y, X) uint8
+        Encoded ground truth, ``round(255 p)``.
+    valid : (1 or K, Z, Y, X) bool
+        Where each map counts; one plane where that is the same for all.
+    labels : (Z, Y, X) int32
+        Composed ground truth; 0 where it does not count.
+    foreground : (N, 3) int32
+        Z, Y, X of some foreground voxels that count, at random.
+    sizes : (M,) int64
+        Numbers of voxels of the objects.
+    """
+
+    raw: NDArray[Any]
+    maps: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    foreground: NDArray[np.int32]
+    sizes: NDArray[np.int64]
+
+    def save(self, folder: Path) -> None:
+        """Write each array as ``<name>.npy``."""
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path, mapped: bool) -> SampleArrays:
+        """Read the arrays, or map them into memory."""
+        mode: Any = "r" if mapped else None
+        return cls(
+            **{name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False) for name in _ARRAYS}
+        )
+
+
+@dataclass(frozen=True)
+class CachedSample:
+    """One entry of the cache.
+
+    Attributes
+    ----------
+    id : str
+        Of the sample in its dataset.
+    name : str
+        File name of the raw image, for messages.
+    folder : Path
+        The entry's folder.
+    shape : (Z, Y, X)
+        Of the image.
+    ranges : tuple of (low, high)
+        For each channel the intensities that become 0 and 1.
+    usable : str
+        Empty, or one sentence that says why it can't be learnt from.
+    in_memory : bool
+        Whether its arrays are kept in memory once read.
+    """
+
+    id: str
+    name: str
+    folder: Path
+    shape: tuple[int, int, int]
+    ranges: tuple[tuple[float, float], ...]
+    problem: str = ""
+    in_memory: bool = True
+
+    @cached_property
+    def _kept(self) -> SampleArrays:
+        return SampleArrays.load(self.folder, mapped=False)
+
+    def arrays(self) -> SampleArrays:
+        """Return its pixels; mapped from disk anew each time if they are too many to be kept."""
+        return self._kept if self.in_memory else SampleArrays.load(self.folder, mapped=True)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the entry on disk in bytes."""
+        return sum(path.stat().st_size for path in self.folder.glob("*.npy"))
+
+    @classmethod
+    def open(cls, folder: Path, sample_id: str) -> CachedSample | None:
+        """Open an entry, or return None if there is none (or it is not whole)."""
+        try:
+            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+            if not all((folder / f"{name}.npy").is_file() for name in _ARRAYS):
+                return None
+            os.utime(folder)
+            return cls(
+                id=sample_id,
+                name=meta["name"],
+                folder=folder,
+                shape=tuple(meta["shape"]),
+                ranges=tuple((low, high) for low, high in meta["ranges"]),
+                problem=meta["problem"],
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def store(
+    folder: Path, arrays: SampleArrays, *, name: str, ranges: NDArray[np.float32], problem: str = ""
+) -> None:
+    """Write an entry, atomically.
+
+    Raises
+    ------
+    DatasetError
+        If the disk is full or the cache's folder can't be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder) as partial:
+            partial.mkdir()
+            arrays.save(partial)
+            meta = {
+                "name": name,
+                "shape": list(arrays.labels.shape),
+                "ranges": ranges.astype(float).tolist(),
+                "problem": problem,
+            }
+            write_json(partial / "meta.json", meta)
+    except OSError as error:
+        raise DatasetError(
+            f"The cache {folder.parent} can't be written ({error.strerror or error}): free some disk space, "
+            "or set SEGLOOP_HOME to a folder on another disk."
+        ) from error
+
+
+def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> list[Path]:
+    """Delete the entries that were not used for longest until the cache fits its limit.
+
+    Parameters
+    ----------
+    root : Path
+        The cache's folder.
+    keep : iterable of Path
+        Entries in use, never deleted.
+    limit_bytes : int, optional
+        Default: a quarter of what the disk has free plus what the cache holds.
+
+    Returns
+    -------
+    list of Path
+        The entries that were deleted.
+    """
+    if not root.is_dir():
+        return []
+    kept = set(keep)
+    entries = [(path, path.stat().st_mtime, _folder_bytes(path)) for path in root.iterdir() if path.is_dir()]
+    total = sum(size for _, _, size in entries)
+    if limit_bytes is None:
+        limit_bytes = (shutil.disk_usage(root).free + total) // 4
+    deleted = []
+    for path, _, size in sorted(entries, key=lambda entry: entry[1]):
+        if total <= limit_bytes:
+            break
+        if path not in kept:
+            remove(path)
+            deleted.append(path)
+            total -= size
+    return deleted
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(entry.stat().st_size for entry in folder.iterdir() if entry.is_file())

@@ -1,0 +1,230 @@
+"""What happens around the steps of a training: limits, learning rate, progress, validation, saving."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from segloop.artifacts.job import EventLog
+from segloop.artifacts.run import Run
+from segloop.core.atomic import atomic_path
+from segloop.core.context import Progress
+from segloop.core.errors import Cancelled, RunError
+from segloop.training.budget import Budget, learning_rate_factor
+from segloop.training.module import SegmentationModule
+from segloop.training.patches import PatchLoader
+from segloop.training.validation import Scores
+
+_VALIDATION_SHARE = 0.15  # of the time, at most, as long as there is more than one validation
+_CHECKPOINT_INTERVAL = 10.0  # seconds
+
+
+class Pace(Callback):
+    """Keeps to the limits: sets the learning rate, tells the time left, ends the training.
+
+    Parameters
+    ----------
+    budget : Budget
+        The clock and the limits.
+    log : EventLog
+        Receives progress, tells of a stop request.
+    loader : PatchLoader
+        Told the epoch.
+    learning_rate : float
+        Its largest value.
+    """
+
+    def __init__(self, budget: Budget, log: EventLog, loader: PatchLoader, learning_rate: float) -> None:
+        self._budget = budget
+        self._loader = loader
+        self._log = log
+        self._learning_rate = learning_rate
+        self._losses: list[Tensor] = []
+        self.stopped = False
+        self.reserve = 0.0
+        """Seconds to keep for the last validation."""
+
+    def epochs(self, trainer: pl.Trainer) -> float:
+        """Return the finished epochs, with a fraction for the one under way."""
+        batches = max(1, int(trainer.num_training_batches))
+        return trainer.current_epoch + len(self._losses) / batches
+
+    @property
+    def mean_loss(self) -> float:
+        """Mean training loss of the epoch under way."""
+        return float(torch.stack(self._losses).mean()) if self._losses else math.nan
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Forget the losses of the last epoch, and have the epoch's own patches drawn."""
+        self._losses.clear()
+        self._loader.epoch = trainer.current_epoch
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Set the learning rate of the step."""
+        rate = self._learning_rate * learning_rate_factor(self._budget.fraction(self.epochs(trainer)))
+        for optimizer in trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the loss, tell the progress, end the training where a limit is reached."""
+        self._losses.append(outputs["loss"].detach())
+        epochs = self.epochs(trainer)
+        if self._log.stop_requested():
+            self.stopped = True
+            trainer.should_stop = True
+        elif self._budget.time_is_up(self.reserve):
+            trainer.should_stop = True
+        left = self._budget.seconds_left(epochs)
+        self._log.progress(Progress(self._budget.fraction(epochs), 1.0, f"Epoch {int(epochs) + 1}", left))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the seconds trained."""
+        return {"elapsed": self._budget.elapsed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from the seconds trained before."""
+        self._budget.spent += float(state_dict["elapsed"])
+
+
+class Judge(Protocol):
+    """Scores the averaged network, and makes a model of it."""
+
+    def validate(self, module: SegmentationModule) -> Scores | None:
+        """Return scores on the validation images, None without any; `Cancelled` on a stop request."""
+        ...
+
+    def save_model(self, module: SegmentationModule, epoch: int, scores: Scores | None) -> None:
+        """Replace the run's model."""
+        ...
+
+
+@dataclass
+class Best:
+    """The best validation so far."""
+
+    rank: tuple[float, float] | None = None
+    epoch: int = 0
+
+
+class Keeper(Callback):
+    """Validates, records, and keeps what is worth keeping.
+
+    Parameters
+    ----------
+    run : Run
+        Where to.
+    log : EventLog
+        Receives metrics and messages.
+    pace : Pace
+        Knows the loss and the time.
+    budget : Budget
+        The clock.
+    judge : Judge
+        Scores and saves.
+    """
+
+    def __init__(self, run: Run, log: EventLog, pace: Pace, budget: Budget, judge: Judge) -> None:
+        self._run = run
+        self._log = log
+        self._pace = pace
+        self._budget = budget
+        self._judge = judge
+        self._best = Best()
+        self._validated_at = -math.inf
+        self._cost = 0.0
+        self._saved_at = -math.inf
+
+    @property
+    def best_epoch(self) -> int:
+        """Epoch of the best validation, counted from 1; 0 before there is one."""
+        return self._best.epoch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Validate if it is time to, record the epoch, save."""
+        assert isinstance(module, SegmentationModule)
+        epoch = trainer.current_epoch + 1
+        row: dict[str, float] = {
+            "train_loss": self._pace.mean_loss,
+            "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+        }
+        if not math.isfinite(row["train_loss"]):
+            raise RunError(
+                f"The training diverged in epoch {epoch} (its loss is no number any more): "
+                "start again with a lower optimiser.learning_rate."
+            )
+        last = trainer.should_stop or epoch == trainer.max_epochs
+        if not self._pace.stopped and (last or self._is_due()):
+            row.update(self._validate(trainer, module, epoch))
+        self._log.metrics(epoch, row)
+        counts = {"epoch": epoch, "step": int(trainer.global_step)}
+        self._run.append_metrics({**counts, "seconds": self._budget.elapsed, **row})
+        patience = self._budget.limits.patience
+        if patience and self._best.epoch and epoch - self._best.epoch >= patience and not last:
+            self._log.message(f"Stopped early: no better validation since epoch {self._best.epoch}.")
+            trainer.should_stop = True
+        if last or trainer.should_stop or time.monotonic() - self._saved_at > _CHECKPOINT_INTERVAL:
+            self._checkpoint(trainer)
+        self._log.progress(
+            Progress(self._budget.fraction(epoch), 1.0, f"Epoch {epoch}", self._budget.seconds_left(epoch))
+        )
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Make sure that there is a model, however early the training was stopped."""
+        assert isinstance(module, SegmentationModule)
+        if not self._run.model_dir.is_dir():
+            self._judge.save_model(module, trainer.current_epoch, None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is known of the best validation."""
+        rank = list(self._best.rank) if self._best.rank is not None else None
+        return {"rank": rank, "epoch": self._best.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the best validation so far."""
+        rank = state_dict["rank"]
+        self._best = Best(
+            None if rank is None else (float(rank[0]), float(rank[1])), int(state_dict["epoch"])
+        )
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._validated_at >= self._cost * (1 / _VALIDATION_SHARE - 1)
+
+    def _validate(self, trainer: pl.Trainer, module: SegmentationModule, epoch: int) -> dict[str, float]:
+        started = time.monotonic()
+        try:
+            scores = self._judge.validate(module)
+        except Cancelled:
+            self._pace.stopped = True
+            trainer.should_stop = True
+            return {}
+        if scores is None:
+            self._judge.save_model(module, epoch, None)
+        elif self._best.rank is None or scores.rank > self._best.rank:
+            self._best = Best(scores.rank, epoch)
+            self._judge.save_model(module, epoch, scores)
+            self._save(trainer, self._run.best_checkpoint.name)
+        self._validated_at = time.monotonic()
+        self._cost = self._validated_at - started
+        # The last validation belongs to the time allowed, unless little else would be left.
+        self._pace.reserve = min(self._cost, 0.2 * self._budget.seconds)
+        return {} if scores is None else scores.values()
+
+    def _checkpoint(self, trainer: pl.Trainer) -> None:
+        self._save(trainer, self._run.last_checkpoint.name)
+        self._saved_at = time.monotonic()
+
+    def _save(self, trainer: pl.Trainer, name: str) -> None:
+        with atomic_path(self._run.checkpoints_dir / name) as partial:
+            trainer.save_checkpoint(partial)

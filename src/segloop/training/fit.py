@@ -1,0 +1,217 @@
+"""Training from start to end, in this process; it speaks through the run's folder alone."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.job import EventLog, JobState
+from segloop.artifacts.model import Model
+from segloop.artifacts.run import Run, cannot_write
+from segloop.config.knob import validate
+from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
+from segloop.training.session import Outcome, Session
+
+logger = logging.getLogger("segloop.training")
+
+_LOOK_INTERVAL = 0.1  # seconds between two looks for a stop request
+
+
+def fit(config: TrainConfig, run_path: str | Path) -> Run:
+    """Train a network on a curated dataset.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        What to train, and on which dataset.
+    run_path : path
+        Folder of the new run; must be new or empty.
+
+    Returns
+    -------
+    Run
+        Finished, or stopped by a request; then `resume` continues it.
+
+    Raises
+    ------
+    ConfigError, DatasetError, ModelError, ImageError
+        If the config, the dataset, the initial model or all images can't be used.
+    RunError
+        If the folder is in use, the disk is full, memory does not suffice, or the training diverged.
+    """
+    validate(config)
+    if not config.dataset:
+        raise ConfigError("No dataset is named: set 'dataset' to the folder of a curated dataset.")
+    config = replace(config, dataset=str(Path(config.dataset).resolve()))
+    # What can be seen at once is refused before a folder is made.
+    CuratedDataset.open(config.dataset)
+    if config.init:
+        Model.load(config.init)
+    run = Run.create(run_path, config)
+    _execute(run, resumed=False)
+    return run
+
+
+def resume(run_path: str | Path, stop: StopConfig | None = None) -> Run:
+    """Continue a run where it was stopped or lost: weights, optimiser, schedule, epoch and time.
+
+    Parameters
+    ----------
+    run_path : path
+        The run's folder.
+    stop : StopConfig, optional
+        New limits, to go on for longer than first said; time and epochs count from the run's beginning.
+
+    Returns
+    -------
+    Run
+        As of `fit`.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, it is still running, or it is finished and no limit is raised; and as `fit`.
+    ConfigError, DatasetError, ModelError, ImageError
+        As `fit`.
+    """
+    run = Run.open(run_path)
+    state = run.job.state()
+    if state in (JobState.running, JobState.stopping):
+        raise RunError(f"The run {run.path} is still being trained: stop it first.")
+    old = run.config.stop
+    if stop is not None:
+        validate(stop)
+    if state is JobState.finished:
+        _require_more(run, old, stop or old)
+    if stop is not None and stop != old:
+        run.change_stop(stop)
+    _execute(run, resumed=True)
+    return run
+
+
+def _require_more(run: Run, old: StopConfig, new: StopConfig) -> None:
+    ended_by = (run.job.last("state") or {}).get("ended_by")
+    more = {
+        "time": new.max_minutes > old.max_minutes,
+        "epochs": new.max_epochs > old.max_epochs,
+        "patience": new.patience > old.patience or new.patience == 0 < old.patience,
+    }
+    knob = {"time": "stop.max_minutes", "epochs": "stop.max_epochs", "patience": "stop.patience"}
+    if not more.get(str(ended_by), True):
+        raise RunError(f"The run {run.path} is finished: raise {knob[str(ended_by)]} to train it for longer.")
+
+
+def _execute(run: Run, *, resumed: bool) -> None:
+    log = EventLog(run.path)
+    log.state(JobState.running)
+    with _log_file(run.log_file), _watch_for_stop(log), _quiet_libraries():
+        try:
+            outcome = _translated(run, log, resumed)
+        except SegloopError as error:
+            logger.error("%s", error)
+            log.message(str(error), "error")
+            log.state(JobState.failed, error=str(error))
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            logger.warning("Interrupted.")
+            log.state(JobState.stopped)
+            raise
+    log.state(JobState.stopped if outcome.stopped else JobState.finished, ended_by=outcome.ended_by)
+
+
+def _translated(run: Run, log: EventLog, resumed: bool) -> Outcome:
+    """Train, turning whatever fails into one plain sentence."""
+    import torch
+
+    try:
+        return Session(run, log).train(resumed=resumed)
+    except Cancelled:
+        text = "Stopped before the first epoch; there is no model yet. Resuming starts over."
+        logger.info(text)
+        log.message(text, "warning")
+        return Outcome(stopped=True, ended_by="stop")
+    except SegloopError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        logger.exception("Out of memory")
+        raise RunError(
+            "The memory does not suffice for this training: choose a smaller patch.batch_size or patch.size, "
+            "or a smaller network."
+        ) from error
+    except OSError as error:
+        logger.exception("The system refused")
+        raise RunError(_refused(run, error)) from error
+    except Exception as error:
+        logger.exception("Unexpected")
+        reason = str(error).strip().splitlines()
+        raise RunError(
+            f"The training failed unexpectedly ({type(error).__name__}: {reason[0] if reason else ''}); "
+            f"{run.log_file} tells more."
+        ) from error
+
+
+def _refused(run: Run, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        return cannot_write(run.path, error)
+    return f"The training failed ({error}); {run.log_file} tells more."
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Let everything that the package logs go to a file as well."""
+    root = logging.getLogger("segloop")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()
+
+
+@contextmanager
+def _watch_for_stop(log: EventLog) -> Iterator[None]:
+    """Say at once that a stop request was seen, even in the middle of a long step."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK_INTERVAL):
+            if log.stop_requested():
+                log.state(JobState.stopping)
+                return
+
+    thread = threading.Thread(target=watch, name="stop request", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep what Lightning and torch tell developers away from users."""
+    names = ("lightning", "lightning.pytorch", "lightning.fabric")
+    levels = [logging.getLogger(name).level for name in names]
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(lightning|torch|monai)(\..*)?")
+            yield
+    finally:
+        for name, level in zip(names, levels, strict=True):
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,176 @@
+"""Scores the network in training, and makes of it the model that the run keeps."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from segloop.artifacts.model import (
+    Model,
+    ModelCard,
+    NormalisationCard,
+    RecipeCard,
+    TargetCard,
+    ThresholdCard,
+)
+from segloop.artifacts.run import Run
+from segloop.config.train import NormalisationConfig
+from segloop.core.context import Context
+from segloop.inference.device import ResolvedDevice
+from segloop.inference.engine import Engine
+from segloop.networks import NetworkSpec
+from segloop.targets import Target, Thresholds
+from segloop.training.cache import CachedSample
+from segloop.training.module import SegmentationModule
+from segloop.training.patches import choose_corner, read_patch
+from segloop.training.validation import Scores, validate
+
+_TEST_SIDE = {2: 128, 3: 32}  # pixels; of the test input that goes along with a model
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model says about itself, all but its weights.
+
+    Attributes
+    ----------
+    spec : NetworkSpec
+        The network.
+    target : Target
+        What it learns.
+    thresholds : Thresholds
+        Where maps become objects.
+    channels : tuple of str
+        Names of the channels, in order.
+    normalisation : NormalisationConfig
+        How intensities are scaled.
+    voxel_size_um : tuple of float or None
+        Z, Y, X in micrometres.
+    provenance : mapping
+        Plain values: what it was made from.
+    """
+
+    spec: NetworkSpec
+    target: Target
+    thresholds: Thresholds
+    channels: tuple[str, ...]
+    normalisation: NormalisationConfig
+    voxel_size_um: tuple[float | None, float | None, float | None]
+    provenance: Mapping[str, Any]
+
+
+class RunJudge:
+    """Validates on whole images and saves the run's model.
+
+    Parameters
+    ----------
+    run : Run
+        Gets the model.
+    facts : ModelFacts
+        Goes into it.
+    val : sequence of CachedSample
+        Images to score on; may be empty.
+    example : CachedSample
+        A patch of it becomes the model's test input.
+    device : ResolvedDevice
+        Where to compute.
+    context : Context
+        Cancels a validation.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        facts: ModelFacts,
+        val: Sequence[CachedSample],
+        example: CachedSample,
+        device: ResolvedDevice,
+        context: Context,
+    ) -> None:
+        self._run = run
+        self._facts = facts
+        self._val = tuple(val)
+        self._example = example
+        self._device = device
+        self._context = context
+
+    def validate(self, module: SegmentationModule) -> Scores | None:
+        """Return the scores of the averaged network, None without validation images.
+
+        Raises
+        ------
+        Cancelled
+            If the user asks to stop.
+        """
+        if not self._val:
+            return None
+        facts = self._facts
+        engine = Engine(module.average, facts.target, self._device.device, self._device.mixed)
+        return validate(self._val, engine, facts.target, facts.thresholds, facts.normalisation, self._context)
+
+    def save_model(self, module: SegmentationModule, epoch: int, scores: Scores | None) -> None:
+        """Replace the run's model by the averaged network, atomically."""
+        facts = self._facts
+        network = copy.deepcopy(module.average).to(torch.device("cpu"), torch.float32).eval()
+        test_input = self._test_input(network)
+        with torch.inference_mode():
+            test_output = network(torch.from_numpy(test_input)[None])[0].numpy()
+        stride, halo = _geometry(network)
+        card = ModelCard(
+            name=self._run.name,
+            axes="YX" if facts.spec.dims == 2 else "ZYX",
+            recipe=RecipeCard(channels=list(facts.channels)),
+            network=facts.spec.to_dict(),
+            target=TargetCard.model_validate({"kind": facts.target.kind, "classes": facts.target.classes}),
+            normalisation=NormalisationCard(
+                low=facts.normalisation.low,
+                high=facts.normalisation.high,
+                clip_low=facts.normalisation.clip_low,
+                clip_high=facts.normalisation.clip_high,
+            ),
+            pixel_size_um=facts.voxel_size_um,
+            stride=stride,
+            halo=halo,
+            thresholds=ThresholdCard(
+                foreground=facts.thresholds.foreground,
+                min_size=facts.thresholds.min_size,
+                splitting=facts.thresholds.splitting,
+            ),
+            provenance={**facts.provenance, "epoch": epoch, "scores": scores.values() if scores else {}},
+        )
+        Model.save(self._run.model_dir, card, network.state_dict(), test_input, test_output)
+
+    def _test_input(self, network: nn.Module) -> NDArray[np.float32]:
+        """Return a patch (C, [Z,] Y, X) with some foreground."""
+        stride, _ = _geometry(network)
+        side = _TEST_SIDE[len(stride)]
+        size = [step * max(1, side // step) for step in stride]
+        window = [1] * (3 - len(size)) + size
+        places = self._example.arrays().foreground
+        corner = choose_corner(self._example.shape, window, places, np.random.default_rng(0))
+        image, _, _ = read_patch(self._example, corner, window, self._facts.normalisation)
+        return np.ascontiguousarray(image.reshape(image.shape[0], *size))
+
+
+def _geometry(network: nn.Module) -> tuple[list[int], list[int] | None]:
+    stride: Any = network.stride
+    halo: Any = network.halo
+    return [int(step) for step in stride], None if halo is None else [int(side) for side in halo]
+
+
+def summary(scores: Mapping[str, float]) -> str:
+    """Return scores in words, such as ``AP at IoU 0.5 is 0.81, Dice 0.92``."""
+    parts = []
+    if not math.isnan(scores.get("val_ap50", math.nan)):
+        parts.append(f"AP at IoU 0.5 {scores['val_ap50']:.3f}")
+    if "val_dice" in scores:
+        parts.append(f"Dice {scores['val_dice']:.3f}")
+    return ", ".join(parts)

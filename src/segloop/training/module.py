@@ -1,0 +1,78 @@
+"""The network while it learns, as Lightning sees it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from segloop.config.train import OptimiserConfig
+from segloop.training.augmentation import Batch
+from segloop.training.losses import target_loss
+
+_SLOWEST_AVERAGE = 0.999
+
+
+class SegmentationModule(pl.LightningModule):
+    """A network, a running average of its weights, and the step that changes them.
+
+    The average is what is validated and saved: it is steadier than the weights of any one step (Polyak and
+    Juditsky 1992; as used by Tarvainen and Valpola 2017, whose growing decay is taken here).
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        (B, C, *S) float to (B, K, *S) logits.
+    kinds : sequence of str
+        Kind of each output map.
+    optimiser : OptimiserConfig
+        Learning rate and weight decay.
+    """
+
+    def __init__(self, network: nn.Module, kinds: Sequence[str], optimiser: OptimiserConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.average = copy.deepcopy(network).requires_grad_(False).eval()
+        self._kinds = tuple(kinds)
+        self._optimiser = optimiser
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one batch."""
+        image = batch.image
+        if image.ndim == 4:
+            # Convolutions in planes are faster on channels-last memory.
+            image = image.contiguous(memory_format=torch.channels_last)
+        return target_loss(self.network(image), batch.maps, batch.valid, self._kinds)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Move the average towards the new weights."""
+        done = self.global_step
+        keep = min(_SLOWEST_AVERAGE, (1 + done) / (10 + done))
+        with torch.no_grad():
+            pairs = list(zip(_tensors(self.average), _tensors(self.network), strict=True))
+            floating = [(old, new) for old, new in pairs if old.dtype.is_floating_point]
+            torch._foreach_lerp_([old for old, _ in floating], [new for _, new in floating], 1 - keep)
+            for old, new in pairs:
+                if not old.dtype.is_floating_point:
+                    old.copy_(new)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return AdamW (Loshchilov and Hutter 2019); biases and batch norm are not decayed."""
+        parameters = list(self.network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self._optimiser.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self._optimiser.learning_rate)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch to where the network is."""
+        return batch.to(device)
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]

@@ -1,0 +1,173 @@
+"""Random patches from cached samples, collected to batches while the network computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from segloop.config.train import AugmentationConfig, NormalisationConfig
+from segloop.images.normalisation import normalise
+from segloop.training.augmentation import Batch, augment
+from segloop.training.cache import CachedSample
+
+Patch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
+
+
+def choose_corner(
+    shape: Sequence[int],
+    size: Sequence[int],
+    foreground: NDArray[np.integer[Any]] | None,
+    rng: np.random.Generator,
+) -> tuple[int, ...]:
+    """Choose where a patch begins.
+
+    Parameters
+    ----------
+    shape : (Z, Y, X)
+        Of the image.
+    size : (Z, Y, X)
+        Of the patch.
+    foreground : (N, 3) int or None
+        Places of which one is to lie in the patch, wherever in it; None chooses anywhere in the image.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of int
+        First Z, Y, X of the patch; 0 along axes where the patch is as large as the image, or larger.
+    """
+    last = np.maximum(np.subtract(shape, size), 0)
+    if foreground is None or len(foreground) == 0:
+        corner = rng.integers(0, last + 1)
+    else:
+        place = foreground[rng.integers(len(foreground))]
+        corner = np.clip(place - rng.integers(0, size), 0, last)
+    return tuple(int(value) for value in corner)
+
+
+def read_patch(
+    sample: CachedSample, corner: Sequence[int], size: Sequence[int], config: NormalisationConfig
+) -> Patch:
+    """Read one patch.
+
+    Parameters
+    ----------
+    sample : CachedSample
+        Where from.
+    corner, size : (Z, Y, X)
+        Where it begins and how large it is; what lies beyond the image is filled by reflection and not valid.
+    config : NormalisationConfig
+        Where scaled intensities are clipped.
+
+    Returns
+    -------
+    image : (C, Z, Y, X) float32
+        Percentile-normalised.
+    maps : (K, Z, Y, X) float32
+        Encoded ground truth, 0 to 1.
+    valid : (K, Z, Y, X) bool
+        Where each map counts.
+    """
+    arrays = sample.arrays()
+    window = tuple(slice(first, first + side) for first, side in zip(corner, size, strict=True))
+    image = normalise(
+        arrays.raw[(slice(None), *window)],
+        np.array(sample.ranges, np.float32),
+        config.clip_low,
+        config.clip_high,
+    )
+    maps = arrays.maps[(slice(None), *window)].astype(np.float32) / np.float32(255)
+    valid = np.broadcast_to(arrays.valid[(slice(None), *window)], maps.shape)
+    missing = [(0, side - have) for side, have in zip(size, image.shape[1:], strict=True)]
+    if any(after for _, after in missing):
+        padding = [(0, 0), *missing]
+        image = np.pad(image, padding, mode="symmetric")
+        maps, valid = np.pad(maps, padding), np.pad(valid, padding)
+    return image, maps, np.ascontiguousarray(valid)
+
+
+class PatchLoader:
+    """Batches of random patches, an epoch at a time.
+
+    What is drawn depends on the seed and on the numbers of epoch and batch alone, so that a continued
+    training sees what it would have seen. One batch is prepared ahead in a thread.
+
+    Parameters
+    ----------
+    samples : sequence of CachedSample
+        What to learn from; each is drawn equally often.
+    size : (Y, X) or (Z, Y, X)
+        Of a patch; with two sides, patches come from single slices.
+    batch_size, batches : int
+        Patches a batch, and batches an epoch.
+    foreground_fraction : float
+        Share of the patches that hold a foreground voxel for sure.
+    normalisation, augmentation
+        From the config.
+    seed : int
+        Seed of all choices.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[CachedSample],
+        size: Sequence[int],
+        batch_size: int,
+        batches: int,
+        *,
+        foreground_fraction: float,
+        normalisation: NormalisationConfig,
+        augmentation: AugmentationConfig,
+        seed: int,
+    ) -> None:
+        self.samples = tuple(samples)
+        self.flat = len(size) == 2
+        self.size = (1, *size) if self.flat else tuple(size)
+        self.batch_size = batch_size
+        self.batches = batches
+        self.foreground_fraction = foreground_fraction
+        self.normalisation = normalisation
+        self.augmentation = augmentation
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch = self.epoch
+        with ThreadPoolExecutor(1, thread_name_prefix="patches") as pool:
+            ahead = pool.submit(self.batch, epoch, 0)
+            for number in range(1, self.batches):
+                ready, ahead = ahead, pool.submit(self.batch, epoch, number)
+                yield ready.result()
+            yield ahead.result()
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """Return one batch, augmented, on the CPU."""
+        rng = np.random.default_rng([self.seed, epoch, number])
+        first = (epoch * self.batches + number) * self.batch_size
+        patches = [self._draw(self._sample(first + i), rng) for i in range(self.batch_size)]
+        image, maps, valid = (torch.from_numpy(np.stack(parts)) for parts in zip(*patches, strict=True))
+        if self.flat:
+            image, maps, valid = image[:, :, 0], maps[:, :, 0], valid[:, :, 0]
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        return augment(Batch(image, maps, valid), self.augmentation, generator)
+
+    def _sample(self, draw: int) -> CachedSample:
+        # All samples in a new random order each round, so that none is drawn more often than another.
+        turn, position = divmod(draw, len(self.samples))
+        order = np.random.default_rng([self.seed, 2**32 + turn]).permutation(len(self.samples))
+        return self.samples[int(order[position])]
+
+    def _draw(self, sample: CachedSample, rng: np.random.Generator) -> Patch:
+        on_foreground = rng.random() < self.foreground_fraction
+        places = sample.arrays().foreground if on_foreground else None
+        corner = choose_corner(sample.shape, self.size, places, rng)
+        return read_patch(sample, corner, self.size, self.normalisation)

@@ -1,0 +1,134 @@
+"""What is chosen automatically for a training, each with the number it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segloop.config.train import NetworkSize, PatchConfig
+
+_SIZES = {NetworkSize.small: 1, NetworkSize.medium: 4, NetworkSize.large: 9}  # relative work per voxel
+
+_PATCH_2D = {"cpu": 128, "mps": 256, "cuda": 256}
+_PATCH_3D = {"cpu": 48, "mps": 64, "cuda": 96}  # edge of a cube with as many voxels
+_VOXELS_A_BATCH = {"cpu": 8 * 128**2, "mps": 8 * 256**2, "cuda": 16 * 256**2}  # of a small network
+_VOXELS_AN_EPOCH = {"cpu": 10, "mps": 20, "cuda": 40}  # in batches, at least
+_MOST_BATCHES = 250
+
+
+@dataclass(frozen=True)
+class PatchPlan:
+    """The patches that training draws.
+
+    Attributes
+    ----------
+    size : (Y, X) or (Z, Y, X)
+        In pixels, multiples of the network's stride.
+    batch_size : int
+        Patches a step.
+    batches : int
+        Steps an epoch.
+    notes : tuple of str
+        Why, one sentence each.
+    """
+
+    size: tuple[int, ...]
+    batch_size: int
+    batches: int
+    notes: tuple[str, ...]
+
+
+def plan_patches(
+    config: PatchConfig,
+    shapes: Sequence[tuple[int, int, int]],
+    *,
+    stride: Sequence[int],
+    device: str,
+    network: NetworkSize = NetworkSize.small,
+    voxel_size_um: Sequence[float | None] = (None, None, None),
+) -> PatchPlan:
+    """Choose patch size, batch size and length of an epoch where the config leaves them open.
+
+    Parameters
+    ----------
+    config : PatchConfig
+        What the user chose.
+    shapes : sequence of (Z, Y, X)
+        Of the training images.
+    stride : sequence of int
+        Of the network, per spatial axis; its length gives the dimensions.
+    device : {"cpu", "cuda", "mps"}
+        Larger patches and batches go where there is more power.
+    network : NetworkSize
+        Larger networks get smaller batches.
+    voxel_size_um : (z, y, x)
+        Volumes with thick slices get flatter patches.
+    """
+    dims = len(stride)
+    largest = np.max(np.array(shapes)[:, 3 - dims :], axis=0)
+    notes = []
+    if config.size:
+        wanted = _as_dims(config.size, dims)
+        size = tuple(_round_up(side, step) for side, step in zip(wanted, stride, strict=True))
+        if size != wanted:
+            notes.append(
+                f"Patch size {_text(size)} instead of {_text(wanted)} because sides must be multiples of the "
+                f"network's stride {_text(stride)}."
+            )
+    else:
+        size = _patch_size(largest, stride, device, voxel_size_um)
+        notes.append(f"Patch size {_text(size)} for images of up to {_text(largest)} pixels on {device}.")
+    if any(side > _round_up(int(full), step) for side, full, step in zip(size, largest, stride, strict=True)):
+        notes.append(
+            f"Patches of {_text(size)} are larger than the images ({_text(largest)} at most): "
+            "the rest is filled by reflection and not learnt from."
+        )
+    voxels = math.prod(size)
+    batch_size = config.batch_size
+    if not batch_size:
+        batch_size = int(np.clip(_VOXELS_A_BATCH[device] / voxels / math.sqrt(_SIZES[network]), 2, 64))
+        notes.append(f"{batch_size} patches a batch, each of {voxels} pixels.")
+    if config.per_epoch:
+        batches = max(1, round(config.per_epoch / batch_size))
+    else:
+        covering = sum(math.prod(shape) for shape in shapes) / (voxels * batch_size)
+        batches = int(np.clip(covering, _VOXELS_AN_EPOCH[device], _MOST_BATCHES))
+        notes.append(f"{batches * batch_size} patches an epoch for {len(shapes)} training images.")
+    return PatchPlan(size, batch_size, batches, tuple(notes))
+
+
+def _patch_size(
+    largest: Sequence[int], stride: Sequence[int], device: str, voxel_size_um: Sequence[float | None]
+) -> tuple[int, ...]:
+    if len(stride) == 2:
+        wanted = [float(_PATCH_2D[device])] * 2
+    else:
+        edge = _PATCH_3D[device]
+        z, y, x = voxel_size_um
+        flatness = max(1.0, z / math.sqrt(y * x)) if z and y and x else 1.0
+        # The same number of voxels, spread so that the patch is as long in micrometres along each axis.
+        wanted = [edge / flatness ** (2 / 3), edge * flatness ** (1 / 3), edge * flatness ** (1 / 3)]
+    capped = [min(side, float(full)) for side, full in zip(wanted, largest, strict=True)]
+    if len(stride) == 3:
+        # What a thin volume leaves unused along Z goes to Y and X.
+        spare = math.sqrt(max(1.0, math.prod(wanted) / (capped[0] * wanted[1] * wanted[2])))
+        capped = [capped[0], *(min(wanted[i] * spare, float(largest[i])) for i in (1, 2))]
+    return tuple(_round_up(round(side), step) for side, step in zip(capped, stride, strict=True))
+
+
+def _as_dims(size: Sequence[int], dims: int) -> tuple[int, ...]:
+    """Drop a leading Z for a 2D network; a lacking Z is taken as Y."""
+    if len(size) >= dims:
+        return tuple(size[-dims:])
+    return (size[0],) * (dims - len(size)) + tuple(size)
+
+
+def _round_up(value: int, step: int) -> int:
+    return max(step, -(-value // step) * step)
+
+
+def _text(size: Sequence[int]) -> str:
+    return " × ".join(str(int(side)) for side in size)

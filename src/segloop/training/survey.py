@@ -1,0 +1,248 @@
+"""A first look at the dataset: which channels, how many dimensions, how many classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.manifest import Sample, Split
+from segloop.config.train import TargetKind, TrainConfig
+from segloop.core.context import Context
+from segloop.core.errors import DatasetError, ImageError
+from segloop.images.image import Image
+from segloop.images.recipe import resolve_channels
+
+MAX_CLASSES = 64
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a sample before its pixels are read.
+
+    Attributes
+    ----------
+    sample : Sample
+        From the dataset.
+    image : Image
+        Its raw image, opened lazily.
+    channels : tuple of int
+        Numbers of the channels to use, in order.
+    """
+
+    sample: Sample
+    image: Image
+    channels: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Sizes along (Z, Y, X)."""
+        return self.image.shape[2:]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a training needs to know of its dataset.
+
+    Attributes
+    ----------
+    train, val : tuple of Header
+        Accepted samples of either split that can be opened.
+    dims : {2, 3}
+        Spatial dimensions of the network.
+    channels : tuple of str
+        Names of the channels to use, in order.
+    classes : int
+        Number of classes including background.
+    voxel_size_um : tuple of float or None
+        Z, Y, X in micrometres.
+    notes : tuple of str
+        Why each was chosen, one sentence each.
+    problems : tuple of str
+        One sentence for each sample that can't be used.
+    """
+
+    train: tuple[Header, ...]
+    val: tuple[Header, ...]
+    dims: int
+    channels: tuple[str, ...]
+    classes: int
+    voxel_size_um: tuple[float | None, float | None, float | None]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Survey:
+    """Look at all accepted samples.
+
+    Raises
+    ------
+    DatasetError
+        If there is nothing to learn from, or 2D and 3D images are mixed.
+    Cancelled
+        If the user asks to stop.
+    """
+    problems: list[str] = []
+    wanted = tuple(config.recipe.channels) or tuple(dataset.channels)
+    train = _open(dataset, "train", wanted, problems, context)
+    val = _open(dataset, "val", wanted, problems, context)
+    headers = train + val
+    if not headers:
+        raise DatasetError(_nothing_accepted(dataset, problems))
+    count = len(headers[0].channels)
+    for header in [header for header in headers if len(header.channels) != count]:
+        problems.append(
+            f"{header.image.name} has {header.image.n_channels} channels, {headers[0].image.name} has "
+            f"{count}: choose by name which ones to use, under Channels."
+        )
+    train = [header for header in train if len(header.channels) == count]
+    val = [header for header in val if len(header.channels) == count]
+    headers = train + val
+    dims, notes = choose_dims([(h.image.name, h.shape[0]) for h in headers], config.network.dimensions)
+    channels = _common_names(headers)
+    notes.append(f"Channels: {', '.join(channels)}.")
+    classes, note = _choose_classes(dataset, headers, config, context)
+    notes.append(note)
+    return Survey(
+        train=tuple(train),
+        val=tuple(val),
+        dims=dims,
+        channels=channels,
+        classes=classes,
+        voxel_size_um=_voxel_size(dataset, headers),
+        notes=tuple(note for note in notes if note),
+        problems=tuple(problems),
+    )
+
+
+def _nothing_accepted(dataset: CuratedDataset, problems: Sequence[str]) -> str:
+    if problems:
+        return f"No accepted sample of {dataset.path} can be read. The first: {problems[0]}"
+    counts = dataset.counts()
+    if counts.total == 0:
+        return f"The dataset {dataset.path} has no samples: add some first."
+    return (
+        f"None of the {counts.total} samples of {dataset.path} is accepted for training "
+        f"({counts.undecided} undecided, {counts.rejected} rejected): accept some in the Curation dock."
+    )
+
+
+def _open(
+    dataset: CuratedDataset, split: Split, wanted: Sequence[str], problems: list[str], context: Context
+) -> list[Header]:
+    headers = []
+    for sample_id in dataset.split(split):
+        context.check()
+        sample = dataset.sample(sample_id)
+        try:
+            image = dataset.raw(sample)
+            if image.n_timepoints > 1:
+                raise ImageError(
+                    f"{image.name} has {image.n_timepoints} time points: save each as an image of its own."
+                )
+            headers.append(Header(sample, image, resolve_channels(image, wanted)))
+        except (ImageError, DatasetError) as error:
+            problems.append(str(error))
+    return headers
+
+
+def choose_dims(depths: Sequence[tuple[str, int]], wanted: int) -> tuple[int, list[str]]:
+    """Return 2 or 3, and why.
+
+    Parameters
+    ----------
+    depths : sequence of (name, number of slices)
+        Of all images.
+    wanted : int
+        2 or 3 as configured; 0 decides by the images.
+
+    Raises
+    ------
+    DatasetError
+        If 2D and 3D images are mixed, or 3 is wanted of 2D images.
+    """
+    flat = [name for name, depth in depths if depth == 1]
+    deep = [(name, depth) for name, depth in depths if depth > 1]
+    if wanted == 2:
+        return 2, ["The stacks are learnt slice by slice because network.dimensions is 2."] if deep else []
+    if wanted == 3 and flat:
+        raise DatasetError(
+            f"{flat[0]} has one slice, so a 3D network can't learn from it: "
+            "set network.dimensions to 2, or reject such samples."
+        )
+    if flat and deep:
+        raise DatasetError(
+            f"The dataset mixes 2D images ({flat[0]}) and stacks ({deep[0][0]} has {deep[0][1]} slices): "
+            "set network.dimensions to 2 to learn slice by slice, or keep them in two datasets."
+        )
+    if deep:
+        return 3, [f"3D network because the images have up to {max(depth for _, depth in deep)} slices."]
+    return 2, ["2D network because the images have one slice."]
+
+
+def _common_names(headers: Sequence[Header]) -> tuple[str, ...]:
+    """Return a name for each slot of the recipe; its number where images name it differently."""
+    names = []
+    for slot, number in enumerate(headers[0].channels):
+        found = {header.image.channel_names[header.channels[slot]] for header in headers}
+        names.append(found.pop() if len(found) == 1 else str(number))
+    return tuple(names) if len(set(names)) == len(names) else tuple(str(n) for n in headers[0].channels)
+
+
+def _choose_classes(
+    dataset: CuratedDataset, headers: Sequence[Header], config: TrainConfig, context: Context
+) -> tuple[int, str]:
+    if config.target.kind is TargetKind.instance:
+        return 2, ""
+    if config.target.classes:
+        return max(2, config.target.classes), ""
+    if dataset.label_kind == "instances":
+        return 2, "One foreground map because the labels number objects."
+    values: set[int] = set()
+    for done, header in enumerate(headers):
+        context.progress(done, len(headers), "Counting classes")
+        try:
+            truth = dataset.ground_truth(header.sample)
+        except (ImageError, DatasetError):
+            continue  # reported when the sample is read for training
+        values.update(np.unique(truth.labels[truth.valid]).tolist())
+        if len(values) > 4 * MAX_CLASSES:
+            break
+    return classes_of(values - {0}, str(dataset.path))
+
+
+def classes_of(values: set[int], name: str) -> tuple[int, str]:
+    """Return the number of classes including background for the label values above 0, and why.
+
+    Raises
+    ------
+    DatasetError
+        If there are too many of them to be classes.
+    """
+    if len(values) <= 1:
+        return 2, "One foreground map because the labels have one value besides background."
+    highest = max(values)
+    if highest >= MAX_CLASSES:
+        raise DatasetError(
+            f"The labels in {name} go up to {highest}, too many for classes (at most {MAX_CLASSES - 1}): "
+            "choose the instance target if they number objects, else renumber the classes from 1."
+        )
+    return highest + 1, f"{highest + 1} classes with background because the labels go up to {highest}."
+
+
+def _voxel_size(
+    dataset: CuratedDataset, headers: Sequence[Header]
+) -> tuple[float | None, float | None, float | None]:
+    known = tuple(dataset.pixel_size_um)
+    if any(size is not None for size in known):
+        z, y, x = known
+        return z, y, x
+
+    def typical(axis: int) -> float | None:
+        sizes = [header.image.pixel_size_um[axis] for header in headers]
+        found = [size for size in sizes if size is not None]
+        return float(np.median(found)) if found else None
+
+    return typical(0), typical(1), typical(2)

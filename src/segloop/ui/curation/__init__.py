@@ -1,0 +1,1 @@
+"""The Curation dock: look at samples, decide on them, draw regions."""

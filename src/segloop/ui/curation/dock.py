@@ -1,0 +1,411 @@
+"""The Curation dock: wires the review session, the panels and the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QShortcut
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.core.context import Context
+from segloop.core.errors import DatasetError
+from segloop.curation.session import ReviewSession
+from segloop.curation.snapshot import PixelCache, Snapshot, load_snapshot
+from segloop.ui.curation.dataset_row import DatasetRow
+from segloop.ui.curation.making import DatasetMaker
+from segloop.ui.curation.region_editor import RegionEditor
+from segloop.ui.curation.region_layer import Kind
+from segloop.ui.curation.review_panel import ReviewPanel
+from segloop.ui.curation.view import SampleView
+from segloop.ui.session import session_for
+from segloop.ui.widgets.page import Page
+from segloop.ui.widgets.progress import ProgressRow
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from segloop.app.workspace import Workspace
+
+_NEWS_DELAY_MS = 300
+
+
+class CurationDock(Page):
+    """Step through samples, decide on them, draw regions; everything is saved as it is done."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(session_for(napari_viewer), "Curation")
+        self.review: ReviewSession | None = None
+        self._cache = PixelCache()
+        self._shown: Snapshot | None = None
+        self._unreadable = ""
+        self._make_widgets()
+        self.editor = RegionEditor(self.attempt, lambda: self._ready() is not None, self._slices)
+        self.view = SampleView(napari_viewer, self.editor, self._keys(), self._on_mode)
+        self.view.layers.shown_changed.connect(self._on_shown_in_napari)
+        for group, box in self.panel.shown.items():
+            self.view.layers.set_visible(group, box.isChecked())
+        self._connect()
+        # Other docks needn't hear of each key press of a quick review.
+        self._news = QTimer(self, singleShot=True, interval=_NEWS_DELAY_MS)
+        self._news.timeout.connect(self._tell)
+        self.on_workspace(self.session.app.workspace)
+
+    # What the user can do, by button, key and command alike.
+
+    def accept(self) -> None:
+        """Accept the sample and show the next undecided one."""
+        self._decide("accept")
+
+    def reject(self) -> None:
+        """Reject the sample and show the next undecided one."""
+        self._decide("reject")
+
+    def show_next(self) -> None:
+        """Show the next sample that passes the filter."""
+        if self.review is not None:
+            self.view.finish()
+            if not self.review.next():
+                self.message.show_info(f"{self.review.current.id} is the last one{self._of_filter()}.")
+
+    def show_previous(self) -> None:
+        """Show the sample before that passes the filter."""
+        if self.review is not None:
+            self.view.finish()
+            if not self.review.previous():
+                self.message.show_info(f"{self.review.current.id} is the first one{self._of_filter()}.")
+
+    def set_base(self, base: int) -> None:
+        """Choose the segmentation that the ground truth starts from."""
+        if self.review is not None and not self.attempt(partial(self.review.set_base, base)):
+            self.panel.show_sample(self.review.current)
+
+    def draw(self, kind: Kind) -> None:
+        """Start drawing regions of a kind, or put the tool away if it is out."""
+        if self._ready() is None:
+            self._on_mode()
+        elif kind in self.view.drawing_kinds:
+            self.view.stop()
+        elif kind == "merge" and self.review.current.seg2 is None:
+            self.message.show_error(
+                f"Sample {self.review.current.id} has no second segmentation to merge from: "
+                "make the dataset with one."
+            )
+            self._on_mode()
+        else:
+            self.view.draw(kind, self.panel.shape_kind())
+
+    def undo(self) -> None:
+        """Take back the last step: the shape in hand, or else the last change of whichever sample."""
+        if self.review is None:
+            return
+        regions = self.review.current.regions
+        if self.view.finish() and self.review.current.regions == regions:
+            return
+        if self.attempt(self._undo):
+            self.message.clear()
+
+    def redo(self) -> None:
+        """Make again what was undone."""
+        if self.review is not None:
+            self.view.finish()
+            self.attempt(self._redo)
+
+    def open_dataset(self, path: Path) -> None:
+        """Open a dataset for review, on a worker thread."""
+        self.message.clear()
+        self.progress.start("Opening the dataset", cancellable=False)
+        self.workers.run(
+            _open,
+            path,
+            lane="open",
+            on_result=self._on_opened,
+            on_error=self._on_not_opened,
+            on_progress=self.progress.set_progress,
+        )
+
+    # Page
+
+    def on_workspace(self, workspace: Workspace) -> None:
+        """List the datasets of the workspace and open the one reviewed last."""
+        self._close_review()
+        self._list_datasets()
+        last = workspace.recall("curation.dataset", "")
+        if last and (workspace.path / last).is_dir():
+            self.open_dataset(workspace.path / last)
+        elif workspace.datasets():
+            self.open_dataset(workspace.datasets()[0])
+        else:
+            self._show_maker()
+
+    def on_close(self) -> None:
+        """Take the own layers out of the viewer."""
+        self.maker.disconnect_viewer()
+        self.view.finish()
+        self.view.close()
+
+    # Wiring
+
+    def _make_widgets(self) -> None:
+        self.datasets = DatasetRow()
+        self.progress = ProgressRow()
+        self.maker = DatasetMaker(self)
+        self.panel = ReviewPanel(self.session)
+        self.column.addWidget(self.datasets)
+        self.column.addWidget(self.progress)
+        self.column.addWidget(self.maker)
+        self.column.addWidget(self.panel, 1)
+
+    def _connect(self) -> None:
+        self.datasets.chosen.connect(self.open_dataset)
+        self.datasets.new_requested.connect(self._on_new)
+        self.maker.made.connect(self._on_made)
+        self.maker.closed.connect(self._on_maker_closed)
+        panel = self.panel
+        panel.accept.clicked.connect(self.accept)
+        panel.reject.clicked.connect(self.reject)
+        panel.next.clicked.connect(self.show_next)
+        panel.back.clicked.connect(self.show_previous)
+        panel.undo.clicked.connect(self.undo)
+        panel.redo.clicked.connect(self.redo)
+        panel.sample_chosen.connect(self._on_sample_chosen)
+        panel.filter_chosen.connect(lambda wanted: self.review is not None and self.review.set_filter(wanted))
+        panel.base_chosen.connect(self.set_base)
+        panel.shown_chosen.connect(self.view.layers.set_visible)
+        panel.slices_chosen.connect(self._on_slices_chosen)
+        panel.split_chosen.connect(lambda split: self._edit(lambda: self.review.set_split(split)))
+        panel.note_written.connect(lambda note: self._edit(lambda: self.review.set_note(note)))
+        for kind, row in (("exclude", panel.exclude), ("merge", panel.merge)):
+            row.draw_requested.connect(partial(self.draw, kind))
+            row.select_requested.connect(self.view.regions[kind].select)
+            row.remove_requested.connect(lambda region_id: self.editor.remove_regions([region_id]))
+            row.cut_requested.connect(self.editor.set_cut)
+        for key, action in self._keys().items():
+            shortcut = QShortcut(QKeySequence(key.replace("Control", "Ctrl").replace("-", "+")), self)
+            # Only inside the dock: outside of it, keys belong to napari and to the user's own layers.
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(action)
+
+    def _keys(self) -> dict[str, Callable[[], None]]:
+        return {
+            "A": self.accept,
+            "R": self.reject,
+            "N": self.show_next,
+            "B": self.show_previous,
+            "E": partial(self.draw, "exclude"),
+            "M": partial(self.draw, "merge"),
+            "1": partial(self.set_base, 1),
+            "2": partial(self.set_base, 2),
+            "Control-Z": self.undo,
+            "Control-Shift-Z": self.redo,
+        }
+
+    def _ready(self) -> Snapshot | None:
+        """Return what is on screen if it is the sample at hand; else say that it is still being read."""
+        if self.review is None:
+            return None
+        if self._shown is None or self._shown.sample.id != self.review.current.id:
+            if self.review.current.id != self._unreadable:
+                self.message.show_info(f"{self.review.current.id} is still being read.")
+            return None
+        return self._shown
+
+    def _slices(self) -> tuple[int | None, int | None]:
+        stack = self._shown is not None and self._shown.pixels.n_slices > 1
+        return self.panel.slice_range(self.view.z) if stack else (None, None)
+
+    def _decide(self, action: str) -> None:
+        if self.review is None:
+            return
+        unreadable = self.review.current.id == self._unreadable
+        if not (unreadable and action == "reject") and self._ready() is None:
+            return
+        self.view.finish()
+        more: list[bool] = []
+        if self.attempt(lambda: more.append(getattr(self.review, action)())) and not more[0]:
+            tally = self.review.tally()
+            self.message.show_info(
+                f"All {tally.total} samples are reviewed: {tally.accepted} accepted, {tally.rejected} rejected.",
+                "Train on them",
+                lambda: self.session.dock("Training"),
+            )
+
+    def _edit(self, action: Callable[[], None]) -> None:
+        if self.review is not None and not self.attempt(action):
+            self.panel.show_sample(self.review.current)
+
+    def _undo(self) -> None:
+        if self.review.undo() is None:
+            raise DatasetError("There is nothing to undo.")
+
+    def _redo(self) -> None:
+        if self.review.redo() is None:
+            raise DatasetError("There is nothing to redo.")
+
+    def _on_opened(self, review: ReviewSession) -> None:
+        self.progress.finish()
+        self._close_review()
+        self.review = self.editor.review = review
+        review.moved.connect(self._on_moved)
+        review.edited.connect(self._on_edited)
+        review.filtered.connect(self._on_filtered)
+        app = self.session.app
+        app.workspace.remember("curation.dataset", _relative(review.dataset.path, app.workspace.path))
+        self._list_datasets()
+        self.maker.hide()
+        self.panel.show()
+        self.panel.show_session(review)
+        self.panel.show_sample(review.current)
+        self._load()
+        app.dataset_chosen.emit(review.dataset.path)
+
+    def _on_not_opened(self, error: Exception) -> None:
+        self.progress.finish()
+        self.message.show_error(error)
+        self._list_datasets()
+        if self.review is None:
+            self._show_maker()
+
+    def _on_moved(self, sample_id: str) -> None:
+        self.message.clear()
+        self._unreadable = ""
+        self.panel.list.set_current(sample_id)
+        self.panel.show_sample(self.review.current)
+        self._load()
+
+    def _on_edited(self, sample_id: str) -> None:
+        self._news.start()
+        self.panel.show_counts(self.review)
+        if self.review.filter.value == "all":
+            self.panel.list.refresh(sample_id)
+        else:
+            self._on_filtered()
+        if sample_id != self.review.current.id:
+            return
+        self.panel.show_sample(self.review.current)
+        if self._shown is not None and self._shown.sample.id == sample_id:
+            self.view.show_regions(self.review.current)
+            self._load()
+
+    def _on_filtered(self) -> None:
+        self.panel.list.set_samples(self.review.samples, self.review.visible_ids())
+        self.panel.list.set_current(self.review.current.id)
+
+    def _load(self) -> None:
+        review = self.review
+        self.workers.run(
+            load_snapshot,
+            review.dataset,
+            review.current,
+            self._cache,
+            lane="load",
+            on_result=self._on_loaded,
+            on_error=self._on_not_loaded,
+        )
+
+    def _on_loaded(self, snapshot: Snapshot) -> None:
+        if self.review is None or snapshot.sample.id != self.review.current.id:
+            return
+        if self._shown is not None and self._shown.sample.id == snapshot.sample.id:
+            self.view.layers.show_truth(snapshot.ground_truth)
+        else:
+            self.view.show(snapshot)
+            self.panel.show_slices(snapshot.pixels.n_slices)
+            self._prefetch()
+        self._shown = snapshot
+
+    def _on_not_loaded(self, error: Exception) -> None:
+        self._unreadable = self.review.current.id
+        self._shown = None
+        self.view.remove()
+        self.message.show_error(error, "Reject it", self.reject)
+
+    def _prefetch(self) -> None:
+        following = self.review.following_id()
+        if following is not None:
+            sample = self.review.samples[following]
+            self.workers.run(
+                load_snapshot, self.review.dataset, sample, self._cache, lane="prefetch", on_error=_ignore
+            )
+
+    def _on_mode(self) -> None:
+        self.panel.show_drawing(self.view.drawing_kinds)
+
+    def _on_sample_chosen(self, sample_id: str) -> None:
+        self.view.finish()
+        self.review.jump(sample_id)
+
+    def _on_shown_in_napari(self, group: str, on: bool) -> None:
+        box = self.panel.shown[group]
+        with QSignalBlocker(box):
+            box.setChecked(on)
+
+    def _on_slices_chosen(self) -> None:
+        """Apply the slices to the selected regions; those drawn from now on get them anyway."""
+        if self._shown is not None and not self.view.drawing_kinds:
+            self.editor.set_slices(self.view.selected_ids)
+
+    def _list_datasets(self) -> None:
+        current = self.review.dataset.path if self.review is not None else None
+        self.datasets.show_datasets(self.session.app.workspace.datasets(), current)
+
+    def _on_new(self) -> None:
+        self.panel.hide()
+        self.maker.show()
+        self.maker.show_folders()
+
+    def _on_made(self, path: Path, problems: Sequence[str]) -> None:
+        self.session.app.datasets_changed.emit()
+        self.open_dataset(path)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            self.message.show_warning(f"{len(problems)} left out: {problems[0]}{more}")
+            self.message.setToolTip("\n".join(problems[:40]))
+
+    def _on_maker_closed(self) -> None:
+        if self.review is None:
+            self._show_maker()
+        else:
+            self.maker.hide()
+            self.panel.show()
+
+    def _show_maker(self) -> None:
+        self.panel.hide()
+        self.maker.show()
+        self.maker.show_empty()
+
+    def _close_review(self) -> None:
+        if self.review is not None:
+            self.view.finish()
+            self.review.moved.disconnect()
+            self.review.edited.disconnect()
+            self.review.filtered.disconnect()
+        self.review = self.editor.review = None
+        self._shown = None
+        self._unreadable = ""
+        self.workers.drop("load")
+        self.workers.drop("prefetch")
+        self.view.remove()
+
+    def _of_filter(self) -> str:
+        name = self.review.filter.value
+        return "" if name == "all" else f" of the {name} ones"
+
+    def _tell(self) -> None:
+        self.session.app.datasets_changed.emit()
+
+
+def _open(path: Path, context: Context) -> ReviewSession:
+    return ReviewSession(CuratedDataset.open(path), context)
+
+
+def _relative(path: Path, base: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
+
+
+def _ignore(error: Any) -> None:
+    """Leave it to the moment the sample is shown to say what is wrong with it."""

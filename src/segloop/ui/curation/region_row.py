@@ -1,0 +1,80 @@
+"""One row of the dock: draw regions of a kind, and a menu of those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+
+from segloop.artifacts.manifest import Region
+
+_NAMES = {"polygon": "Polygon", "rectangle": "Rectangle", "ellipse": "Ellipse", "path": "Freehand"}
+
+
+class RegionRow(QWidget):
+    """A Draw button, the number of regions, and their menu.
+
+    Parameters
+    ----------
+    kind : {"exclude", "merge"}
+    key : str
+        Key that starts drawing, for the button's text.
+    tip : str
+        Tooltip of the Draw button.
+    """
+
+    draw_requested = Signal()
+    select_requested = Signal(str)
+    remove_requested = Signal(str)
+    cut_requested = Signal(str, str)
+    """Id of a merge region, and ``edge`` or ``object``."""
+
+    def __init__(self, kind: str, key: str, tip: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kind = kind
+        self.button = QPushButton(f"Draw  {key}", checkable=True)
+        self.button.setToolTip(f"{tip} (key {key}; Enter or double click finishes it)")
+        self.button.clicked.connect(self.draw_requested)
+        self.count = QLabel("none")
+        self.menu = QMenu(self)
+        self.list = QToolButton(text="List")
+        self.list.setToolTip("Select or delete single regions")
+        self.list.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.list.setMenu(self.menu)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.button)
+        layout.addWidget(self.count, 1)
+        layout.addWidget(self.list)
+
+    def show_regions(self, regions: Sequence[Region]) -> None:
+        """Show those of the row's kind."""
+        own = [region for region in regions if region.kind == self._kind]
+        self.count.setText(f"{len(own)} region{'s' if len(own) != 1 else ''}" if own else "none")
+        self.list.setEnabled(bool(own))
+        self.menu.clear()
+        for number, region in enumerate(own, 1):
+            self._add_menu(number, region)
+
+    def _add_menu(self, number: int, region: Region) -> None:
+        menu = self.menu.addMenu(f"{number}: {_NAMES[region.shape]}, {_slices(region)}")
+        menu.addAction("Select", lambda: self.select_requested.emit(region.id))
+        menu.addAction("Delete", lambda: self.remove_requested.emit(region.id))
+        if self._kind == "merge":
+            menu.addSeparator()
+            for cut, words in (("object", "Whole objects"), ("edge", "Cut at the edge")):
+                action = menu.addAction(words)
+                action.setCheckable(True)
+                action.setChecked(region.cut == cut)
+                action.triggered.connect(lambda _=False, cut=cut: self.cut_requested.emit(region.id, cut))
+
+
+def _slices(region: Region) -> str:
+    if region.z_first is None and region.z_last is None:
+        return "all slices"
+    if region.z_first == region.z_last:
+        return f"slice {region.z_first}"
+    first = "the first" if region.z_first is None else region.z_first
+    last = "the last" if region.z_last is None else region.z_last
+    return f"slices {first} to {last}"

@@ -1,0 +1,142 @@
+"""A sample in the viewer: its layers, its region layers, and the keys that work on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from segloop.artifacts.manifest import Sample
+from segloop.curation.snapshot import Snapshot
+from segloop.ui.curation.layers import SampleLayers
+from segloop.ui.curation.region_layer import Kind, RegionEdits, RegionLayer, ShapeKind
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+class SampleView:
+    """Shows one sample at a time in layers of its own.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    edits : RegionEdits
+        What becomes of drawn shapes.
+    keys : mapping of str to callable
+        napari key bindings that work while one of the own layers is selected.
+    on_mode : callable
+        Called when drawing begins or ends.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        edits: RegionEdits,
+        keys: Mapping[str, Callable[[], None]],
+        on_mode: Callable[[], None],
+    ) -> None:
+        self._viewer = viewer
+        self._keys = keys
+        self.layers = SampleLayers(viewer, self._bind)
+        kinds: tuple[Kind, ...] = ("merge", "exclude")
+        self.regions = {kind: RegionLayer(viewer, kind, edits, self._bind, on_mode) for kind in kinds}
+        self._pixels_shape: tuple[int, ...] = ()
+        viewer.dims.events.point.connect(self._on_slice)
+
+    @property
+    def z(self) -> int:
+        """The slice at hand in pixels of the raw image; 0 for a plane."""
+        if not self._is_stack:
+            return 0
+        point = self._viewer.dims.point
+        return round(point[-3] / self.layers.scale[0]) if len(point) >= 3 else 0
+
+    @property
+    def drawing_kinds(self) -> list[Kind]:
+        """Kinds of region for which a drawing tool is on."""
+        return [kind for kind, layer in self.regions.items() if layer.drawing]
+
+    @property
+    def selected_ids(self) -> list[str]:
+        """Ids of the regions selected with napari's own tools."""
+        return [each for layer in self.regions.values() for each in layer.selected_ids()]
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show another sample."""
+        new_size = snapshot.pixels.raw.shape[1:] != self._pixels_shape
+        self._pixels_shape = snapshot.pixels.raw.shape[1:]
+        selected = self._selected_kind()
+        fresh = self.layers.show(snapshot)
+        if fresh:
+            for layer in self.regions.values():
+                layer.remove()
+        self.show_regions(snapshot.sample)
+        if fresh or new_size:
+            self._viewer.reset_view()
+        if fresh or selected is not None:
+            # The keys of the dock work on the canvas while one of its layers is selected.
+            self._viewer.layers.selection.active = self.regions[selected or "exclude"].layer
+
+    def show_regions(self, sample: Sample) -> None:
+        """Show the regions as they are now saved."""
+        size = max(self._pixels_shape[1:], default=1)
+        for layer in self.regions.values():
+            layer.show(sample.regions, self.layers.scale[-2:], size, self.z if self._is_stack else None)
+
+    def draw(self, kind: Kind, shape: ShapeKind) -> None:
+        """Turn napari's drawing tool on, with the keyboard in the canvas."""
+        for layer in self.regions.values():
+            layer.stop()
+        if self._viewer.dims.ndisplay != 2:
+            self._viewer.dims.ndisplay = 2
+        self.regions[kind].draw(shape)
+        self._viewer.window._qt_viewer.canvas.native.setFocus()
+
+    def finish(self) -> bool:
+        """Finish a shape that is being drawn; returns whether there was one."""
+        finished = [layer.finish() for layer in self.regions.values()]
+        return any(finished)
+
+    def stop(self) -> None:
+        """Finish a shape that is being drawn and put the tools away."""
+        for layer in self.regions.values():
+            layer.stop()
+
+    def remove(self) -> None:
+        """Take all own layers out of the viewer."""
+        for layer in self.regions.values():
+            layer.remove()
+        self.layers.remove()
+        self._pixels_shape = ()
+
+    def close(self) -> None:
+        """Take all own layers out and listen no more."""
+        self._viewer.dims.events.point.disconnect(self._on_slice)
+        self.remove()
+
+    @property
+    def _is_stack(self) -> bool:
+        return len(self._pixels_shape) == 3 and self._pixels_shape[0] > 1
+
+    def _selected_kind(self) -> Kind | None:
+        active = self._viewer.layers.selection.active
+        return next(
+            (kind for kind, layer in self.regions.items() if layer.layer is active and layer.present), None
+        )
+
+    def _on_slice(self, _: Any = None) -> None:
+        if self._is_stack:
+            for layer in self.regions.values():
+                layer.show_slice(self.z)
+
+    def _bind(self, layer: Layer) -> None:
+        for key, action in self._keys.items():
+            layer.bind_key(key, _ignoring_layer(action), overwrite=True)
+
+
+def _ignoring_layer(action: Callable[[], None]) -> Callable[[Any], None]:
+    def act(_: Any) -> None:
+        action()
+
+    return act

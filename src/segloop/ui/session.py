@@ -1,0 +1,112 @@
+"""The composition root: what the three docks of one viewer share is wired here, once."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication, QWidget
+
+from segloop.app.app import App
+from segloop.app.workspace import Workspace
+from segloop.ui.workers import Workers
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+PLUGIN = "napari-segloop"
+"""Name of the plugin in napari's manifest registry."""
+
+
+class Session(QObject):
+    """What the docks of a viewer share; ends with the viewer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Kept weakly, so that closing napari's window frees it.
+    app : App
+        The use cases and the news between docks.
+
+    Attributes
+    ----------
+    app : App
+    workers : Workers
+        For work that belongs to no dock in particular; each dock has its own as well.
+    """
+
+    def __init__(self, viewer: Viewer, app: App) -> None:
+        super().__init__()
+        self._viewer = weakref.ref(viewer)
+        self.app = app
+        self.workers = Workers(self)
+        self._docks: weakref.WeakValueDictionary[str, QWidget] = weakref.WeakValueDictionary()
+        self._closed = False
+        QApplication.instance().aboutToQuit.connect(self.close)
+
+    @property
+    def viewer(self) -> Viewer:
+        """The viewer.
+
+        Raises
+        ------
+        RuntimeError
+            If it was closed.
+        """
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("The viewer of this session was closed.")
+        return viewer
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """Return a choice remembered for the present workspace; a session is a `Memory` that follows it."""
+        return self.app.workspace.recall(key, default)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a choice for the present workspace."""
+        self.app.workspace.remember(key, value)
+
+    def register(self, name: str, dock: QWidget) -> None:
+        """Make a dock known by its name in the menu (``"Curation"``)."""
+        self._docks[name] = dock
+
+    def unregister(self, name: str, dock: QWidget) -> None:
+        """Forget a dock that was closed."""
+        if self._docks.get(name) is dock:
+            del self._docks[name]
+
+    def dock(self, name: str) -> QWidget:
+        """Return a dock by its name in the menu, opened and raised if need be."""
+        dock = self._docks.get(name)
+        if dock is None:
+            self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
+            return self._docks[name]
+        around = dock.parentWidget()
+        while around is not None and not hasattr(around, "setFloating"):
+            around = around.parentWidget()
+        if around is not None:
+            around.show()
+            around.raise_()
+        return dock
+
+    def close(self) -> None:
+        """Drop what the workers do and end the prediction helper; trainings go on."""
+        if not self._closed:
+            self._closed = True
+            self.workers.close()
+            self.app.close()
+
+
+# Weak on both sides: a viewer that is closed takes its session along.
+_sessions: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionary()
+
+
+def session_for(viewer: Viewer) -> Session:
+    """Return the session that the docks of ``viewer`` share, made on first use."""
+    session = _sessions.get(viewer)
+    if session is None:
+        session = Session(viewer, App(Workspace(Workspace.last_path())))
+        weakref.finalize(viewer, session.close)
+        _sessions[viewer] = session
+    return session

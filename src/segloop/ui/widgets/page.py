@@ -1,0 +1,124 @@
+"""The frame of a dock: workspace, message line, and a column that scrolls when there is little room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from segloop.core.errors import SegloopError
+from segloop.ui.widgets.help import HelpWindow
+from segloop.ui.widgets.message import MessageLine
+from segloop.ui.widgets.workspace_bar import WorkspaceBar
+from segloop.ui.workers import Workers
+
+if TYPE_CHECKING:
+    from segloop.app.workspace import Workspace
+    from segloop.ui.session import Session
+
+
+class Page(QWidget):
+    """Base of the three docks.
+
+    Parameters
+    ----------
+    session : Session
+        What the docks of the viewer share.
+    name : str
+        The dock's name in the menu.
+
+    Attributes
+    ----------
+    session : Session
+    workers : Workers
+        The dock's own; closed with it.
+    workspace_bar : WorkspaceBar
+    message : MessageLine
+    column : QVBoxLayout
+        Put the dock's widgets here; it scrolls vertically.
+    """
+
+    def __init__(self, session: Session, name: str) -> None:
+        super().__init__()
+        self.session = session
+        self._name = name
+        self._docked = False
+        self.workers = Workers(self)
+        self.workspace_bar = WorkspaceBar()
+        self.message = MessageLine()
+        self.content = QWidget()
+        self.column = QVBoxLayout(self.content)
+        self.column.setContentsMargins(8, 4, 8, 8)
+        self.column.setSpacing(6)
+        self.scroll = QScrollArea(widgetResizable=True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.scroll.setWidget(self.content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(4)
+        top = QVBoxLayout()
+        top.setContentsMargins(8, 0, 8, 0)
+        top.addWidget(self.workspace_bar)
+        top.addWidget(self.message)
+        layout.addLayout(top)
+        layout.addWidget(self.scroll, 1)
+        session.register(name, self)
+        self.workspace_bar.set_path(session.app.workspace.path)
+        self.workspace_bar.chosen.connect(self._open_workspace)
+        self.workspace_bar.help_requested.connect(self._show_help)
+        session.app.workspace_changed.connect(self._on_workspace_changed)
+
+    def on_workspace(self, workspace: Workspace) -> None:
+        """Show what belongs to another workspace; docks override this."""
+
+    def on_close(self) -> None:
+        """Clean up when the user closes the dock; docks override this."""
+
+    def attempt(self, action: Callable[[], object]) -> bool:
+        """Do what the user asked for; an error goes to the message line. Returns whether it worked."""
+        try:
+            action()
+        except (SegloopError, OSError) as error:
+            self.message.show_error(error if isinstance(error, SegloopError) else str(error))
+            return False
+        return True
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """400 x 900 pixels, the panel that a dock is made for."""
+        return QSize(400, 900)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Small enough never to push the canvas away."""
+        return QSize(320, 240)
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when napari takes the widget out of its dock, which is all that the close button does."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self._docked = False
+                self._close()
+        return super().event(event)
+
+    def _close(self) -> None:
+        self.session.app.workspace_changed.disconnect(self._on_workspace_changed, missing_ok=True)
+        self.session.unregister(self._name, self)
+        self.workers.close()
+        self.on_close()
+        self.deleteLater()
+
+    def _open_workspace(self, path: Path) -> None:
+        self.attempt(lambda: self.session.app.open_workspace(path))
+
+    def _on_workspace_changed(self, workspace: Workspace) -> None:
+        self.workspace_bar.set_path(workspace.path)
+        self.on_workspace(workspace)
+
+    def _show_help(self) -> None:
+        self._help = HelpWindow(self)
+        self._help.show()

@@ -1,0 +1,78 @@
+"""A bar with the time left and a Cancel button."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from segloop.core.context import Progress
+
+
+def time_left(seconds: float | None) -> str:
+    """Return a remaining time as people say it, such as ``"4 min left"``; empty where unknown.
+
+    Parameters
+    ----------
+    seconds : float or None
+        Remaining time in seconds.
+    """
+    if seconds is None or seconds < 0:
+        return ""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s left"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min left"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min left" if hours < 10 else f"{hours} h left"
+
+
+class ProgressRow(QWidget):
+    """Shows how far a long action has come; hidden while nothing runs."""
+
+    cancelled = Signal()
+    """The user wants to stop."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bar = QProgressBar(textVisible=True)
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.button = QPushButton("Cancel", toolTip="Stop; what is finished until then is kept")
+        self.button.clicked.connect(self._on_cancel)
+        row = QHBoxLayout()
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self.label)
+        self.hide()
+
+    def start(self, message: str = "", *, cancellable: bool = True) -> None:
+        """Show the row with a busy bar."""
+        self.button.setVisible(cancellable)
+        self.button.setEnabled(True)
+        self.bar.setRange(0, 0)
+        self.label.setText(message)
+        self.show()
+
+    def set_progress(self, progress: Progress) -> None:
+        """Show how far the action is."""
+        if progress.total > 0:
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(1000 * progress.fraction))
+            self.bar.setFormat(f"{progress.fraction:.0%}")
+        else:
+            self.bar.setRange(0, 0)
+        words = (progress.message, time_left(progress.seconds_left) if progress.fraction < 1 else "")
+        self.label.setText(", ".join(word for word in words if word))
+
+    def finish(self) -> None:
+        """Hide the row."""
+        self.hide()
+
+    def _on_cancel(self) -> None:
+        self.button.setEnabled(False)
+        self.label.setText("Stopping…")
+        self.cancelled.emit()

@@ -1,0 +1,155 @@
+"""Functions on worker threads, their answers on the GUI thread, stale answers dropped."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal, Slot
+
+from segloop.core.context import Context, Progress
+from segloop.core.errors import SegloopError
+
+logger = logging.getLogger(__name__)
+
+
+class Task:
+    """One function call on its way; `cancel` asks it to stop.
+
+    Attributes
+    ----------
+    lane : str
+        Only the newest task of a lane may still answer.
+    """
+
+    def __init__(self, lane: str) -> None:
+        self.lane = lane
+        self._cancelled = threading.Event()
+        self._stale = False
+        self._latest: Progress | None = None
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        """Ask the function to stop at its next ``context.check()``; it then answers with `Cancelled`."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled.is_set()
+
+
+class Workers(QObject):
+    """Runs functions on daemon threads and delivers their answers on the thread that made this object.
+
+    Each call belongs to a *lane*. Starting a call cancels the ones before it in the same lane, and their
+    answers, late as they may come, are dropped; so the screen never shows the answer to an old question.
+    """
+
+    idle = Signal()
+    """Emitted when the last running task has answered or was dropped."""
+
+    _arrived = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._newest: dict[str, Task] = {}
+        self._running: set[Task] = set()
+        self._closed = False
+        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any task still runs."""
+        return bool(self._running)
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        lane: str,
+        on_result: Callable[[Any], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        **kwargs: Any,
+    ) -> Task:
+        """Call ``function(*args, context=..., **kwargs)`` on a worker thread.
+
+        Parameters
+        ----------
+        function : callable
+            Must take a keyword ``context`` (`segloop.core.context.Context`) and touch no widget or live
+            state.
+        lane : str
+            The question this call answers; an older call of the same lane is cancelled and dropped.
+        on_result, on_error, on_progress : callable, optional
+            Called on the GUI thread with the returned value, the exception (`Cancelled` after `Task.cancel`),
+            or the newest `Progress`. Exactly one of the first two is called, unless the task is dropped.
+        """
+        self.drop(lane)
+        task = Task(lane)
+        self._newest[lane] = task
+        self._running.add(task)
+        call = partial(function, *args, **kwargs)
+        callbacks = {"result": on_result, "error": on_error, "progress": on_progress}
+        threading.Thread(
+            target=self._work, args=(task, call, callbacks), name=f"segloop-{lane}", daemon=True
+        ).start()
+        return task
+
+    def drop(self, lane: str) -> None:
+        """Cancel the newest task of a lane and ignore whatever it will answer."""
+        task = self._newest.pop(lane, None)
+        if task is not None:
+            task._stale = True
+            task.cancel()
+
+    def close(self) -> None:
+        """Drop everything; nothing is delivered any more."""
+        self._closed = True
+        for lane in list(self._newest):
+            self.drop(lane)
+
+    def _work(self, task: Task, call: Callable[..., Any], callbacks: dict[str, Any]) -> None:
+        def report(progress: Progress) -> None:
+            # Only the newest report waits for delivery, so a chatty function can't flood the event loop.
+            with task._lock:
+                waiting = task._latest is not None
+                task._latest = progress
+            if not waiting:
+                self._send(task, "progress", None, callbacks["progress"])
+
+        try:
+            value = call(context=Context(report, task._cancelled.is_set))
+        except Exception as error:
+            if not isinstance(error, SegloopError):
+                logger.exception("Unexpected error in %s", task.lane)
+            self._send(task, "error", error, callbacks["error"])
+        else:
+            self._send(task, "result", value, callbacks["result"])
+
+    def _send(self, task: Task, kind: str, value: Any, callback: Callable[[Any], None] | None) -> None:
+        try:
+            self._arrived.emit((task, kind, value, callback))
+        except RuntimeError:
+            logger.debug("%s answered after its dock was closed", task.lane)
+
+    @Slot(object)
+    def _deliver(self, answer: tuple[Task, str, Any, Callable[[Any], None] | None]) -> None:
+        task, kind, value, callback = answer
+        if kind == "progress":
+            with task._lock:
+                value, task._latest = task._latest, None
+        else:
+            self._running.discard(task)
+            if self._newest.get(task.lane) is task:
+                del self._newest[task.lane]
+        if callback is not None and not task._stale and not self._closed:
+            callback(value)
+        elif kind == "error" and callback is None and not task._stale:
+            logger.error("%s failed: %s", task.lane, value)
+        if kind != "progress" and not self._running:
+            self.idle.emit()

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from segloop.app.workspace import Workspace
+from segloop.core.errors import SegloopError
+
+
+def test_choices_are_remembered_when_the_workspace_is_opened_again(tmp_path: Path) -> None:
+    Workspace(tmp_path).remember("dataset", "nuclei")
+
+    assert Workspace(tmp_path).recall("dataset") == "nuclei"
+
+
+def test_a_choice_never_made_is_the_default(tmp_path: Path) -> None:
+    assert Workspace(tmp_path).recall("dataset", "none") == "none"
+
+
+def test_a_damaged_memory_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "workspace.json").write_text("{torn")
+
+    workspace = Workspace(tmp_path)
+    workspace.remember("size", 3)
+
+    assert workspace.recall("size") == 3
+
+
+def test_the_workspace_used_last_is_found_again(tmp_path: Path) -> None:
+    Workspace(tmp_path / "study").remember_as_last()
+
+    assert Workspace.last_path() == tmp_path / "study"
+
+
+def test_looking_for_the_last_workspace_makes_no_folder() -> None:
+    assert not Workspace.last_path().exists()
+
+
+def test_new_folders_take_a_free_name_that_every_file_system_allows(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    first = workspace.new_folder(workspace.runs_dir, "my: run?")
+    first.mkdir()
+
+    second = workspace.new_folder(workspace.runs_dir, "my: run?")
+
+    assert (first.name, second.name) == ("my-run", "my-run-2")
+
+
+def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
+    import os
+
+    workspace = Workspace(tmp_path)
+    for age, name in enumerate(["new", "old"]):
+        run = workspace.runs_dir / name
+        run.mkdir(parents=True)
+        (run / "config.yaml").write_text("")
+        os.utime(run / "config.yaml", (1000 - age, 1000 - age))
+    (workspace.runs_dir / "stray").mkdir()
+
+    assert [run.name for run in workspace.runs()] == ["new", "old"]
+
+
+def test_a_workspace_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SegloopError, match=r"file/study can't be made .*choose a folder"):
+        Workspace(tmp_path / "file" / "study")

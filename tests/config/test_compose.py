@@ -1,0 +1,153 @@
+"""Hydra composes, typed objects come out, files bring them back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segloop.config.compose import apply, compose, from_dict, load, save, to_dict, to_yaml
+from segloop.config.device import DeviceKind
+from segloop.config.knob import knobs
+from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.train import NetworkSize, TargetKind, TrainConfig
+from segloop.core.errors import ConfigError
+
+CHANGED = [
+    "dataset=/data/my set",
+    "network.size=large",
+    "target=semantic",
+    "target.classes=3",
+    "recipe.channels=[dapi,'1']",
+    "patch.size=[64,96]",
+    "optimiser.learning_rate=3e-4",
+    "augmentation.flips=false",
+    "stop.max_minutes=2.5",
+    "device.kind=cpu",
+]
+
+
+@pytest.mark.parametrize("schema", [TrainConfig, PredictConfig])
+def test_without_overrides_the_defaults_come_out(schema: type) -> None:
+    assert compose(schema) == schema()
+
+
+def test_overrides_reach_typed_fields() -> None:
+    config = compose(TrainConfig, CHANGED)
+    assert config.dataset == "/data/my set"
+    assert config.network.size is NetworkSize.large
+    assert config.target.kind is TargetKind.semantic
+    assert config.target.classes == 3
+    assert config.recipe.channels == ["dapi", "1"]
+    assert config.patch.size == [64, 96]
+    assert config.optimiser.learning_rate == 3e-4
+    assert config.augmentation.flips is False
+    assert config.stop.max_minutes == 2.5
+    assert config.device.kind is DeviceKind.cpu
+
+
+def test_a_prediction_can_give_several_outputs() -> None:
+    config = compose(PredictConfig, ["outputs=[labels,probability]", "threshold.foreground=0.4"])
+    assert config.outputs == [OutputKind.labels, OutputKind.probability]
+    assert config.threshold.foreground == 0.4
+
+
+def test_composing_twice_gives_independent_configs() -> None:
+    first = compose(TrainConfig)
+    first.recipe.channels.append("dapi")
+    assert compose(TrainConfig).recipe.channels == []
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("network.siz=large", r"network\.siz.*not in"),
+        ("+extra.key=1", "extra.*not in"),
+        ("network.size=huge", r"network\.size.*'huge'.*small, medium, large"),
+        ("optimiser.learning_rate=fast", r"optimiser\.learning_rate.*'fast'"),
+        ("patch=5", "patch"),
+        ("seed=-1", "seed=-1 is out of bounds"),
+        ("stop.max_minutes=nan", r"stop\.max_minutes=nan is out of bounds"),
+        ("patch.size=[64,0]", r"patch\.size=0 .* at least 1"),
+        ("target=nonsense", "target/nonsense"),
+        ("nonsense", "nonsense"),
+        ("dataset=${nowhere}", "dataset.*nowhere"),
+    ],
+)
+def test_a_bad_override_is_refused_in_one_line_that_names_it(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        compose(TrainConfig, [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_overrides_on_top_of_a_config_keep_the_rest() -> None:
+    config = compose(TrainConfig, CHANGED)
+    changed = apply(config, ["network.size=small", "target=instance"])
+    assert changed.network.size is NetworkSize.small
+    assert changed.target.kind is TargetKind.instance
+    assert changed.patch.size == [64, 96]
+    assert config.network.size is NetworkSize.large
+
+
+def test_overrides_on_top_of_a_config_are_checked() -> None:
+    with pytest.raises(ConfigError, match="seed=-1"):
+        apply(TrainConfig(), ["seed=-1"])
+    with pytest.raises(ConfigError, match="siz"):
+        apply(TrainConfig(), ["network.siz=small"])
+
+
+def test_a_saved_config_comes_back_equal(tmp_path: Path) -> None:
+    config = compose(TrainConfig, CHANGED)
+    save(config, tmp_path / "config.yaml")
+    assert load(TrainConfig, tmp_path / "config.yaml") == config
+
+
+def test_a_config_comes_back_equal_from_plain_values() -> None:
+    config = compose(PredictConfig, ["outputs=[mask]", "tile_size=[256,256]", "channels=[dapi]"])
+    values = to_dict(config)
+    assert values["outputs"] == ["mask"]
+    assert from_dict(PredictConfig, values) == config
+
+
+def test_the_yaml_spells_out_every_knob() -> None:
+    import yaml
+
+    config = TrainConfig()
+    tree = yaml.safe_load(to_yaml(config))
+    for found in knobs(config):
+        node = tree
+        for part in found.path.split("."):
+            node = node[part]
+        assert node == getattr(found.value, "name", found.value)
+
+
+def test_a_short_config_takes_defaults_for_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "short.yaml").write_text("network:\n  size: medium\n")
+    config = load(TrainConfig, tmp_path / "short.yaml")
+    assert config.network.size is NetworkSize.medium
+    assert config.stop == TrainConfig().stop
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network: {siz: large}", r"network\.siz"),
+        ("network: {size: huge}", "huge"),
+        ("seed: -4", "seed=-4"),
+        ("network: [1, 2", "YAML"),
+        ("- 1\n- 2", "bad.yaml"),
+        ("5", "YAML"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(TrainConfig, path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        load(TrainConfig, tmp_path / "nowhere.yaml")

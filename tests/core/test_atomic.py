@@ -1,0 +1,136 @@
+"""Files and folders are whole, or as they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from segloop.core.atomic import atomic_path, remove, write_json, write_text
+
+
+class InterruptedWriteError(Exception):
+    """Stands for whatever may go wrong halfway."""
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    with atomic_path(target) as partial:
+        partial.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert listing(tmp_path) == ["a.txt"]
+
+
+def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with atomic_path(target) as partial:
+            partial.write_text("half of the n")
+            raise InterruptedWriteError
+
+    with pytest.raises(InterruptedWriteError):
+        write_half()
+    assert target.read_text() == "old"
+    assert listing(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "store.zarr"
+    target.mkdir()
+    (target / "stale").write_text("old")
+    with atomic_path(target) as partial:
+        partial.mkdir()
+        (partial / "fresh").write_text("new")
+        assert listing(target) == ["stale"]
+    assert listing(target) == ["fresh"]
+    assert listing(tmp_path) == ["store.zarr"]
+
+
+def test_a_failure_keeps_the_old_folder(tmp_path: Path) -> None:
+    target = tmp_path / "store.zarr"
+    target.mkdir()
+    (target / "chunk").write_text("old")
+
+    def write_half() -> None:
+        with atomic_path(target) as partial:
+            partial.mkdir()
+            (partial / "chunk").write_text("new")
+            raise InterruptedWriteError
+
+    with pytest.raises(InterruptedWriteError):
+        write_half()
+    assert (target / "chunk").read_text() == "old"
+    assert listing(tmp_path) == ["store.zarr"]
+
+
+def test_writing_nothing_is_an_error_and_changes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "store.zarr"
+    target.mkdir()
+    (target / "chunk").write_text("old")
+    with pytest.raises(OSError, match=r"No such file|cannot find"), atomic_path(target):
+        pass
+    assert (target / "chunk").read_text() == "old"
+    assert listing(tmp_path) == ["store.zarr"]
+
+
+def test_the_temporary_name_keeps_the_suffix_by_which_writers_choose_a_format(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.ome.tif") as partial:
+        assert partial.name.endswith("a.ome.tif")
+        assert partial.parent == tmp_path
+        partial.touch()
+
+
+def test_two_writers_do_not_share_a_temporary_name(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.txt") as first, atomic_path(tmp_path / "a.txt") as second:
+        assert first != second
+        first.touch()
+        second.touch()
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_text(tmp_path / "nowhere" / "a.txt", "text")
+
+
+def test_text_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "0.5 µm, Größe")
+    assert (tmp_path / "a.txt").read_bytes().decode("utf-8") == "0.5 µm, Größe"
+
+
+def test_json_comes_back_as_written(tmp_path: Path) -> None:
+    value = {"n": 3, "list": [1.5, None, "µm"]}
+    write_json(tmp_path / "a.json", value)
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == value
+
+
+def test_json_without_a_meaning_for_others_is_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"score": 1.0})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"score": float("nan")})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"score": 1.0}
+
+
+def test_removing_takes_a_file_a_folder_or_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    for name in ("file", "folder", "missing"):
+        remove(tmp_path / name)
+    assert listing(tmp_path) == []
+
+
+def test_removing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    try:
+        (tmp_path / "link").symlink_to(tmp_path / "folder", target_is_directory=True)
+    except OSError:
+        pytest.skip("links need a privilege on this system")
+    remove(tmp_path / "link")
+    assert listing(tmp_path) == ["folder"]

@@ -1,0 +1,231 @@
+"""Jobs over many files: what the folder tells, and that one bad input spoils nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from segloop.artifacts.job import EventLog, JobFolder, JobState
+from segloop.artifacts.prediction import Provenance, find_predictions
+from segloop.config.device import DeviceConfig
+from segloop.core.errors import Cancelled, ConfigError, ImageError, JobError, ModelError
+from segloop.prediction.job import ModelCache, Summary, predict_files
+from segloop.prediction.request import PredictRequest
+
+
+class Job:
+    """A job in a folder of its own."""
+
+    def __init__(self, model: Path, folder: Path) -> None:
+        self.model, self.out = model, folder / "out"
+        self.folder = folder / "job"
+
+    def run(self, *inputs: Path, scene: str | int | None = None, **config: Any) -> Summary:
+        request = PredictRequest(
+            model=str(self.model),
+            inputs=[str(path) for path in inputs],
+            out=str(self.out),
+            config=config,
+            scene=scene,
+        )
+        return predict_files(request, EventLog(self.folder))
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in JobFolder(self.folder).events()[0] if event["kind"] == kind]
+
+    def states(self) -> list[str]:
+        return [event["state"] for event in self.events("state")]
+
+    def errors(self) -> list[str]:
+        return [event["text"] for event in self.events("message") if event["level"] == "error"]
+
+    def written(self) -> list[str]:
+        found = (path.relative_to(self.out) for path in self.out.rglob("*") if path.is_file())
+        return sorted(path.as_posix() for path in found)
+
+
+@pytest.fixture
+def job(nuclei_model: Path, tmp_path: Path) -> Job:
+    return Job(nuclei_model, tmp_path)
+
+
+@pytest.fixture
+def images(sample_nuclei: Path, tmp_path: Path) -> Path:
+    """Folder with two nuclei images, one in a subfolder."""
+    folder = tmp_path / "in"
+    (folder / "day1").mkdir(parents=True)
+    shutil.copy(sample_nuclei / "raw" / "000.tif", folder / "a.tif")
+    shutil.copy(sample_nuclei / "raw" / "015.tif", folder / "day1" / "b.tif")
+    return folder
+
+
+def test_a_folder_is_predicted_with_its_subfolders(job: Job, images: Path) -> None:
+    summary = job.run(images)
+    assert summary == Summary(2, ())
+    assert job.written() == ["a.json", "a.tif", "day1/b.json", "day1/b.tif"]
+    assert job.states() == ["running", "finished"]
+
+
+def test_outputs_are_announced_with_their_input(job: Job, images: Path) -> None:
+    job.run(images / "a.tif", outputs=["labels", "mask"], format="zarr")
+    told = [(Path(event["path"]).name, event["output"], event["partial"]) for event in job.events("output")]
+    both = [("a.labels.ome.zarr", "labels"), ("a.mask.ome.zarr", "mask")]
+    assert told == [(*one, True) for one in both] + [(*one, False) for one in both]
+    assert {event["input"] for event in job.events("output")} == {str(images / "a.tif")}
+
+
+def test_progress_covers_the_whole_job(job: Job, images: Path) -> None:
+    job.run(images)
+    shares = [event["done"] / event["total"] for event in job.events("progress")]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_a_bad_input_is_reported_once_and_the_others_are_done(job: Job, images: Path) -> None:
+    (images / "broken.tif").write_bytes(b"II*\0 this is no TIFF")
+    (images / "empty.png").write_bytes(b"")
+    tifffile.imwrite(
+        images / "stack.tif", np.zeros((4, 30, 40), np.uint8), metadata={"axes": "ZYX"}, imagej=True
+    )
+    summary = job.run(images, images / "missing.tif")
+    assert summary.n_done == 2
+    assert job.errors() == list(summary.problems)
+    for name in ("broken.tif", "empty.png", "stack.tif", "missing.tif"):
+        assert len([problem for problem in summary.problems if name in problem]) == 1
+    assert [name for name in job.written() if name.endswith(".tif")] == ["a.tif", "day1/b.tif"]
+    assert job.states()[-1] == "finished"
+
+
+def test_a_job_without_any_result_has_failed(job: Job, tmp_path: Path) -> None:
+    summary = job.run(tmp_path / "missing.tif")
+    assert summary.n_done == 0
+    assert job.states() == ["running", "failed"]
+
+
+def test_each_scene_is_a_prediction_and_bad_scenes_are_reported(job: Job, test_data: Path) -> None:
+    path = test_data / "formats" / "multiscene_3x_mixed.ome.tif"
+    summary = job.run(path)
+    assert summary.n_done == 1
+    assert ["has 3 channels" in summary.problems[0], "stack of 6 slices" in summary.problems[1]] == [
+        True,
+        True,
+    ]
+    (found,) = find_predictions(job.out)
+    assert found.stem.startswith("multiscene_3x_mixed_")
+    assert found.provenance.scene
+    assert tifffile.imread(found.outputs()["labels"]).shape == (253, 269)
+
+
+def test_one_scene_can_be_chosen(job: Job, test_data: Path) -> None:
+    summary = job.run(test_data / "formats" / "multiscene_3x_mixed.ome.tif", scene=1, slice_by_slice=True)
+    assert summary == Summary(1, ())
+    (found,) = find_predictions(job.out)
+    assert found.provenance.slice_by_slice
+
+
+def test_two_channels_of_a_time_series_go_in_by_number(
+    make_model: Callable[..., Path], test_data: Path, tmp_path: Path
+) -> None:
+    job = Job(make_model(3, channels=2), tmp_path)
+    path = test_data / "formats" / "tczyx_uint16_5d.ome.tif"
+    assert job.run(path, channels=["1", "0"]).n_done == 1
+    assert tifffile.imread(job.out / "tczyx_uint16_5d.tif").shape == (2, 3, 169, 169)
+
+
+def test_histology_is_predicted_from_its_colours(
+    make_model: Callable[..., Path], test_data: Path, tmp_path: Path
+) -> None:
+    job = Job(make_model(channels=3), tmp_path)
+    path = test_data / "dsb2018_rgb_histology" / "val" / "raw"
+    summary = job.run(*sorted(path.glob("*.tif"))[:2])
+    assert summary == Summary(2, ())
+    assert any(
+        "are taken in this order for nuclei, membranes, actin" in e["text"] for e in job.events("message")
+    )
+
+
+def test_names_that_collide_stop_the_job_before_it_starts(job: Job, images: Path) -> None:
+    shutil.copy(images / "a.tif", images / "a.png")
+    with pytest.raises(JobError, match="would both be written to `a`"):
+        job.run(images)
+    assert not job.out.exists()
+    assert job.states() == ["running", "failed"]
+    assert "would both be written to `a`" in job.errors()[0]
+
+
+def test_a_missing_model_is_named(images: Path, tmp_path: Path) -> None:
+    job = Job(tmp_path / "no-model", tmp_path)
+    with pytest.raises(ModelError, match="no-model"):
+        job.run(images)
+    assert job.states()[-1] == "failed"
+
+
+def test_a_bad_config_is_named(job: Job, images: Path) -> None:
+    with pytest.raises(ConfigError, match="tile_size"):
+        job.run(images, tile_size=[0])
+
+
+def test_a_file_in_place_of_the_output_folder_is_named(job: Job, images: Path) -> None:
+    job.out.write_text("mine")
+    with pytest.raises(ImageError, match=r"out can't be written .*: choose a folder you may write to"):
+        job.run(images)
+    assert job.out.read_text() == "mine"
+
+
+def test_a_stop_request_ends_the_job_and_keeps_what_is_done(job: Job, images: Path) -> None:
+    job.run(images / "a.tif")
+    log = EventLog(job.folder)
+    log.state(JobState.waiting)
+    JobFolder(job.folder).request_stop()
+    with pytest.raises(Cancelled):
+        job.run(images)
+    assert job.states()[-1] == "stopped"
+    assert job.written() == ["a.json", "a.tif"]
+
+
+def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(
+    job: Job, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    summary = job.run(images / "a.tif")
+    assert summary.n_done == 0
+    assert "disk is full" in summary.problems[0]
+    assert str(job.out / "a.tif") in summary.problems[0]
+    assert list(job.out.iterdir()) == []
+
+
+def test_a_prediction_again_gives_the_same(job: Job, images: Path) -> None:
+    job.run(images / "a.tif")
+    first = tifffile.imread(job.out / "a.tif")
+    job.run(images / "a.tif")
+    assert np.array_equal(tifffile.imread(job.out / "a.tif"), first)
+    assert Provenance.read(job.out / "a.json").pending == []
+
+
+def test_the_last_model_stays_loaded(nuclei_model: Path, make_model: Callable[..., Path]) -> None:
+    cache = ModelCache()
+    device = DeviceConfig()
+    _, first, _ = cache.get(str(nuclei_model), device)
+    assert cache.get(str(nuclei_model), device)[1] is first
+    other = make_model(kind="semantic")
+    assert cache.get(str(other), device)[1] is not first
+
+
+def test_a_model_that_was_trained_on_is_loaded_anew(
+    nuclei_model: Path, make_model: Callable[..., Path]
+) -> None:
+    cache = ModelCache()
+    folder = make_model()
+    _, first, _ = cache.get(str(folder), DeviceConfig())
+    shutil.rmtree(folder)
+    shutil.copytree(nuclei_model, folder)
+    assert cache.get(str(folder), DeviceConfig())[1] is not first

@@ -1,0 +1,113 @@
+"""Writers: types, growth, scratch files, and what is left when something fails."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from segloop.config.predict import OutputKind
+from segloop.core.errors import ImageError
+from segloop.images.read import open_image
+from segloop.prediction import outputs
+from segloop.prediction.outputs import OutputSpec, allocate, narrow_labels, open_writers, plain_errors
+
+WHOLE = (slice(None),) * 3
+
+
+def _spec(path: Path, shape: tuple[int, int, int, int, int] = (2, 1, 1, 4, 5)) -> OutputSpec:
+    return OutputSpec(OutputKind.labels, path, shape, np.dtype(np.uint16), (None, None, None))
+
+
+def _write(spec: OutputSpec, planes: list[np.ndarray]) -> np.dtype:
+    with open_writers([spec]) as (writer,):
+        for t, plane in enumerate(planes):
+            writer.write(t, WHOLE, plane[None, None])
+        dtype = writer.finish()
+        writer.commit()
+    return dtype
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+@pytest.mark.parametrize(("largest", "dtype"), [(65535, np.uint16), (65536, np.uint32)])
+def test_labels_are_as_wide_as_they_need_to_be(tmp_path: Path, name: str, largest: int, dtype: type) -> None:
+    first = np.arange(20, dtype=np.uint32).reshape(4, 5)
+    second = first.copy()
+    second[0, 0] = largest
+    assert _write(_spec(tmp_path / name), [first, second]) == dtype
+    stored = open_image(tmp_path / name)
+    assert stored.dtype == dtype
+    assert np.array_equal(stored.data.compute()[:, 0, 0], np.stack([first, second]))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.zarr"])
+def test_failure_puts_back_what_was_there(tmp_path: Path, name: str) -> None:
+    plane = np.ones((4, 5), np.uint32)
+    _write(_spec(tmp_path / name), [plane, plane])
+    with pytest.raises(RuntimeError), open_writers([_spec(tmp_path / name)]) as (writer,):
+        writer.write(0, WHOLE, plane[None, None] * 2)
+        writer.finish()
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert open_image(tmp_path / name).data.compute().max() == 1
+
+
+def test_axes_of_length_one_are_dropped_but_y_and_x(tmp_path: Path) -> None:
+    assert _spec(tmp_path / "a.tif", (1, 1, 1, 1, 1)).axes == "YX"
+    assert _spec(tmp_path / "a.tif", (3, 2, 4, 5, 6)).axes == "TCZYX"
+
+
+def test_a_block_lands_where_it_belongs(tmp_path: Path) -> None:
+    spec = OutputSpec(
+        OutputKind.probability,
+        tmp_path / "a.tif",
+        (2, 3, 4, 5, 6),
+        np.dtype(np.uint8),
+        (None, None, None),
+        ("x", "y", "z"),
+    )
+    with open_writers([spec]) as (writer,):
+        writer.write(1, (slice(1, 3), slice(2, 4), slice(3, 6)), np.full((3, 2, 2, 3), 7, np.uint8))
+        writer.finish()
+        writer.commit()
+    expected = np.zeros((2, 3, 4, 5, 6), np.uint8)
+    expected[1, :, 1:3, 2:4, 3:6] = 7
+    assert np.array_equal(open_image(tmp_path / "a.tif").data.compute(), expected)
+
+
+def test_large_buffers_live_in_a_file_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "MEMORY_LIMIT", 10)
+    array = allocate((4, 5), np.uint32, tmp_path)
+    assert isinstance(array, np.memmap)
+    assert not array.any()
+    array[...] = 9
+    assert narrow_labels(array, tmp_path).dtype == np.uint16
+    assert (narrow_labels(array, tmp_path) == 9).all()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scratch_file_that_does_not_fit_on_the_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "MEMORY_LIMIT", 10)
+    with pytest.raises(ImageError, match="can't be written"):
+        allocate((1 << 30, 1 << 30), np.uint8, tmp_path)
+
+
+def test_a_full_disk_is_told_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"x can't be written, the disk is full: free some space"):
+        with plain_errors(tmp_path / "x"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_is_being_written_is_hidden(tmp_path: Path) -> None:
+    with open_writers([_spec(tmp_path / "a.tif")]) as (writer,):
+        writer.write(0, WHOLE, np.ones((1, 1, 4, 5), np.uint32))
+        writer.finish()
+        assert list(tmp_path.glob("*.tif")) == []
+        writer.commit()
+    assert tifffile.imread(tmp_path / "a.tif").shape == (2, 4, 5)

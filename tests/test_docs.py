@@ -1,0 +1,154 @@
+"""What the documentation names exists: paths, links, commands, options, settings, Python names."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from segloop.cli.command import segloop as command
+from segloop.config.compose import compose
+from segloop.config.predict import PredictConfig
+from segloop.config.train import TrainConfig
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    [
+        *REPOSITORY.glob("*.md"),
+        *(REPOSITORY / "docs").rglob("*.md"),
+        *(REPOSITORY / "benchmarks").rglob("*.md"),
+    ]
+)
+MADE_AT_BUILD_TIME = {REPOSITORY / "docs/reference/cli.md", REPOSITORY / "docs/reference/config.md"}
+
+page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+
+_REPOSITORY_PATH = re.compile(
+    r"(?:src|tests|docs|tools|benchmarks|\.ci|\.github)/[\w./-]*"
+    r"|[A-Z]+\.(?:md|cff)|LICENSE|tox\.ini|pyproject\.toml|constraints\.txt|mkdocs\.yml"
+)
+
+
+def code(text: str) -> Iterator[str]:
+    """Yield each line of the fenced blocks, and each piece of inline code."""
+    fence = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    for block in fence.findall(text):
+        yield from block.splitlines()
+    yield from re.findall(r"`([^`\n]+)`", fence.sub("", text))
+
+
+def segloop_commands(text: str) -> list[list[str]]:
+    """Return the words of every ``segloop ...`` command in a text, without comments."""
+    lines = (line.strip().removeprefix("$ ") for line in code(text))
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("segloop ")]
+
+
+def find_verb(words: list[str]) -> click.Command | None:
+    """Return the verb that the first words name; None where there is none of that name."""
+    verb: click.Command | None = command
+    for word in words:
+        if not isinstance(verb, click.Group):
+            break
+        verb = verb.get_command(click.Context(verb), word)
+    return verb
+
+
+def tox_environments() -> set[str]:
+    parser = ConfigParser(interpolation=None)
+    parser.read(REPOSITORY / "tox.ini", encoding="utf-8")
+    named = {
+        section.removeprefix("testenv:") for section in parser.sections() if section.startswith("testenv:")
+    }
+    return named | {f"py3{minor}{qt}" for minor in (11, 12, 13) for qt in ("", "-pyqt6")}
+
+
+@page
+def test_paths_exist(page: Path) -> None:
+    named = {piece for piece in code(page.read_text(encoding="utf-8")) if _REPOSITORY_PATH.fullmatch(piece)}
+
+    assert {path for path in named if not (REPOSITORY / path).exists()} == set()
+
+
+@page
+def test_links_and_pictures_exist(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    local = {(page.parent / target).resolve() for target in targets if not re.match(r"\w+:", target)}
+
+    assert {str(path) for path in local - MADE_AT_BUILD_TIME if not path.exists()} == set()
+
+
+@page
+def test_commands_exist_with_their_options(page: Path) -> None:
+    for words in segloop_commands(page.read_text(encoding="utf-8")):
+        verb = find_verb([word for word in words if not word.startswith("-")])
+        assert verb is not None, f"there is no command 'segloop {' '.join(words)}'"
+        known = {"--help", "--debug", "--version"}.union(*(param.opts for param in verb.params))
+        unknown = [word for word in words if word.startswith("--") and word != "--" and word not in known]
+        assert unknown == [], f"'segloop {' '.join(words)}' has no such option"
+
+
+@page
+def test_settings_exist(page: Path) -> None:
+    for words in segloop_commands(page.read_text(encoding="utf-8")):
+        schema = PredictConfig if words[0] == "predict" else TrainConfig
+        settings = [word.split(",")[0] for word in words if re.match(r"[a-z_.]+=[^.]", word)]
+        compose(schema, settings)
+
+
+@page
+def test_tox_environments_exist(page: Path) -> None:
+    lists = re.findall(r"tox run -e ([\w,-]+)", page.read_text(encoding="utf-8"))
+
+    assert {name for names in lists for name in names.split(",")} <= tox_environments()
+
+
+@page
+def test_python_names_exist(page: Path) -> None:
+    for name in {
+        piece for piece in code(page.read_text(encoding="utf-8")) if re.fullmatch(r"segloop(\.\w+)+", piece)
+    }:
+        resolve(name)
+
+
+@page
+def test_python_examples_compile(page: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+    for block in blocks:
+        compile(block, str(page), "exec")
+
+
+def resolve(name: str) -> object:
+    """Return the module or the attribute of a module that a dotted name means."""
+    owner, _, attribute = name.rpartition(".")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return getattr(resolve(owner), attribute)
+
+
+def test_the_readme_has_one_line_for_the_demo_and_one_for_the_tests() -> None:
+    lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+
+    warm_up = [line for line in lines if "tox run" in line and line.startswith("python -m pip install")]
+
+    assert [line.rpartition("tox run -e ")[2] for line in warm_up] == ["demo", "py311"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name
+)
+def test_workflows_run_tox_environments_that_exist(path: Path) -> None:
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+
+    named = {name for job in jobs.values() for name in job["strategy"]["matrix"]["tox"]}
+
+    assert named
+    assert named <= tox_environments()
