@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
@@ -152,3 +155,18 @@ def test_workflows_run_tox_environments_that_exist(path: Path) -> None:
 
     assert named
     assert named <= tox_environments()
+
+
+@pytest.mark.slow
+def test_the_python_example_runs(tmp_path: Path, sample_nuclei: Path) -> None:
+    text = (REPOSITORY / "docs" / "how-to" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    for folder, ours in (("raw", "raw"), ("masks", "seg")):
+        (tmp_path / "images" / folder).mkdir(parents=True)
+        for image in sorted((sample_nuclei / ours).glob("*.tif"))[:6]:
+            shutil.copy(image, tmp_path / "images" / folder)
+    (tmp_path / "example.py").write_text("\n".join([*blocks, "assert labels.max() > 0"]), encoding="utf-8")
+
+    done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from segloop.artifacts.dataset import CuratedDataset
 from segloop.artifacts.manifest import Region, Verdict
@@ -42,7 +44,7 @@ def test_samples_start_undecided_unless_all_are_accepted(nuclei_pairs: list[Pair
 
 def test_images_and_labels_are_those_of_the_files(dataset: CuratedDataset, nuclei_pairs: list[Pair]) -> None:
     sample, pair = dataset.sample("030"), nuclei_pairs[2]
-    assert np.array_equal(dataset.raw(sample).data[0, 0, 0], tifffile.imread(pair.raw))
+    assert np.array_equal(dataset.raw(sample).data[0, 0, 0].compute(), tifffile.imread(pair.raw))
     assert np.array_equal(dataset.labels(sample, 1)[0], tifffile.imread(pair.seg))
     assert np.array_equal(dataset.labels(sample, 2)[0], tifffile.imread(pair.seg2))
 
@@ -50,7 +52,8 @@ def test_images_and_labels_are_those_of_the_files(dataset: CuratedDataset, nucle
 def test_groups_are_kept_together_by_the_split(nuclei_pairs: list[Pair], tmp_path: Path) -> None:
     dataset = CuratedDataset.create(tmp_path / "d", nuclei_pairs, val=0.5, group_by=r"^\d\d", accept_all=True)
     groups = [{sample.group for sample in dataset.samples() if sample.split == s} for s in ("train", "val")]
-    assert groups[0] and groups[1]
+    assert groups[0]
+    assert groups[1]
     assert not groups[0] & groups[1]
 
 
@@ -117,6 +120,26 @@ def test_undo_and_redo_go_through_all_changes(dataset: CuratedDataset) -> None:
     assert dataset.counts().accepted == 2
 
 
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["edit", "undo", "redo"]), max_size=25))
+def test_undo_and_redo_are_two_stacks(dataset: CuratedDataset, actions: list[str]) -> None:
+    dataset.save(dataset.sample("000").edit(note="start"), "start")
+    states, here = [""], 0
+    while dataset.undo():
+        pass
+    for number, action in enumerate(actions):
+        if action == "edit":
+            dataset.save(dataset.sample("015").edit(note=str(number)), "edit")
+            states, here = [*states[: here + 1], str(number)], here + 1
+        elif action == "undo":
+            assert (dataset.undo() is None) == (here == 0)
+            here = max(0, here - 1)
+        elif len(states) > 1:
+            assert (dataset.redo() is None) == (here == len(states) - 1)
+            here = min(len(states) - 1, here + 1)
+        assert dataset.sample("015").note == states[here]
+
+
 def test_undo_works_after_reopening(dataset: CuratedDataset) -> None:
     accept(dataset, "015")
     restored = CuratedDataset.open(dataset.path).undo()
@@ -147,11 +170,10 @@ def test_a_moved_study_still_opens(sample_nuclei: Path, tmp_path: Path) -> None:
     for side in ("raw", "seg"):
         (study / side).mkdir(parents=True)
         shutil.copy(sample_nuclei / side / "015.tif", study / side)
-    made = CuratedDataset.create(study / "sets" / "d", pair_by_stem(study / "raw", study / "seg").pairs)
+    CuratedDataset.create(study / "sets" / "d", pair_by_stem(study / "raw", study / "seg").pairs)
     study.rename(tmp_path / "moved")
     dataset = CuratedDataset.open(tmp_path / "moved" / "sets" / "d")
     assert dataset.raw(dataset.sample("015")).path == tmp_path / "moved" / "raw" / "015.tif"
-    assert dataset.check().problems[1:] == made.check().problems[:0]
 
 
 def test_original_files_are_left_as_they_are(nuclei_pairs: list[Pair], tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ dataset = CuratedDataset.open(sys.argv[1])
 start = int(sys.argv[2])
 for number in itertools.count(start):
     sample = dataset.sample(dataset.sample_ids[number % len(dataset.sample_ids)])
-    vertices = [(y * 1.5, y % 7) for y in range(number % 300)]
+    vertices = [(y * 1.5, y * y % 7) for y in range(4 + number % 300)]
     region = {"id": "r", "kind": "exclude", "shape": "path", "vertices": vertices}
     dataset.save(sample.edit(note=str(number), regions=[region]), "edit")
     print(number, flush=True)

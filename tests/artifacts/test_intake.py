@@ -70,8 +70,8 @@ def test_single_slice_among_stacks_is_left_out(bad: Maker, tmp_path: Path) -> No
 
 
 def test_image_with_other_channels_is_left_out(nuclei_pairs: list[Pair], bad: Maker, tmp_path: Path) -> None:
-    two = bad("two", np.zeros((2, 16, 16), np.uint8), np.zeros((16, 16), np.uint8), "CYX")
-    two = Pair("two", two.raw, bad("y", seg=np.zeros((16, 16), np.uint8)).seg)
+    raw = bad("two", raw=np.zeros((2, 16, 16), np.uint8), axes="CYX").raw
+    two = Pair("two", raw, bad("two", seg=np.zeros((16, 16), np.uint8)).seg)
     (problem,) = problems_of([*nuclei_pairs, two], tmp_path / "d")
     assert problem == "raw/two.tif has 2 channels but most others have 1: say which channel to use."
 

@@ -64,7 +64,18 @@ def test_backwards_gives_the_same_lines_last_first(tmp_path: Path, size: int) ->
         append_line(file, {"number": number, "text": "µ" * size})
     with file.open("ab") as writer:
         writer.write(b'{"torn')
-    assert list(read_lines_backwards(file)) == read_lines(file)[0][::-1]
+    assert [line for _, line in read_lines_backwards(file)] == read_lines(file)[0][::-1]
+
+
+def test_backwards_tells_where_lines_start(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    for number in range(4):
+        append_line(file, {"number": number, "text": "x" * 40_000 * number})
+    for offset, line in read_lines_backwards(file):
+        assert read_lines(file, offset)[0][0] == line
+        assert [before["number"] for _, before in read_lines_backwards(file, offset)] == list(
+            range(line["number"])
+        )[::-1]
 
 
 def test_backwards_a_missing_file_has_no_lines(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def test_help_of_a_verb_has_an_example_and_comes_without_heavy_imports(verb: str
     assert "segloop " + verb in done.stdout or verb in ("dataset", "model")
 
 
-@pytest.mark.parametrize("verb", ["dataset create", "dataset check", "model list", "model info", "model export", "model import"])
+@pytest.mark.parametrize(
+    "verb", ["dataset create", "dataset check", "model list", "model info", "model export", "model import"]
+)
 def test_help_of_a_nested_verb_has_an_example(verb: str) -> None:
     assert f"segloop {verb}" in segloop(*verb.split(), "--help").stdout
 

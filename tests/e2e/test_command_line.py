@@ -47,8 +47,24 @@ def scores(folder: Path) -> dict[str, Any]:
 
 
 def test_a_trained_run_predicts_new_images_well(study: Path) -> None:
-    segloop("predict", study / "run", study / "new" / "raw", "--out", study / "p", "--output", "labels,probability")
-    segloop("evaluate", study / "p", study / "new" / "seg", "--out", study / "scores", "--raw", study / "new" / "raw")
+    segloop(
+        "predict",
+        study / "run",
+        study / "new" / "raw",
+        "--out",
+        study / "p",
+        "--output",
+        "labels,probability",
+    )
+    segloop(
+        "evaluate",
+        study / "p",
+        study / "new" / "seg",
+        "--out",
+        study / "scores",
+        "--raw",
+        study / "new" / "raw",
+    )
 
     found = scores(study / "scores")
     assert found["n_images"] == 9
@@ -106,7 +122,15 @@ def test_a_model_travels_as_a_zip(study: Path) -> None:
 
 
 def test_compare_scores_runs_on_the_validation_images(study: Path) -> None:
-    arguments = ("compare", study / "run", study / "run", "--dataset", study / "dataset", "--out", study / "c")
+    arguments = (
+        "compare",
+        study / "run",
+        study / "run",
+        "--dataset",
+        study / "dataset",
+        "--out",
+        study / "c",
+    )
     found = json.loads(segloop(*arguments, "--json").stdout)
 
     assert list(found) == ["run", "run-2"]
@@ -133,10 +157,20 @@ def test_a_saved_config_repeats_the_run(study: Path) -> None:
 def test_a_sweep_trains_one_run_per_combination(study: Path) -> None:
     out = study / "sweep"
     segloop(
-        "train", study / "dataset", "--out", out, "--multirun", "seed=1,2", "stop.max_epochs=1", "patch.per_epoch=4"
+        "train",
+        study / "dataset",
+        "--out",
+        out,
+        "--multirun",
+        "seed=1,2",
+        "stop.max_epochs=1",
+        "patch.per_epoch=4",
     )
 
-    seeds = [(out / number / "config.yaml").read_text().count(f"seed: {seed}") for number, seed in (("0", 1), ("1", 2))]
+    seeds = [
+        (out / number / "config.yaml").read_text().count(f"seed: {seed}")
+        for number, seed in (("0", 1), ("1", 2))
+    ]
     assert seeds == [1, 1]
 
 

@@ -10,10 +10,10 @@ from segloop.networks.unet import receptive_radius
 
 THIN = {"filters": [2, 2, 2, 2]}
 PLANES = THIN | {"strides": [[1, 1], [2, 2], [2, 2], [2, 2]], "kernels": [[3, 3]] * 4}
-VOLUMES = THIN | {"strides": [[1] * 3] + [[2] * 3] * 3, "kernels": [[3] * 3] * 4}
-FLAT_VOLUMES = THIN | {
-    "strides": [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2]],
-    "kernels": [[1, 3, 3], [3, 3, 3], [3, 3, 3], [3, 3, 3]],
+FLAT_VOLUMES = {
+    "filters": [2, 2, 2],
+    "strides": [[1, 1, 1], [1, 2, 2], [2, 2, 2]],
+    "kernels": [[1, 3, 3], [3, 3, 3], [3, 3, 3]],
 }
 
 
@@ -35,7 +35,7 @@ def measured_radius(network: nn.Module, dims: int) -> tuple[int, ...]:
     return tuple(farthest)
 
 
-@pytest.mark.parametrize("kwargs", [PLANES, VOLUMES, FLAT_VOLUMES], ids=["planes", "volumes", "flat volumes"])
+@pytest.mark.parametrize("kwargs", [PLANES, FLAT_VOLUMES], ids=["planes", "flat volumes"])
 def test_halo_is_the_measured_reach_rounded_up_to_the_stride(kwargs: dict[str, object]) -> None:
     dims = len(kwargs["strides"][0])  # type: ignore[index]
     network = build_network(NetworkSpec("unet", dims, 1, 1, kwargs)).eval()

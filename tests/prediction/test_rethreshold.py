@@ -17,6 +17,7 @@ from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError
 from segloop.images.image import Image
 from segloop.images.read import open_image
+from segloop.images.write import write_image
 from segloop.prediction.predict import predict_image
 from segloop.prediction.rethreshold import rethreshold_folder
 
@@ -127,7 +128,7 @@ def test_otsu_of_an_empty_map_finds_nothing(
     maps = np.zeros_like(tifffile.imread(tmp_path / "out" / "a.tif"))
     if classes > 2:
         maps[0] = 255
-    tifffile.imwrite(tmp_path / "out" / "a.tif", maps)
+    write_image(tmp_path / "out" / "a.tif", maps, axes="CYX" if classes > 2 else "YX")
     summary = rethreshold_folder(tmp_path / "out", ThresholdConfig(), otsu=True)
     assert not tifffile.imread(summary.outputs[0]).any()
 

@@ -20,16 +20,16 @@ MakeDataset = Callable[..., CuratedDataset]
 
 @pytest.fixture(scope="session")
 def nuclei(sample_nuclei: Path) -> Pictures:
-    """Six real fluorescence images of nuclei, 96 x 96, with their instance labels (both YX)."""
-    names = [path.name for path in sorted((sample_nuclei / "raw").glob("*.tif"))[:6]]
+    """Six parts of real fluorescence images, 96 x 96, three nuclei or more, and their labels (both YX)."""
     window = (slice(32, 128), slice(32, 128))
-    return {
-        Path(name).stem: (
-            tifffile.imread(sample_nuclei / "raw" / name)[window],
-            tifffile.imread(sample_nuclei / "seg" / name)[window],
-        )
-        for name in names
-    }
+    pictures = {}
+    for path in sorted((sample_nuclei / "raw").glob("*.tif")):
+        labels = tifffile.imread(sample_nuclei / "seg" / path.name)[window]
+        if len(np.unique(labels)) > 3:
+            pictures[path.stem] = (tifffile.imread(path)[window], labels)
+        if len(pictures) == 6:
+            break
+    return pictures
 
 
 @pytest.fixture(scope="session")
@@ -47,16 +47,21 @@ def embryo(test_data: Path) -> Pictures:
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> MakeDataset:
-    """Return a function that writes pictures to disk and makes a dataset of them, the last one for validation."""
+    """Return a function that makes a dataset of pictures on disk, the last one for validation."""
 
     def make(
-        pictures: Pictures, *, val: Sequence[str] | None = None, label_kind: str | None = None, name: str = "data"
+        pictures: Pictures,
+        *,
+        val: Sequence[str] | None = None,
+        label_kind: str | None = None,
+        name: str = "data",
+        raw_axes: str = "",
     ) -> CuratedDataset:
         for part in ("raw", "seg"):
             (tmp_path / name / part).mkdir(parents=True)
         for stem, (raw, seg) in pictures.items():
-            tifffile.imwrite(tmp_path / name / "raw" / f"{stem}.tif", raw, metadata={"axes": _axes(raw)})
-            tifffile.imwrite(tmp_path / name / "seg" / f"{stem}.tif", seg, metadata={"axes": _axes(seg)})
+            _write(tmp_path / name / "raw" / f"{stem}.tif", raw, raw_axes or _AXES[raw.ndim])
+            _write(tmp_path / name / "seg" / f"{stem}.tif", seg, _AXES[seg.ndim])
         pairing = pair_by_stem(tmp_path / name / "raw", tmp_path / name / "seg")
         dataset = CuratedDataset.create(
             tmp_path / name / "dataset", pairing.pairs, val=0, accept_all=True, label_kind=label_kind
@@ -70,5 +75,8 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
     return make
 
 
-def _axes(array: NDArray[np.generic]) -> str:
-    return {2: "YX", 3: "ZYX"}[array.ndim]
+_AXES = {2: "YX", 3: "ZYX"}
+
+
+def _write(path: Path, pixels: NDArray[np.generic], axes: str) -> None:
+    tifffile.imwrite(path, pixels, ome=False, imagej=True, metadata={"axes": axes})

@@ -8,7 +8,7 @@ from psygnal import Signal
 
 from segloop.app.jobs import Job, PredictionHelper, resume_training, start_training
 from segloop.app.workspace import Workspace
-from segloop.config.train import TrainConfig
+from segloop.config.train import StopConfig, TrainConfig
 
 
 class App:
@@ -57,9 +57,9 @@ class App:
         self._trainings[run] = start_training(config, run, self._workspace)
         return self._trainings[run]
 
-    def resume_training(self, run: Path) -> Job:
-        """Continue a run of this workspace."""
-        self._trainings[run] = resume_training(run, self._workspace)
+    def resume_training(self, run: Path, stop: StopConfig | None = None) -> Job:
+        """Continue a run of this workspace; ``stop`` gives it new limits."""
+        self._trainings[run] = resume_training(run, self._workspace, stop)
         return self._trainings[run]
 
     def training(self, run: Path) -> Job:
@@ -70,7 +70,7 @@ class App:
         """Return what can predict, by the name to show: installed models, then this workspace's runs."""
         from segloop.artifacts.model import installed_models
 
-        found = dict(installed_models())
+        found = {model.path.name: model.path for model in installed_models()}
         for run in self._workspace.runs():
             if (run / "model" / "model.json").is_file():
                 found[f"run {run.name}"] = run

@@ -31,6 +31,6 @@ def check_dataset(
     report = CuratedDataset.open(path).check(context or Context())
     statistics = asdict(report.statistics)
     problems = [{"sample": problem.sample_id, "problem": problem.sentence} for problem in report.problems]
-    lines = [f"{problem['sample']}: {problem['problem']}" for problem in problems] or ["No problems found."]
+    lines = [str(problem) for problem in report.problems] or ["No problems found."]
     lines += [f"{name.replace('_', ' ')}: {value}" for name, value in statistics.items()]
     return {"problems": problems, "statistics": statistics}, lines

@@ -93,7 +93,9 @@ def compare(
     opened = CuratedDataset.open(dataset)
     samples = [opened.sample(name) for name in opened.split(split)]  # type: ignore[arg-type]
     if not samples:
-        raise DatasetError(f"{opened.path} has no accepted samples in its {split} split: choose another split.")
+        raise DatasetError(
+            f"{opened.path} has no accepted samples in its {split} split: choose another split."
+        )
     folder, cache, context = Path(out), ModelCache(), context or Context()
     named = _names(models)
     scores: dict[str, dict[str, ImageScore]] = {}

@@ -13,7 +13,17 @@ import psutil
 
 from segloop.app.workspace import Workspace, home
 
-_CORE = ("napari-segloop", "torch", "monai", "lightning", "hydra-core", "bioio", "numpy", "scikit-image", "zarr")
+_CORE = (
+    "napari-segloop",
+    "torch",
+    "monai",
+    "lightning",
+    "hydra-core",
+    "bioio",
+    "numpy",
+    "scikit-image",
+    "zarr",
+)
 _GUI = ("napari", "qtpy", "magicgui", "superqt", "pyqtgraph")
 _QT = ("PyQt5", "PyQt6", "PySide6")
 _READERS = {
@@ -33,8 +43,8 @@ def examine() -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain values with the keys ``system``, ``devices``, ``packages``, ``readers``, ``gui``, ``folders`` and
-        ``advice`` (sentences, each with the line that mends it; empty where all is well).
+        Plain values with the keys ``system``, ``devices``, ``packages``, ``readers``, ``gui``, ``folders``
+        and ``advice`` (sentences, each with the line that mends it; empty where all is well).
     """
     readers = {name: {"formats": formats, "version": _version(name)} for name, formats in _READERS.items()}
     gui = {name: _version(name) for name in (*_GUI, *_QT)}
@@ -62,7 +72,8 @@ def describe(facts: dict[str, Any]) -> list[str]:
     system = facts["system"]
     lines = [
         f"System     {system['platform']}, Python {system['python']}",
-        f"Computer   {system['cpu_cores']} CPU cores, {system['memory_free_gb']} of {system['memory_gb']} GB memory free",
+        f"Computer   {system['cpu_cores']} CPU cores, "
+        f"{system['memory_free_gb']} of {system['memory_gb']} GB memory free",
     ]
     lines += [
         f"Device     {device['kind']}: {device['name']}"
@@ -76,7 +87,8 @@ def describe(facts: dict[str, Any]) -> list[str]:
     ]
     lines += [f"Window     {name} {number}" for name, number in facts["gui"].items() if number]
     lines += [
-        f"Folder     {name}: {entry['path']} ({entry['free_gb']} GB free)" for name, entry in facts["folders"].items()
+        f"Folder     {name}: {entry['path']} ({entry['free_gb']} GB free)"
+        for name, entry in facts["folders"].items()
     ]
     return [*lines, "", *(facts["advice"] or ["Everything needed is here."])]
 
@@ -125,8 +137,8 @@ def _advice(
     advice = []
     if all(device["kind"] == "cpu" for device in devices):
         advice.append(
-            "No GPU is usable: training and prediction run on the CPU, which is slower. With an NVIDIA GPU, install "
-            "torch as https://pytorch.org/get-started shows."
+            "No GPU is usable: training and prediction run on the CPU, which is slower. With an NVIDIA GPU, "
+            "install torch as https://pytorch.org/get-started shows."
         )
     if gui["napari"] is None or not any(gui[name] for name in _QT):
         advice.append("The docks need napari and Qt: pip install 'napari-segloop[all]'")

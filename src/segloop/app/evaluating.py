@@ -46,7 +46,7 @@ def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Return the main scores of ``metrics.json`` as readable lines."""
     baseline = metrics.get("baseline") or {}
     lines = [f"{metrics['n_images']} images"]
-    shown = [("Dice", ("semantic", "dice")), ("IoU", ("semantic", "iou"))]
+    shown: list[tuple[str, tuple[str, ...]]] = [("Dice", ("semantic", "dice")), ("IoU", ("semantic", "iou"))]
     if metrics["instance"] is not None:
         shown += [
             ("AP at IoU 0.50", ("instance", "ap", "0.50")),
@@ -93,7 +93,7 @@ def evaluate(
     out : path-like
         Folder for ``metrics.json``, ``metrics.csv`` and ``report.html``.
     raw : path-like, optional
-        Raw images by the same stems, for the pictures and the baseline (smoothed Otsu + connected components).
+        Raw images by the same stems, for the pictures and the baseline (smoothed Otsu, connected components).
     title, curves, config_yaml : optional
         For the report: heading, training curves by name, and the config.
     only_predicted : bool, optional
@@ -132,7 +132,7 @@ _CLASS_SUFFIXES = (".classes.tif", ".classes.ome.zarr")
 
 
 def _predicted_pairs(folder: Path, truth: Source, only_predicted: bool) -> Pairing | None:
-    """Pair the scored output of each prediction in a folder with its truth; None if it holds no predictions."""
+    """Pair the scored output of each prediction in a folder with its truth; None if it holds none."""
     if not folder.is_dir():
         return None
     outputs: dict[str, Path] = {}
@@ -152,7 +152,9 @@ def _match(
     pairs = [Pair(stem, path, truths[stem], None) for stem, path in outputs.items() if stem in truths]
     if not pairs:
         raise ImageError(f"None of the {len(outputs)} predictions in {folder} has a truth of the same stem.")
-    problems = [f"{path} has no truth of the same stem." for stem, path in outputs.items() if stem not in truths]
+    problems = [
+        f"{path} has no truth of the same stem." for stem, path in outputs.items() if stem not in truths
+    ]
     if not only_predicted:
         missing = [path for stem, path in truths.items() if stem not in outputs]
         problems += [f"{path} has no prediction of the same stem." for path in missing]

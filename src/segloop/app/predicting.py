@@ -99,8 +99,8 @@ def predict(
     Returns
     -------
     dict of str to array
-        By output, such as ``"labels"``. (Y, X) of a single plane, (Z, Y, X) of a stack; several time points come
-        first, and the maps of ``"probability"`` come before Z.
+        By output, such as ``"labels"``. (Y, X) of a single plane, (Z, Y, X) of a stack; several time points
+        come first, and the maps of ``"probability"`` come before Z.
 
     Raises
     ------
@@ -152,7 +152,8 @@ def rethreshold(
     folder : path-like
         Where predictions were written to.
     foreground : float or "otsu", optional
-        Probability from which a pixel is foreground, or Otsu's choice for each image; the model's own if absent.
+        Probability from which a pixel is foreground, or Otsu's choice for each image; the model's own
+        if absent.
     min_size : int, optional
         Smaller objects are removed (pixels); the model's own if absent.
     splitting : float, optional

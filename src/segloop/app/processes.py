@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+_NICENESS = 5
 
 
 def start_segloop(
@@ -35,7 +39,7 @@ def start_segloop(
     elif outlives_parent:
         detached["start_new_session"] = True
     with errors_to.open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "segloop", *arguments],
             stdin=subprocess.PIPE if lines_in else subprocess.DEVNULL,
             stdout=log,
@@ -43,6 +47,17 @@ def start_segloop(
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             **detached,
         )
+    _yield_to_the_viewer(process.pid)
+    if outlives_parent:
+        # Keeps the handle until the process ends, whatever becomes of the viewer that started it.
+        threading.Thread(target=process.wait, name=f"segloop-{process.pid}", daemon=True).start()
+    return process
+
+
+def _yield_to_the_viewer(pid: int) -> None:
+    """Lower the priority of a process, so that computing on every core leaves the mouse responsive."""
+    with suppress(psutil.Error, OSError):
+        psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _NICENESS)
 
 
 def kill_tree(pid: int) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def sample_folder() -> Path:
-    """Return the folder with the subfolders ``raw`` (YX uint8) and ``seg`` (YX uint16 instances), same stems."""
+    """Return the folder with ``raw`` (YX uint8) and ``seg`` (YX uint16 instances) of the same stems."""
     return Path(str(files("segloop") / "app" / "sample_nuclei"))
 
 

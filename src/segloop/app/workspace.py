@@ -42,7 +42,8 @@ class Workspace:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SegloopError(
-                f"The workspace {self.path} can't be made ({error.strerror}): choose a folder you may write to."
+                f"The workspace {self.path} can't be made ({error.strerror}): "
+                "choose a folder you may write to."
             ) from error
 
     @staticmethod

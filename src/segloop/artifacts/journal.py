@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +27,8 @@ class JournalEntry:
         Whose change it is.
     before, after : dict
         All that the sample's file said before and afterwards; ``before`` is None for a sample that was added.
+    takes_back : int or None
+        Of an undo or a redo, where in the file the entry starts that it takes back, in bytes.
     """
 
     time: float
@@ -35,6 +36,7 @@ class JournalEntry:
     sample_id: str
     before: dict[str, Any] | None
     after: dict[str, Any]
+    takes_back: int | None = None
 
     def sample(self, side: Literal["before", "after"]) -> Sample:
         """Return the sample as it was before or after the change."""
@@ -44,8 +46,9 @@ class JournalEntry:
 class Journal:
     """The file. What can be undone and redone follows from it alone, so it outlives the process that edits.
 
-    An undo takes back the newest change that is not taken back already, a redo takes back the newest undo, and a
-    new change ends redoing. Either is found from the end of the file, however long that is.
+    An undo takes back the newest change that isn't taken back already, a redo takes back the newest undo, and
+    a new change ends redoing. Undo and redo are changes too, and say which line they take back: what can be
+    undone after them is what could be undone before that line, so it is found in a few steps from the end.
 
     Parameters
     ----------
@@ -56,8 +59,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, action: str, before: Sample | None, after: Sample) -> None:
-        """Write down a change.
+    def append(
+        self, action: str, before: Sample | None, after: Sample, takes_back: int | None = None
+    ) -> None:
+        """Write down a change; of an undo or a redo, also the offset of the entry that it takes back.
 
         Raises
         ------
@@ -72,6 +77,7 @@ class Journal:
                 "sample": after.id,
                 "before": None if before is None else before.model_dump(mode="json"),
                 "after": after.model_dump(mode="json"),
+                **({} if takes_back is None else {"takes_back": takes_back}),
             },
         )
 
@@ -79,38 +85,27 @@ class Journal:
         """Return all entries, oldest first; lines that a kill has torn are left out."""
         return tuple(read_entries(self._path)[0])
 
-    def undoable(self) -> JournalEntry | None:
-        """Return the change that an undo would take back."""
-        taken_back = 0
-        for entry in self._newest_first():
-            if entry.action == UNDO:
-                taken_back += 1
-            elif taken_back == 0:
-                return entry
-            else:
-                taken_back -= 1
-        return None
+    def undoable(self) -> tuple[int, JournalEntry] | None:
+        """Return the change that an undo would take back, after its offset in the file."""
+        newest = self._newest()
+        while newest is not None and newest[1].action == UNDO:
+            newest = self._newest(newest[1].takes_back)
+        return newest
 
-    def redoable(self) -> JournalEntry | None:
-        """Return the undo that a redo would take back."""
-        taken_back = 0
-        for entry in self._newest_first():
-            if entry.action == REDO:
-                taken_back += 1
-            elif entry.action != UNDO:
-                return None
-            elif taken_back == 0:
-                return entry
-            else:
-                taken_back -= 1
-        return None
+    def redoable(self) -> tuple[int, JournalEntry] | None:
+        """Return the undo that a redo would take back, after its offset in the file."""
+        newest = self._newest()
+        while newest is not None and newest[1].action == REDO:
+            newest = self._newest(newest[1].takes_back)
+        return newest if newest is not None and newest[1].action == UNDO else None
 
-    def _newest_first(self) -> Iterator[JournalEntry]:
-        """Yield the changes of samples that were there before."""
-        for line in read_lines_backwards(self._path):
+    def _newest(self, end: int | None = None) -> tuple[int, JournalEntry] | None:
+        """Return the last change, of a sample that was there, before an offset."""
+        for offset, line in read_lines_backwards(self._path, end):
             entry = _entry(line)
             if entry is not None and entry.before is not None:
-                yield entry
+                return offset, entry
+        return None
 
 
 def read_entries(path: Path, offset: int = 0) -> tuple[list[JournalEntry], int]:
@@ -121,6 +116,9 @@ def read_entries(path: Path, offset: int = 0) -> tuple[list[JournalEntry], int]:
 
 def _entry(line: dict[str, Any]) -> JournalEntry | None:
     try:
-        return JournalEntry(line["time"], line["action"], line["sample"], line["before"], line["after"])
+        takes_back = int(line["takes_back"]) if line["action"] in (UNDO, REDO) else None
+        return JournalEntry(
+            line["time"], line["action"], line["sample"], line["before"], line["after"], takes_back
+        )
     except KeyError:
         return None

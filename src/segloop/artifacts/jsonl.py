@@ -72,20 +72,39 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     return [value for value in parsed if value is not None], offset + end
 
 
-def read_lines_backwards(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of all whole lines, the last one first, reading no more of the file than is asked for."""
+def read_lines_backwards(path: Path, end: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read whole lines from the end of a file, no more of them than are asked for.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that isn't there yet reads as empty.
+    end : int, optional
+        Byte offset at which to begin going backwards, where a line starts; by default the end of the file.
+
+    Yields
+    ------
+    offset : int
+        Where the line starts, in bytes.
+    object : dict
+        What it holds; lines that aren't JSON objects (torn by a kill) are left out.
+    """
     try:
         with path.open("rb") as file:
-            position = file.seek(0, os.SEEK_END)
-            beginning = b""  # of the line whose rest was read already
+            position = file.seek(0, os.SEEK_END) if end is None else end
+            rest = b""  # of the line whose beginning isn't read yet
             while position > 0:
                 size = min(_BLOCK, position)
                 position -= size
                 file.seek(position)
-                beginning, *lines = (file.read(size) + beginning).split(b"\n")
-                yield from (value for line in reversed(lines) if (value := _parse(line)) is not None)
-            if (value := _parse(beginning)) is not None:
-                yield value
+                rest, *lines = (file.read(size) + rest).split(b"\n")
+                offset = position + len(rest) + 1 + sum(len(line) + 1 for line in lines)
+                for line in reversed(lines):
+                    offset -= len(line) + 1
+                    if (value := _parse(line)) is not None:
+                        yield offset, value
+            if (value := _parse(rest)) is not None:
+                yield 0, value
     except FileNotFoundError:
         return
 

@@ -54,7 +54,7 @@ def _pixels(region: Region, shape: tuple[int, int]) -> tuple[NDArray[np.intp], N
     if not _has_area(vertices):
         return nothing
     if region.shape != "ellipse":
-        rows, columns = polygon(vertices[:, 0], vertices[:, 1], shape)  # type: ignore[no-untyped-call]
+        rows, columns = polygon(vertices[:, 0], vertices[:, 1], shape)
         return rows, columns
     if len(vertices) != 4:
         return nothing
@@ -66,9 +66,7 @@ def _pixels(region: Region, shape: tuple[int, int]) -> tuple[NDArray[np.intp], N
         return nothing
     rotation = np.arctan2(row_axis[1], row_axis[0])
     row, column = vertices.mean(axis=0)
-    rows, columns = ellipse(  # type: ignore[no-untyped-call]
-        row, column, row_radius, column_radius, shape, rotation
-    )
+    rows, columns = ellipse(row, column, row_radius, column_radius, shape, rotation)
     return rows, columns
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from segloop.artifacts.journal import REDO, UNDO, Journal
+from segloop.artifacts.journal import REDO, UNDO, Journal, JournalEntry
 from segloop.artifacts.manifest import FORMAT, VERSION, DatasetIndex, Sample, explain
 from segloop.artifacts.paths import absolute
 from segloop.core.atomic import atomic_path, write_text
@@ -49,8 +49,17 @@ class SampleStore:
             why = explain(error) if isinstance(error, ValidationError) else error.strerror
             raise DatasetError(f"{file} can't be read ({why}): restore it from a copy.") from error
 
-    def write(self, before: Sample, after: Sample, action: str) -> None:
+    def write(self, before: Sample, after: Sample, action: str, takes_back: int | None = None) -> None:
         """Write a changed sample, then the journal line; a kill in between only loses the way to undo it.
+
+        Parameters
+        ----------
+        before, after : Sample
+            As it is, and as it should be.
+        action : str
+            What was done.
+        takes_back : int, optional
+            Of an undo or a redo, the offset of the journal's entry that it takes back.
 
         Raises
         ------
@@ -61,7 +70,7 @@ class SampleStore:
         try:
             write_text(file, as_text(after))
             try:
-                self.journal.append(action, before, after)
+                self.journal.append(action, before, after, takes_back)
             except OSError:
                 write_text(file, as_text(before))
                 raise
@@ -70,16 +79,18 @@ class SampleStore:
 
     def undo(self) -> Sample | None:
         """Take back the newest change that isn't taken back; return the sample as it is now, or None."""
-        entry = self.journal.undoable()
-        return None if entry is None else self._restore(entry.sample("before"), UNDO)
+        return self._take_back(UNDO, self.journal.undoable())
 
     def redo(self) -> Sample | None:
         """Make the change again that was last taken back; return the sample as it is now, or None."""
-        entry = self.journal.redoable()
-        return None if entry is None else self._restore(entry.sample("before"), REDO)
+        return self._take_back(REDO, self.journal.redoable())
 
-    def _restore(self, sample: Sample, action: str) -> Sample:
-        self.write(self.read(sample.id), sample, action)
+    def _take_back(self, action: str, found: tuple[int, JournalEntry] | None) -> Sample | None:
+        if found is None:
+            return None
+        offset, entry = found
+        sample = entry.sample("before")
+        self.write(self.read(sample.id), sample, action, takes_back=offset)
         return sample
 
     def add(self, index: DatasetIndex, samples: Sequence[Sample]) -> None:

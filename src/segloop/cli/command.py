@@ -58,6 +58,7 @@ def run(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         click.echo(
-            f"Error: {type(error).__name__}: {error} (unexpected; run again with --debug and report it)", err=True
+            f"Error: {type(error).__name__}: {error} (unexpected; run again with --debug and report it)",
+            err=True,
         )
         return 1

@@ -11,9 +11,13 @@ from segloop.cli.arguments import json_option, print_data
 
 @click.command()
 @click.argument("models", nargs=-1, required=True, metavar="RUN_OR_MODEL...")
-@click.option("--dataset", required=True, type=click.Path(path_type=Path), help="Curated dataset to score on.")
+@click.option(
+    "--dataset", required=True, type=click.Path(path_type=Path), help="Curated dataset to score on."
+)
 @click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for scores and predictions.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder for scores and predictions."
+)
 @json_option
 def compare(models: tuple[str, ...], dataset: Path, split: str, out: Path, as_json: bool) -> int:
     """Score several runs or models on the same images.

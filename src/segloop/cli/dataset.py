@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -20,11 +21,24 @@ def dataset() -> None:
 @click.option("--seg", required=True, metavar="DIR_OR_GLOB", help="Segmentations, paired by file stem.")
 @click.option("--seg2", metavar="DIR_OR_GLOB", help="A second segmentation of the same images.")
 @click.option("--channel", default="", metavar="NAME_OR_INDEX", help="Channel to use; all if absent.")
-@click.option("--val", type=click.FloatRange(0, 0.9), default=0.2, show_default=True, help="Share for validation.")
-@click.option("--test", type=click.FloatRange(0, 0.9), default=0.0, show_default=True, help="Share held aside.")
-@click.option("--group-by", metavar="REGEX", help="Keep images together whose stem gives the same first group.")
+@click.option(
+    "--val", type=click.FloatRange(0, 0.9), default=0.2, show_default=True, help="Share for validation."
+)
+@click.option(
+    "--test", type=click.FloatRange(0, 0.9), default=0.0, show_default=True, help="Share held aside."
+)
+@click.option(
+    "--group-by", metavar="REGEX", help="Keep images together whose stem gives the same first group."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
-@click.option("--undecided", is_flag=True, help="Leave the verdicts to curation; else every pair is accepted.")
+@click.option(
+    "--label-kind",
+    type=click.Choice(["instances", "semantic"]),
+    help="Whether labels number objects or name classes; guessed from the labels if absent.",
+)
+@click.option(
+    "--undecided", is_flag=True, help="Leave the verdicts to curation; else every pair is accepted."
+)
 @json_option
 def create(
     path: Path,
@@ -36,6 +50,7 @@ def create(
     test: float,
     group_by: str | None,
     seed: int,
+    label_kind: Literal["instances", "semantic"] | None,
     undecided: bool,
     as_json: bool,
 ) -> int:
@@ -60,6 +75,7 @@ def create(
         group_by=group_by,
         seed=seed,
         accept_all=not undecided,
+        label_kind=label_kind,
     )
     problems = [*pairing.problems, *made.creation_problems]
     for problem in problems:
@@ -68,7 +84,11 @@ def create(
     data = {"dataset": str(made.path), "n_samples": len(made.sample_ids), **splits, "problems": problems}
     lines = [
         f"Created {made.path} with {len(made.sample_ids)} samples"
-        + (" to decide on." if undecided else f": {splits['train']} train, {splits['val']} val, {splits['test']} test.")
+        + (
+            " to decide on."
+            if undecided
+            else f": {splits['train']} train, {splits['val']} val, {splits['test']} test."
+        )
     ]
     print_data(data, lines, as_json)
     return 1 if problems else 0

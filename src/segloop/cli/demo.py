@@ -17,7 +17,9 @@ from segloop.cli.arguments import json_option, print_data
     show_default=True,
     help="Folder for everything the demo makes; a free name beside it is taken if it exists.",
 )
-@click.option("--minutes", type=click.FloatRange(0.05, 60), default=3.0, show_default=True, help="Training time.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.05, 60), default=3.0, show_default=True, help="Training time."
+)
 @click.option("--gui", is_flag=True, help="Open napari with the docks and the results afterwards.")
 @json_option
 def demo(out: Path, minutes: float, gui: bool, as_json: bool) -> int:

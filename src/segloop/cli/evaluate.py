@@ -12,8 +12,12 @@ from segloop.cli.arguments import json_option, print_data
 @click.command()
 @click.argument("predictions", metavar="PREDICTIONS")
 @click.argument("truth", metavar="TRUTH")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the scores and the report.")
-@click.option("--raw", metavar="DIR_OR_GLOB", help="Raw images: shown in the report and scored by the baseline.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the scores and the report."
+)
+@click.option(
+    "--raw", metavar="DIR_OR_GLOB", help="Raw images: shown in the report and scored by the baseline."
+)
 @json_option
 def evaluate(predictions: str, truth: str, out: Path, raw: str | None, as_json: bool) -> int:
     """Score PREDICTIONS (labels or masks) against TRUTH; files are paired by stem.

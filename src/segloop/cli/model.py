@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from segloop.cli.arguments import json_option, print_data
+
+if TYPE_CHECKING:
+    from segloop.artifacts.model import Model
 
 
 @click.group()
@@ -24,11 +27,16 @@ def list_models(as_json: bool) -> None:
     Example:
       segloop model list
     """
-    from segloop.artifacts.model import Model, installed_models
+    from segloop.artifacts.model import installed_models
 
-    cards = {name: _summary(Model.load(path)) for name, path in installed_models().items()}
-    lines = [f"{name}: {card['axes']}, {card['target']}, channels {card['channels']}" for name, card in cards.items()]
-    hint = "No models yet: import one with 'segloop model import FILE.zip', or train one with 'segloop train'."
+    cards = {found.path.name: _summary(found) for found in installed_models()}
+    lines = [
+        f"{name}: {card['axes']}, {card['target']}, channels {card['channels']}"
+        for name, card in cards.items()
+    ]
+    hint = (
+        "No models yet: import one with 'segloop model import FILE.zip', or train one with 'segloop train'."
+    )
     print_data(cards, lines or [hint], as_json)
 
 
@@ -87,7 +95,7 @@ def import_model(file: Path) -> None:
     click.echo(f"Imported and verified: {imported.path.name}")
 
 
-def _summary(loaded: Any) -> dict[str, Any]:
+def _summary(loaded: Model) -> dict[str, Any]:
     card = loaded.card
     return {
         "path": str(loaded.path),

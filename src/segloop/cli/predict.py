@@ -15,10 +15,18 @@ OUTPUTS = ("labels", "mask", "classes", "probability")
 @click.argument("model", metavar="MODEL")
 @click.argument("arguments", nargs=-1, required=True, metavar="INPUT... [KEY=VALUE]...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the outputs.")
-@click.option("--output", metavar="KIND[,KIND]", help=f"What to write: {', '.join(OUTPUTS)}; the model's own if absent.")
-@click.option("--format", "file_format", type=click.Choice(["auto", "tiff", "zarr"]), default="auto", show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
-@click.option("--channel", "channels", multiple=True, help="Channel for the model's next input, by name or number.")
+@click.option(
+    "--output", metavar="KIND[,KIND]", help=f"What to write: {', '.join(OUTPUTS)}; the model's own if absent."
+)
+@click.option(
+    "--format", "file_format", type=click.Choice(["auto", "tiff", "zarr"]), default="auto", show_default=True
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
+)
+@click.option(
+    "--channel", "channels", multiple=True, help="Channel for the model's next input, by name or number."
+)
 @json_option
 def predict(
     model: str,
@@ -32,8 +40,8 @@ def predict(
 ) -> int:
     """Apply MODEL (a folder, zip, run or name) to images, folders or globs.
 
-    Each output keeps its input's stem and subfolder; <stem>.json beside it tells how it was made. An image that
-    can't be predicted is named, and the others are done.
+    Each output keeps its input's stem and subfolder; <stem>.json beside it tells how it was made. An image
+    that can't be predicted is named, and the others are done.
 
     \b
     Example:

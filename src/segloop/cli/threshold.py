@@ -11,10 +11,14 @@ from segloop.cli.arguments import json_option, print_data
 
 @click.command()
 @click.argument("folder", metavar="PREDICTIONS", type=click.Path(path_type=Path))
-@click.option("--foreground", type=click.FloatRange(0, 1), help="Probability from which a pixel is foreground.")
+@click.option(
+    "--foreground", type=click.FloatRange(0, 1), help="Probability from which a pixel is foreground."
+)
 @click.option("--otsu", is_flag=True, help="Choose the foreground threshold of each image by Otsu's method.")
 @click.option("--min-size", type=click.IntRange(0), help="Remove smaller objects, in pixels.")
-@click.option("--splitting", type=click.FloatRange(0, 1), help="Depth of the notch that cuts two halves apart.")
+@click.option(
+    "--splitting", type=click.FloatRange(0, 1), help="Depth of the notch that cuts two halves apart."
+)
 @json_option
 def threshold(
     folder: Path,
@@ -34,7 +38,9 @@ def threshold(
 
     if otsu and foreground is not None:
         raise click.UsageError("Choose --otsu or --foreground, not both.")
-    summary = rethreshold(folder, foreground="otsu" if otsu else foreground, min_size=min_size, splitting=splitting)
+    summary = rethreshold(
+        folder, foreground="otsu" if otsu else foreground, min_size=min_size, splitting=splitting
+    )
     for problem in summary.problems:
         click.echo(f"Warning: {problem}", err=True)
     data = {"n_done": summary.n_done, "problems": list(summary.problems)}

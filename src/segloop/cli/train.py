@@ -11,11 +11,17 @@ from segloop.cli.arguments import json_option, print_data, split_overrides
 
 @click.command()
 @click.argument("arguments", nargs=-1, metavar="[DATASET] [KEY=VALUE]...")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the new run (or sweep); must be new or empty.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of the new run (or sweep); must be new or empty."
+)
 @click.option("--init", metavar="MODEL", help="Model or run to start from.")
-@click.option("--config", type=click.Path(path_type=Path), help="Config file to repeat, such as RUN/config.yaml.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Config file to repeat, such as RUN/config.yaml."
+)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Run to continue.")
-@click.option("--multirun", is_flag=True, help="Train one run for each combination of KEY=A,B in OUT/0, OUT/1, ...")
+@click.option(
+    "--multirun", is_flag=True, help="Train one run for each combination of KEY=A,B in OUT/0, OUT/1, ..."
+)
 @json_option
 def train(
     arguments: tuple[str, ...],

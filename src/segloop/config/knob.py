@@ -85,6 +85,10 @@ def validate(config: Any) -> None:
             if isinstance(value, bool | Enum) or not isinstance(value, int | float):
                 continue
             low, high = found.field.metadata.get("min"), found.field.metadata.get("max")
-            if not math.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
+            if (
+                not math.isfinite(value)
+                or (low is not None and value < low)
+                or (high is not None and value > high)
+            ):
                 span = f"between {low} and {high}" if high is not None else f"at least {low}"
                 raise ConfigError(f"{found.path}={value} is out of bounds: choose a value {span}.")

@@ -65,7 +65,7 @@ class PredictConfig:
     tile_size: list[int] = knob(
         [],
         "Tile size",
-        "Y, X (or Z, Y, X) of the part computed at once; empty chooses by memory. It does not change the result.",
+        "Y, X (or Z, Y, X) of the part computed at once; empty chooses by memory. The result is the same.",
         unit="px",
         minimum=1,
         advanced=True,

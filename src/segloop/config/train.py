@@ -77,7 +77,9 @@ class NetworkConfig:
 
     name: str = knob("unet", "Network", "Name of a registered network.", advanced=True)
     size: NetworkSize = knob(
-        NetworkSize.small, "Size", "Larger networks learn finer distinctions but take longer and need more memory."
+        NetworkSize.small,
+        "Size",
+        "Larger networks learn finer distinctions but take longer and need more memory.",
     )
     dimensions: int = knob(
         0,
@@ -94,10 +96,18 @@ class PatchConfig:
     """The random crops that training sees."""
 
     size: list[int] = knob(
-        [], "Patch size", "Y, X (or Z, Y, X) in pixels; empty chooses by image size and memory.", unit="px", minimum=1
+        [],
+        "Patch size",
+        "Y, X (or Z, Y, X) in pixels; empty chooses by image size and memory.",
+        unit="px",
+        minimum=1,
     )
     batch_size: int = knob(
-        0, "Batch size", "Patches per training step; 0 chooses by patch size and memory.", minimum=0, maximum=1024
+        0,
+        "Batch size",
+        "Patches per training step; 0 chooses by patch size and memory.",
+        minimum=0,
+        maximum=1024,
     )
     per_epoch: int = knob(
         0,
@@ -143,14 +153,18 @@ class OptimiserConfig:
     learning_rate: float = knob(
         1e-3, "Learning rate", "Largest step size of the optimiser.", minimum=1e-7, maximum=1
     )
-    weight_decay: float = knob(1e-4, "Weight decay", "Pull of the weights towards zero.", minimum=0, maximum=1)
+    weight_decay: float = knob(
+        1e-4, "Weight decay", "Pull of the weights towards zero.", minimum=0, maximum=1
+    )
 
 
 @dataclass
 class StopConfig:
     """When training ends; whichever comes first."""
 
-    max_minutes: float = knob(15.0, "Stop after", "Longest training time.", unit="min", minimum=0.01, maximum=1e5)
+    max_minutes: float = knob(
+        15.0, "Stop after", "Longest training time.", unit="min", minimum=0.01, maximum=1e5
+    )
     max_epochs: int = knob(
         1000, "Epochs at most", "Largest number of epochs.", minimum=1, maximum=1_000_000, advanced=True
     )
@@ -175,8 +189,12 @@ class TrainConfig:
     network: NetworkConfig = knob(NetworkConfig, "Network", "The U-Net.")
     stop: StopConfig = knob(StopConfig, "Duration", "When training ends.")
     recipe: RecipeConfig = knob(RecipeConfig, "Channels", "Which channels feed the network.")
-    normalisation: NormalisationConfig = knob(NormalisationConfig, "Normalisation", "How intensities are scaled.")
+    normalisation: NormalisationConfig = knob(
+        NormalisationConfig, "Normalisation", "How intensities are scaled."
+    )
     patch: PatchConfig = knob(PatchConfig, "Patches", "The random crops that training sees.")
-    augmentation: AugmentationConfig = knob(AugmentationConfig, "Augmentation", "Random changes to each patch.")
+    augmentation: AugmentationConfig = knob(
+        AugmentationConfig, "Augmentation", "Random changes to each patch."
+    )
     optimiser: OptimiserConfig = knob(OptimiserConfig, "Optimiser", "How the weights are fitted.")
     device: DeviceConfig = knob(DeviceConfig, "Device", "Where the work runs.")

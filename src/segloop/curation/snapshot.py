@@ -124,7 +124,7 @@ def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None
         if labels is not None and labels.shape != raw.shape[1:]:
             raise DatasetError(
                 f"Sample {sample.id}: segmentation {number} is {_size(labels.shape)} pixels and the raw "
-                f"image {_size(raw.shape[1:])}: reject the sample, or replace the file {_file(sample, number)}."
+                f"image {_size(raw.shape[1:])}: reject the sample, or replace {_file(sample, number)}."
             )
     contrast = tuple(contrast_limits(channel) for channel in raw)
     for array in (raw, seg1, seg2):

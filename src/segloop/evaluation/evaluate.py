@@ -222,5 +222,5 @@ def _note(score: ImageScore, baseline: ImageScore | None) -> str:
 
     text = of(score)
     if score.instance is not None:
-        text += f", {score.instance.n_pred} of {score.instance.n_truth} objects"
+        text += f", {score.instance.n_pred} objects predicted, {score.instance.n_truth} true"
     return text if baseline is None else f"{text} (baseline: {of(baseline)})"

@@ -87,7 +87,7 @@ class Engine:
             [Z,] Y, X in pixels of the part computed at once, without halo; rounded up to the stride. Chosen
             by free memory if not given. It does not change the result.
         context : Context, optional
-            Receives progress in pixels; its cancel is heeded within a layer of the network.
+            Receives progress in pixels; its cancel is heeded before each layer of the network.
 
         Yields
         ------
@@ -105,15 +105,11 @@ class Engine:
         """
         context = context or Context()
         tiles = self._plan(shape, tile_size)
-        total, done = float(np.prod([float(size) for size in shape])), 0.0
         if self.halo is None and any(_is_cut(tile, shape, self.target.dims) for tile in tiles):
             yield from self._run_blended(read, shape, tiles, context)
             return
         for tile, maps in self._computed(read, tiles, context):
-            context.progress(done, total, "Predicting")
             yield tile.write, maps[(slice(None), *tile.crop)]
-            done += tile.size
-        context.progress(total, total, "Predicting")
 
     def maps(
         self,
@@ -143,7 +139,7 @@ class Engine:
         """
         shape = image.shape[1:]
         far = [round_up(size, step) - size for size, step in zip(shape, self.stride, strict=True)]
-        maps = self._forward(_pad(image, far), Context())
+        maps = self._forward(_pad(image, far), lambda _: None)
         return maps[(slice(None), *(slice(size) for size in shape))]
 
     def choose_tile(self, shape: Sequence[int]) -> TileChoice:
@@ -181,14 +177,20 @@ class Engine:
         def block(tile: Tile) -> NDArray[np.float32]:
             return _pad(np.asarray(read(tile.read), np.float32), tile.pad)
 
+        done, total = 0, sum(tile.size for tile in tiles)
         with ThreadPoolExecutor(1, "segloop-read") as reader:
             following: Future[NDArray[np.float32]] | None = reader.submit(block, tiles[0]) if tiles else None
             for number, tile in enumerate(tiles):
-                context.check()
                 assert following is not None
                 now = following.result()
                 following = reader.submit(block, tiles[number + 1]) if number + 1 < len(tiles) else None
-                yield tile, self._forward(now, context)
+
+                def advance(share: float, done: int = done, size: int = tile.size) -> None:
+                    context.progress(done + share * size, total, "Predicting")
+
+                yield tile, self._forward(now, advance)
+                done += tile.size
+        context.progress(total, total, "Predicting")
 
     def _run_blended(
         self, read: Read, shape: Sequence[int], tiles: list[Tile], context: Context
@@ -196,18 +198,19 @@ class Engine:
         """Average overlapping tiles, each weighing less towards its edges inside the image."""
         added = np.zeros((len(self.target.maps), *shape), np.float32)
         weights = np.zeros(tuple(shape), np.float32)
-        for number, (tile, maps) in enumerate(self._computed(read, tiles, context)):
-            context.progress(number, len(tiles), "Predicting")
+        for tile, maps in self._computed(read, tiles, context):
             inside = tuple(slice(0, part.stop - part.start) for part in tile.read)
             weight = ramp(tile)
             added[(slice(None), *tile.read)] += maps[(slice(None), *inside)] * weight
             weights[tile.read] += weight
-        context.progress(len(tiles), len(tiles), "Predicting")
         for tile in tiles:
             yield tile.write, added[(slice(None), *tile.write)] / weights[tile.write]
 
-    def _forward(self, block: NDArray[np.float32], context: Context) -> NDArray[np.float32]:
-        """Return the maps (K, z, y, x) of a block (C, z, y, x) whose sizes are multiples of the stride."""
+    def _forward(self, block: NDArray[np.float32], advance: Callable[[float], None]) -> NDArray[np.float32]:
+        """Return the maps (K, z, y, x) of a block (C, z, y, x) whose sizes are multiples of the stride.
+
+        ``advance`` is told before each layer how far (0 to 1) the pass has come; it may raise to end it.
+        """
         if len(block) != self.in_channels:
             raise ModelError(
                 f"The image has {len(block)} channels, the model expects {self.in_channels}: "
@@ -218,7 +221,7 @@ class Engine:
         inputs = inputs.transpose(0, 1) if self.target.dims == 2 else inputs[None]
         inputs = inputs.to(device=self.device).contiguous(memory_format=self._format)
         autocast = torch.autocast("cuda", torch.float16) if self.mixed else nullcontext()
-        with torch.inference_mode(), autocast, _cancellable(self._network, context):
+        with torch.inference_mode(), autocast, _watched(self._network, advance):
             maps = activate(self._logits(inputs), self.target.activation)
         maps = maps.transpose(0, 1) if self.target.dims == 2 else maps[0]
         return np.ascontiguousarray(maps.cpu().numpy())
@@ -250,14 +253,21 @@ def _is_cut(tile: Tile, shape: Sequence[int], dims: int) -> bool:
 
 
 @contextmanager
-def _cancellable(network: nn.Module, context: Context) -> Iterator[None]:
-    """Let the user's wish to stop end a forward pass before its next layer."""
+def _watched(network: nn.Module, advance: Callable[[float], None]) -> Iterator[None]:
+    """Call ``advance`` before each layer with the share of layers that are done."""
+    leaves = [
+        module
+        for module in network.modules()
+        if not isinstance(module, nn.Identity) and not any(True for _ in module.children())
+    ]
+    started = 0
 
-    def check(_: nn.Module, __: object) -> None:
-        context.check()
+    def before(_: nn.Module, __: object) -> None:
+        nonlocal started
+        advance(min(1.0, started / len(leaves)))
+        started += 1
 
-    leaves = [module for module in network.modules() if not any(True for _ in module.children())]
-    hooks = [module.register_forward_pre_hook(check) for module in leaves]
+    hooks = [module.register_forward_pre_hook(before) for module in leaves]
     try:
         yield
     finally:

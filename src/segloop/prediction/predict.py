@@ -17,7 +17,7 @@ import numpy as np
 
 from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
 from segloop.core.context import Context
-from segloop.core.errors import ConfigError
+from segloop.core.errors import ConfigError, ImageError
 from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.prediction.fitting import Fit, fit
 from segloop.prediction.inputs import output_name
@@ -120,6 +120,10 @@ def predict_image(
     thresholds = model.thresholds.override(config.threshold)
     place = Place(Path(out), stem)
     specs = _plan_outputs(target, image, config, place)
+    if image.path is not None and image.path.absolute() in {spec.path.absolute() for spec in specs}:
+        raise ImageError(
+            f"The prediction of `{image.path}` would overwrite it: choose another output folder."
+        )
     record = describe(model, engine, image, config, fitted, thresholds)
     with place.reserve(record, [spec.path for spec in specs]), open_writers(specs) as writers:
         for writer in writers:

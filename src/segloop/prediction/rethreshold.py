@@ -206,5 +206,5 @@ def _otsu(target: Target, image: Image, context: Context) -> float:
     values = np.arange(present[0], present[-1] + 1)
     above = int(values[0])
     if len(values) > 1:
-        above = int(threshold_otsu(hist=(counts[values], values)))  # type: ignore[no-untyped-call]
+        above = int(threshold_otsu(hist=(counts[values], values)))
     return min(1.0, (above + 1) / 255)

@@ -170,8 +170,8 @@ def _objects(
     height = distance.astype(np.float32) / np.float32(255)
     height = gaussian_filter(height, [1 / max(1.0, step) for step in spacing[-mask.ndim :]])
     # Background, also beyond the edges, lies below all foreground: so each connected part has a peak.
-    peaks = local_maxima(np.pad(np.where(mask, height + 1, 0), 1))  # type: ignore[no-untyped-call]
+    peaks = local_maxima(np.pad(np.where(mask, height + 1, 0), 1))
     peaks = peaks[(slice(1, -1),) * mask.ndim] & mask
     seeds = connected_objects(np.atleast_3d(peaks), 3).reshape(mask.shape)
-    basins = watershed(-height, seeds.astype(np.int32), mask=mask)  # type: ignore[no-untyped-call]
+    basins = watershed(-height, seeds.astype(np.int32), mask=mask)
     return merge_shallow(basins, height, splitting)

@@ -28,6 +28,10 @@ _ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
 _HASHED_PART = 1 << 18  # bytes hashed at the beginning, in the middle and at the end of a file
 
 
+class CacheError(DatasetError):
+    """The cache can't be written, which no other sample can make good."""
+
+
 def cache_folder() -> Path:
     """Return where entries live: below ``SEGLOOP_HOME`` if that is set, else in the user's cache folder."""
     home = os.environ.get("SEGLOOP_HOME")
@@ -184,7 +188,7 @@ def store(
 
     Raises
     ------
-    DatasetError
+    CacheError
         If the disk is full or the cache's folder can't be written.
     """
     try:
@@ -200,7 +204,7 @@ def store(
             }
             write_json(partial / "meta.json", meta)
     except OSError as error:
-        raise DatasetError(
+        raise CacheError(
             f"The cache {folder.parent} can't be written ({error.strerror or error}): free some disk space, "
             "or set SEGLOOP_HOME to a folder on another disk."
         ) from error

@@ -151,6 +151,12 @@ class Keeper(Callback):
         """Epoch of the best validation, counted from 1; 0 before there is one."""
         return self._best.epoch
 
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Bring back a model that was lost: its run may have been killed just while replacing it."""
+        assert isinstance(module, SegmentationModule)
+        if trainer.current_epoch > 0 and not self._run.model_dir.is_dir():
+            self._judge.save_model(module, trainer.current_epoch, None)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Validate if it is time to, record the epoch, save."""
         assert isinstance(module, SegmentationModule)

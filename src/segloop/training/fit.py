@@ -93,7 +93,8 @@ def resume(run_path: str | Path, stop: StopConfig | None = None) -> Run:
         _require_more(run, old, stop or old)
     if stop is not None and stop != old:
         run.change_stop(stop)
-    _execute(run, resumed=True)
+    # A run that was only submitted begins now.
+    _execute(run, resumed=run.log_file.is_file())
     return run
 
 
@@ -140,17 +141,17 @@ def _translated(run: Run, log: EventLog, resumed: bool) -> Outcome:
         return Outcome(stopped=True, ended_by="stop")
     except SegloopError:
         raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        logger.exception("Out of memory")
-        raise RunError(
-            "The memory does not suffice for this training: choose a smaller patch.batch_size or patch.size, "
-            "or a smaller network."
-        ) from error
     except OSError as error:
         logger.exception("The system refused")
         raise RunError(_refused(run, error)) from error
     except Exception as error:
         logger.exception("Unexpected")
+        # torch reports a lack of the computer's own memory as a plain RuntimeError.
+        if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error):
+            raise RunError(
+                "The memory does not suffice for this training: choose a smaller patch.batch_size or "
+                "patch.size, or a smaller network."
+            ) from error
         reason = str(error).strip().splitlines()
         raise RunError(
             f"The training failed unexpectedly ({type(error).__name__}: {reason[0] if reason else ''}); "

@@ -15,7 +15,7 @@ _SIZES = {NetworkSize.small: 1, NetworkSize.medium: 4, NetworkSize.large: 9}  # 
 _PATCH_2D = {"cpu": 128, "mps": 256, "cuda": 256}
 _PATCH_3D = {"cpu": 48, "mps": 64, "cuda": 96}  # edge of a cube with as many voxels
 _VOXELS_A_BATCH = {"cpu": 8 * 128**2, "mps": 8 * 256**2, "cuda": 16 * 256**2}  # of a small network
-_VOXELS_AN_EPOCH = {"cpu": 10, "mps": 20, "cuda": 40}  # in batches, at least
+_FEWEST_BATCHES = {"cpu": 20, "mps": 25, "cuda": 40}
 _MOST_BATCHES = 250
 
 
@@ -81,7 +81,7 @@ def plan_patches(
     else:
         size = _patch_size(largest, stride, device, voxel_size_um)
         notes.append(f"Patch size {_text(size)} for images of up to {_text(largest)} pixels on {device}.")
-    if any(side > _round_up(int(full), step) for side, full, step in zip(size, largest, stride, strict=True)):
+    if any(side > full for side, full in zip(size, largest, strict=True)):
         notes.append(
             f"Patches of {_text(size)} are larger than the images ({_text(largest)} at most): "
             "the rest is filled by reflection and not learnt from."
@@ -95,7 +95,7 @@ def plan_patches(
         batches = max(1, round(config.per_epoch / batch_size))
     else:
         covering = sum(math.prod(shape) for shape in shapes) / (voxels * batch_size)
-        batches = int(np.clip(covering, _VOXELS_AN_EPOCH[device], _MOST_BATCHES))
+        batches = int(np.clip(covering, _FEWEST_BATCHES[device], _MOST_BATCHES))
         notes.append(f"{batches * batch_size} patches an epoch for {len(shapes)} training images.")
     return PatchPlan(size, batch_size, batches, tuple(notes))
 

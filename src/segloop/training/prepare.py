@@ -17,7 +17,7 @@ from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
 from segloop.images.normalisation import percentile_ranges
 from segloop.targets import Target, quantise
-from segloop.training.cache import CachedSample, SampleArrays, entry_key, file_identity, store
+from segloop.training.cache import CachedSample, CacheError, SampleArrays, entry_key, file_identity, store
 from segloop.training.survey import Header
 
 MAX_PLACES = 20_000
@@ -57,7 +57,7 @@ def prepare(
 
     Raises
     ------
-    DatasetError
+    CacheError
         If the cache can't be written.
     Cancelled
         If the user asks to stop.
@@ -66,9 +66,9 @@ def prepare(
     for header in context.track(headers, len(headers), "Reading images"):
         try:
             sample = _entry(dataset, header, target, normalisation, root, context)
+        except CacheError:
+            raise
         except (ImageError, DatasetError) as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno is not None:
-                raise
             warn(f"Left out: {error}")
             continue
         if sample.problem:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import os
-import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib import metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +20,25 @@ from segloop.artifacts.dataset import CuratedDataset
 from segloop.artifacts.job import EventLog
 from segloop.artifacts.model import Model
 from segloop.artifacts.run import Run
-from segloop.config import compose
 from segloop.config.train import TrainConfig
 from segloop.core.errors import DatasetError, ModelError, RunError
 from segloop.inference.device import ResolvedDevice, resolve_device
 from segloop.networks import NetworkSpec, build_network, plan_network
-from segloop.targets import Target, Thresholds, make_target, suggested_min_size
+from segloop.targets import Target, make_target, suggested_min_size
 from segloop.training.budget import Budget
-from segloop.training.cache import CachedSample, cache_folder, prune
+from segloop.training.cache import cache_folder, prune
 from segloop.training.callbacks import Keeper, Pace
 from segloop.training.judge import ModelFacts, RunJudge, summary
+from segloop.training.material import Material, share_out
 from segloop.training.module import SegmentationModule
 from segloop.training.patches import PatchLoader
 from segloop.training.plan import PatchPlan, plan_patches
 from segloop.training.prepare import keep_in_memory, prepare
+from segloop.training.record import pinned, plan_record, provenance
 from segloop.training.survey import Survey, survey
 
 logger = logging.getLogger("segloop.training")
 
-_BORROWED = 5  # one in so many training samples validates where no sample is set aside for that
 _GRADIENT_LIMIT = 12.0  # largest norm of a gradient, as in nnU-Net
 
 
@@ -60,256 +56,6 @@ class Outcome:
 
     stopped: bool
     ended_by: str
-
-
-@dataclass(frozen=True)
-class Material:
-    """What there is to learn from.
-
-    Attributes
-    ----------
-    train, val : tuple of CachedSample
-        Samples to learn from and to validate on; the latter may be empty.
-    """
-
-    train: tuple[CachedSample, ...]
-    val: tuple[CachedSample, ...]
-
-
-class Session:
-    """A training of one run in this process.
-
-    Parameters
-    ----------
-    run : Run
-        Holds the config and gets the results.
-    log : EventLog
-        Of the run's folder.
-    """
-
-    def __init__(self, run: Run, log: EventLog) -> None:
-        self._run = run
-        self._log = log
-        self._config: TrainConfig = run.config
-        self._context = log.context()
-
-    def train(self, *, resumed: bool) -> Outcome:
-        """Train until a limit is reached or a stop is requested.
-
-        Parameters
-        ----------
-        resumed : bool
-            Whether to go on from the last checkpoint, if there is one.
-
-        Raises
-        ------
-        SegloopError
-            See `segloop.training.fit.fit`; `Cancelled` if stopped before the first step.
-        """
-        config = self._config
-        torch.set_num_threads(sensible_threads())
-        device = resolve_device(config.device)
-        dataset = CuratedDataset.open(config.dataset)
-        found = survey(dataset, config, self._context)
-        for problem in found.problems:
-            self._say(f"Left out: {problem}", "warning")
-        target = make_target(config.target.kind.value, found.classes, found.dims, found.voxel_size_um)
-        material = self._prepare(dataset, found, target)
-        torch.manual_seed(config.seed)
-        network, spec, note = self._network(found, target, material)
-        stride: Any = network.stride
-        patches = plan_patches(
-            config.patch,
-            [sample.shape for sample in material.train],
-            stride=stride,
-            device=device.device,
-            network=config.network.size,
-            voxel_size_um=found.voxel_size_um,
-        )
-        for text in [*found.notes, note, *patches.notes, device.reason]:
-            self._say(text)
-        facts = self._facts(dataset, found, material, target, spec, device)
-        self._run.write_plan(_plan(found, spec, patches, facts, material, device))
-        judge = RunJudge(
-            self._run, facts, material.val, (material.val or material.train)[0], device, self._context
-        )
-        return self._fit(network, target, material, patches, judge, device, resumed)
-
-    def _say(self, text: str, level: str = "info") -> None:
-        if text:
-            logger.log({"info": logging.INFO, "warning": logging.WARNING}[level], "%s", text)
-            self._log.message(text, level)
-
-    def _prepare(self, dataset: CuratedDataset, found: Survey, target: Target) -> Material:
-        root = cache_folder()
-
-        def warn(text: str) -> None:
-            self._say(text, "warning")
-
-        headers = [*found.train, *found.val]
-        samples = prepare(dataset, headers, target, self._config.normalisation, root, self._context, warn)
-        if not samples:
-            raise DatasetError(f"No sample of {dataset.path} can be learnt from; the messages above say why.")
-        samples = keep_in_memory(samples)
-        prune(root, [sample.folder for sample in samples])
-        for_training = {header.sample.id for header in found.train}
-        material = share_out(
-            [sample for sample in samples if sample.id in for_training],
-            [sample for sample in samples if sample.id not in for_training],
-            lambda text: self._say(text, "warning"),
-        )
-        if not any(len(sample.arrays().foreground) for sample in material.train):
-            raise DatasetError(
-                f"No training sample of {dataset.path} has any foreground that counts, so there is nothing "
-                "to learn: check the segmentations, and the regions that exclude."
-            )
-        return material
-
-    def _network(
-        self, found: Survey, target: Target, material: Material
-    ) -> tuple[nn.Module, NetworkSpec, str]:
-        config, maps = self._config, len(target.maps)
-        if config.init:
-            model = Model.load(config.init)
-            require_fit(model, target, len(found.channels), config.init)
-            spec = model.network_spec
-            return model.network().train(), spec, f"Starting from {config.init}, with its network."
-        typical = np.median([sample.shape for sample in material.train], axis=0).astype(int).tolist()
-        spec = plan_network(
-            config.network, found.dims, len(found.channels), maps, found.voxel_size_um, typical
-        )
-        network = build_network(spec)
-        size = sum(parameter.numel() for parameter in network.parameters())
-        return (
-            network,
-            spec,
-            f"Network {spec.name}, {config.network.size.value}: {size / 1e6:.2f} million weights.",
-        )
-
-    def _facts(
-        self,
-        dataset: CuratedDataset,
-        found: Survey,
-        material: Material,
-        target: Target,
-        spec: NetworkSpec,
-        device: ResolvedDevice,
-    ) -> ModelFacts:
-        thresholds = target.thresholds
-        if target.kind == "instance":
-            sizes = np.concatenate([sample.arrays().sizes for sample in material.train])
-            thresholds = replace(thresholds, min_size=suggested_min_size(sizes))
-            self._say(
-                f"Objects below {thresholds.min_size} pixels will be removed, by the sizes in the labels."
-            )
-        return ModelFacts(
-            spec=spec,
-            target=target,
-            thresholds=thresholds,
-            channels=found.channels,
-            normalisation=self._config.normalisation,
-            voxel_size_um=found.voxel_size_um,
-            provenance=_provenance(self._config, dataset, material, device, thresholds),
-        )
-
-    def _fit(
-        self,
-        network: nn.Module,
-        target: Target,
-        material: Material,
-        patches: PatchPlan,
-        judge: RunJudge,
-        device: ResolvedDevice,
-        resumed: bool,
-    ) -> Outcome:
-        config, run = self._config, self._run
-        loader = PatchLoader(
-            material.train,
-            patches.size,
-            patches.batch_size,
-            patches.batches,
-            foreground_fraction=config.patch.foreground_fraction,
-            normalisation=config.normalisation,
-            augmentation=config.augmentation,
-            seed=config.seed,
-        )
-        if len(patches.size) == 2:
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        module = SegmentationModule(network, [spec.kind for spec in target.maps], config.optimiser)
-        checkpoint = run.last_checkpoint if resumed and run.last_checkpoint.is_file() else None
-        if checkpoint is not None:
-            loader.epoch = _epoch_of(checkpoint)
-            run.drop_metrics_after(loader.epoch)
-            self._say(f"Going on after epoch {loader.epoch}.")
-        elif resumed:
-            self._say("There is no checkpoint yet: the training starts over.", "warning")
-        budget = Budget(config.stop)
-        pace = Pace(budget, self._log, loader, config.optimiser.learning_rate)
-        keeper = Keeper(run, self._log, pace, budget, judge)
-        trainer = pl.Trainer(
-            accelerator="gpu" if device.device == "cuda" else device.device,
-            devices=1,
-            precision=_precision(device),
-            max_epochs=config.stop.max_epochs,
-            callbacks=[pace, keeper],
-            gradient_clip_val=_GRADIENT_LIMIT,
-            benchmark=device.device == "cuda",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            default_root_dir=run.path,
-        )
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
-        return self._conclude(trainer, pace, keeper, budget)
-
-    def _conclude(self, trainer: pl.Trainer, pace: Pace, keeper: Keeper, budget: Budget) -> Outcome:
-        scores = {name: curve[-1][1] for name, curve in self._run.metrics().items()}
-        at_best = {
-            name: value
-            for name, curve in self._run.metrics().items()
-            for epoch, value in curve
-            if epoch == keeper.best_epoch
-        }
-        verb = "Stopped" if pace.stopped else "Finished"
-        text = f"{verb} after {trainer.current_epoch} epochs and {budget.elapsed / 60:.1f} minutes"
-        if keeper.best_epoch:
-            text += f"; the model is that of epoch {keeper.best_epoch} (in validation {summary(at_best)})"
-        elif not math.isnan(scores.get("train_loss", math.nan)):
-            text += "; the model is the latest, it was not validated"
-        self._say(f"{text}.")
-        if pace.stopped:
-            return Outcome(True, "stop")
-        if trainer.current_epoch >= budget.limits.max_epochs:
-            return Outcome(False, "epochs")
-        return Outcome(False, "time" if budget.time_is_up(pace.reserve) else "patience")
-
-
-def share_out(
-    train: Sequence[CachedSample], val: Sequence[CachedSample], warn: Callable[[str], None]
-) -> Material:
-    """Give each split something, where the dataset leaves one empty.
-
-    Parameters
-    ----------
-    train, val : sequence of CachedSample
-        As the dataset says.
-    warn : callable
-        Receives one sentence where that is changed.
-    """
-    if train and val:
-        return Material(tuple(train), tuple(val))
-    everything = [*train, *val]
-    if not train:
-        warn("No training sample is accepted: the validation samples are learnt from instead.")
-    if len(everything) < _BORROWED:
-        warn("There are no samples left to validate on: the model is the latest, without a score.")
-        return Material(tuple(everything), ())
-    borrowed = everything[_BORROWED - 1 :: _BORROWED]
-    if train:
-        warn(f"No validation sample is accepted: {len(borrowed)} of the training samples validate instead.")
-    return Material(tuple(s for s in everything if s not in borrowed), tuple(borrowed))
 
 
 def require_fit(model: Model, target: Target, n_channels: int, name: str) -> None:
@@ -368,52 +114,219 @@ def _epoch_of(checkpoint: Path) -> int:
         ) from error
 
 
-def _plan(
-    found: Survey,
-    spec: NetworkSpec,
-    patches: PatchPlan,
-    facts: ModelFacts,
-    material: Material,
-    device: ResolvedDevice,
-) -> dict[str, Any]:
-    return {
-        "dimensions": found.dims,
-        "channels": list(found.channels),
-        "classes": found.classes,
-        "voxel_size_um": list(found.voxel_size_um),
-        "network": spec.to_dict(),
-        "patch_size": list(patches.size),
-        "batch_size": patches.batch_size,
-        "batches_per_epoch": patches.batches,
-        "thresholds": asdict(facts.thresholds),
-        "device": {"kind": device.device, "mixed": device.mixed},
-        "train_samples": [sample.id for sample in material.train],
-        "val_samples": [sample.id for sample in material.val],
-        "notes": [*found.notes, *patches.notes, device.reason],
-    }
+class Session:
+    """A training of one run in this process.
 
+    Parameters
+    ----------
+    run : Run
+        Holds the config and gets the results.
+    log : EventLog
+        Of the run's folder.
+    """
 
-def _provenance(
-    config: TrainConfig,
-    dataset: CuratedDataset,
-    material: Material,
-    device: ResolvedDevice,
-    thresholds: Thresholds,
-) -> dict[str, Any]:
-    keys = sorted(sample.folder.name for sample in (*material.train, *material.val))
-    packages = ("torch", "lightning", "monai", "numpy", "scipy", "scikit-image")
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "segloop_version": metadata.version("napari-segloop"),
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in packages},
-        "device": device.device,
-        "dataset": {
-            "name": dataset.name,
-            "path": str(dataset.path),
-            "sha256": hashlib.sha256("\n".join(keys).encode()).hexdigest(),
-            "train_samples": len(material.train),
-            "val_samples": len(material.val),
-        },
-        "config": compose.to_dict(config),
-    }
+    def __init__(self, run: Run, log: EventLog) -> None:
+        self._run = run
+        self._log = log
+        self._config: TrainConfig = run.config
+        self._context = log.context()
+
+    def train(self, *, resumed: bool) -> Outcome:
+        """Train until a limit is reached or a stop is requested.
+
+        Parameters
+        ----------
+        resumed : bool
+            Whether to go on from the last checkpoint, if there is one.
+
+        Raises
+        ------
+        SegloopError
+            See `segloop.training.fit.fit`; `Cancelled` if stopped before the first step.
+        """
+        checkpoint = self._checkpoint(resumed)
+        plan = self._run.plan if checkpoint is not None else {}
+        config = pinned(self._config, plan) if plan else self._config
+        torch.set_num_threads(sensible_threads())
+        device = resolve_device(config.device)
+        dataset = CuratedDataset.open(config.dataset)
+        found = survey(dataset, config, self._context)
+        for problem in found.problems:
+            self._say(f"Left out: {problem}", "warning")
+        target = make_target(config.target.kind.value, found.classes, found.dims, found.voxel_size_um)
+        material = self._prepare(dataset, found, target)
+        torch.manual_seed(config.seed)
+        network, spec, note = self._network(found, target, material, plan)
+        stride: Any = network.stride
+        patches = plan_patches(
+            config.patch,
+            [sample.shape for sample in material.train],
+            stride=stride,
+            device=device.device,
+            network=config.network.size,
+            voxel_size_um=found.voxel_size_um,
+        )
+        for text in [*found.notes, note, *patches.notes, device.reason]:
+            self._say(text)
+        facts = self._facts(dataset, found, material, target, spec, device)
+        self._run.write_plan(plan_record(found, spec, patches, facts.thresholds, material, device))
+        judge = RunJudge(
+            self._run, facts, material.val, (material.val or material.train)[0], device, self._context
+        )
+        return self._fit(network, target, material, patches, judge, device, checkpoint)
+
+    def _checkpoint(self, resumed: bool) -> Path | None:
+        checkpoint = self._run.last_checkpoint
+        if not resumed:
+            return None
+        if checkpoint.is_file():
+            return checkpoint
+        self._say("There is no checkpoint yet: the training starts over.", "warning")
+        return None
+
+    def _say(self, text: str, level: str = "info") -> None:
+        if text:
+            logger.log({"info": logging.INFO, "warning": logging.WARNING}[level], "%s", text)
+            self._log.message(text, level)
+
+    def _prepare(self, dataset: CuratedDataset, found: Survey, target: Target) -> Material:
+        root = cache_folder()
+
+        def warn(text: str) -> None:
+            self._say(text, "warning")
+
+        headers = [*found.train, *found.val]
+        samples = prepare(dataset, headers, target, self._config.normalisation, root, self._context, warn)
+        if not samples:
+            raise DatasetError(f"No sample of {dataset.path} can be learnt from; the messages above say why.")
+        samples = keep_in_memory(samples)
+        prune(root, [sample.folder for sample in samples])
+        for_training = {header.sample.id for header in found.train}
+        material = share_out(
+            [sample for sample in samples if sample.id in for_training],
+            [sample for sample in samples if sample.id not in for_training],
+            lambda text: self._say(text, "warning"),
+        )
+        if not any(len(sample.arrays().foreground) for sample in material.train):
+            raise DatasetError(
+                f"No training sample of {dataset.path} has any foreground that counts, so there is nothing "
+                "to learn: check the segmentations, and the regions that exclude."
+            )
+        return material
+
+    def _network(
+        self, found: Survey, target: Target, material: Material, plan: Mapping[str, Any]
+    ) -> tuple[nn.Module, NetworkSpec, str]:
+        config, maps = self._config, len(target.maps)
+        if plan:
+            spec = NetworkSpec.from_dict(plan["network"])
+            return build_network(spec), spec, ""
+        if config.init:
+            model = Model.load(config.init)
+            require_fit(model, target, len(found.channels), config.init)
+            spec = model.network_spec
+            return model.network().train(), spec, f"Starting from {config.init}, with its network."
+        typical = np.median([sample.shape for sample in material.train], axis=0).astype(int).tolist()
+        spec = plan_network(
+            config.network, found.dims, len(found.channels), maps, found.voxel_size_um, typical
+        )
+        network = build_network(spec)
+        size = sum(parameter.numel() for parameter in network.parameters())
+        note = f"Network {spec.name}, {config.network.size.value}: {size / 1e6:.2f} million weights."
+        return network, spec, note
+
+    def _facts(
+        self,
+        dataset: CuratedDataset,
+        found: Survey,
+        material: Material,
+        target: Target,
+        spec: NetworkSpec,
+        device: ResolvedDevice,
+    ) -> ModelFacts:
+        thresholds = target.thresholds
+        if target.kind == "instance":
+            sizes = np.concatenate([sample.arrays().sizes for sample in material.train])
+            thresholds = replace(thresholds, min_size=suggested_min_size(sizes))
+            self._say(
+                f"Objects below {thresholds.min_size} pixels will be removed, by the sizes in the labels."
+            )
+        return ModelFacts(
+            spec=spec,
+            target=target,
+            thresholds=thresholds,
+            channels=found.channels,
+            normalisation=self._config.normalisation,
+            voxel_size_um=found.voxel_size_um,
+            provenance=provenance(self._config, dataset, material, device),
+        )
+
+    def _fit(
+        self,
+        network: nn.Module,
+        target: Target,
+        material: Material,
+        patches: PatchPlan,
+        judge: RunJudge,
+        device: ResolvedDevice,
+        checkpoint: Path | None,
+    ) -> Outcome:
+        config, run = self._config, self._run
+        loader = PatchLoader(
+            material.train,
+            patches.size,
+            patches.batch_size,
+            patches.batches,
+            foreground_fraction=config.patch.foreground_fraction,
+            normalisation=config.normalisation,
+            augmentation=config.augmentation,
+            seed=config.seed,
+        )
+        if len(patches.size) == 2:
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        module = SegmentationModule(network, [spec.kind for spec in target.maps], config.optimiser)
+        if checkpoint is not None:
+            loader.epoch = _epoch_of(checkpoint)
+            run.drop_metrics_after(loader.epoch)
+            self._say(f"Going on after epoch {loader.epoch}.")
+        budget = Budget(config.stop)
+        pace = Pace(budget, self._log, loader, config.optimiser.learning_rate)
+        keeper = Keeper(run, self._log, pace, budget, judge)
+        trainer = pl.Trainer(
+            accelerator="gpu" if device.device == "cuda" else device.device,
+            devices=1,
+            precision=_precision(device),
+            max_epochs=config.stop.max_epochs,
+            callbacks=[pace, keeper],
+            gradient_clip_val=_GRADIENT_LIMIT,
+            benchmark=device.device == "cuda",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=run.path,
+        )
+        trainer.fit(module, train_dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
+        return self._conclude(trainer, pace, keeper, budget)
+
+    def _conclude(self, trainer: pl.Trainer, pace: Pace, keeper: Keeper, budget: Budget) -> Outcome:
+        scores = {name: curve[-1][1] for name, curve in self._run.metrics().items()}
+        at_best = {
+            name: value
+            for name, curve in self._run.metrics().items()
+            for epoch, value in curve
+            if epoch == keeper.best_epoch
+        }
+        verb = "Stopped" if pace.stopped else "Finished"
+        text = f"{verb} after {trainer.current_epoch} epochs and {budget.elapsed / 60:.1f} minutes"
+        if keeper.best_epoch:
+            text += f"; the model is that of epoch {keeper.best_epoch} (in validation {summary(at_best)})"
+        elif not math.isnan(scores.get("train_loss", math.nan)):
+            text += "; the model is the latest, it was not validated"
+        self._say(f"{text}.")
+        if pace.stopped:
+            return Outcome(True, "stop")
+        if trainer.current_epoch >= budget.limits.max_epochs:
+            return Outcome(False, "epochs")
+        return Outcome(False, "time" if budget.time_is_up(pace.reserve) else "patience")

@@ -104,6 +104,8 @@ _sessions: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionar
 
 def session_for(viewer: Viewer) -> Session:
     """Return the session that the docks of ``viewer`` share, made on first use."""
+    # napari hands plugins a proxy of their own, which neither lives nor compares like the viewer.
+    viewer = getattr(viewer, "__wrapped__", viewer)
     session = _sessions.get(viewer)
     if session is None:
         session = Session(viewer, App(Workspace(Workspace.last_path())))

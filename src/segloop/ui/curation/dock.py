@@ -45,7 +45,7 @@ class CurationDock(Page):
         self._unreadable = ""
         self._make_widgets()
         self.editor = RegionEditor(self.attempt, lambda: self._ready() is not None, self._slices)
-        self.view = SampleView(napari_viewer, self.editor, self._keys(), self._on_mode)
+        self.view = SampleView(self.session.viewer, self.editor, self._keys(), self._on_mode)
         self.view.layers.shown_changed.connect(self._on_shown_in_napari)
         for group, box in self.panel.shown.items():
             self.view.layers.set_visible(group, box.isChecked())
@@ -229,7 +229,8 @@ class CurationDock(Page):
         if self.attempt(lambda: more.append(getattr(self.review, action)())) and not more[0]:
             tally = self.review.tally()
             self.message.show_info(
-                f"All {tally.total} samples are reviewed: {tally.accepted} accepted, {tally.rejected} rejected.",
+                f"All {tally.total} samples are reviewed: "
+                f"{tally.accepted} accepted, {tally.rejected} rejected.",
                 "Train on them",
                 lambda: self.session.dock("Training"),
             )

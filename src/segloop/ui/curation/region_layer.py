@@ -90,6 +90,7 @@ class RegionLayer:
         self._regions: tuple[Region, ...] = ()
         self._known: list[Drawn] = []
         self._updating = False
+        self._settling = False
         self._tool: ShapeKind = "polygon"
 
     @property
@@ -117,6 +118,8 @@ class RegionLayer:
             Slice at hand; regions of other slices are made invisible. None shows all.
         """
         self._regions = tuple(region for region in regions if region.kind == self.kind)
+        if self._settling:
+            return
         if not self.present:
             self._create()
         wanted = [Drawn(each.id, each.shape, np.asarray(each.vertices, float)) for each in self._regions]
@@ -227,7 +230,12 @@ class RegionLayer:
             return
         if self.layer._is_creating and event.action is not ActionType.ADDED:
             return
-        self._settle()
+        # Each edit comes back as a call of `show`, which must not touch the layer in the middle of this.
+        self._settling = True
+        try:
+            self._settle()
+        finally:
+            self._settling = False
 
     def _settle(self) -> None:
         """Find out what became of each shape that was known, and what is new."""

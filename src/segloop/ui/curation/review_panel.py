@@ -105,7 +105,8 @@ class ReviewPanel(QWidget):
         """Show how far the review has come."""
         tally = session.tally()
         self.counts.setText(
-            f"{tally.reviewed} of {tally.total} reviewed: {tally.accepted} accepted, {tally.rejected} rejected"
+            f"{tally.reviewed} of {tally.total} reviewed: "
+            f"{tally.accepted} accepted, {tally.rejected} rejected"
         )
         self.bar.setRange(0, tally.total)
         self.bar.setValue(tally.reviewed)

@@ -91,7 +91,7 @@ class SampleView:
         if self._viewer.dims.ndisplay != 2:
             self._viewer.dims.ndisplay = 2
         self.regions[kind].draw(shape)
-        self._viewer.window._qt_viewer.canvas.native.setFocus()
+        _focus_canvas(self._viewer)
 
     def finish(self) -> bool:
         """Finish a shape that is being drawn; returns whether there was one."""
@@ -133,6 +133,13 @@ class SampleView:
     def _bind(self, layer: Layer) -> None:
         for key, action in self._keys.items():
             layer.bind_key(key, _ignoring_layer(action), overwrite=True)
+
+
+def _focus_canvas(viewer: Viewer) -> None:
+    """Put the keyboard into the canvas, so that Enter finishes a shape."""
+    canvas = getattr(getattr(viewer.window, "_qt_viewer", None), "canvas", None)
+    if canvas is not None:
+        canvas.native.setFocus()
 
 
 def _ignoring_layer(action: Callable[[], None]) -> Callable[[Any], None]:

@@ -22,13 +22,14 @@ from magicgui.widgets import (
     Widget,
 )
 from magicgui.widgets.bases import ValueWidget
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from segloop.config.knob import Knob, validate
 from segloop.core.errors import ConfigError
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.memory import Memory
+from segloop.ui.widgets.wheel import guard_wheel
 
 _SPIN_LIMIT = 2**31 - 1
 _FEW = 3
@@ -289,21 +290,9 @@ def _float_box(value: float, low: float, high: float, words: dict[str, Any]) -> 
 
 def _wide(spin: ValueWidget) -> ValueWidget:
     spin.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    # Turning the wheel to scroll the dock must not change a value on the way.
-    spin.native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    spin.native.installEventFilter(_WheelGuard(spin.native))
+    guard_wheel(spin.native)
     return spin
 
 
 def _on_screen(member: Enum) -> str:
     return member.name.replace("_", " ")
-
-
-class _WheelGuard(QObject):
-    """Leaves the mouse wheel to the scrolling dock unless the field has the focus."""
-
-    def eventFilter(self, field: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        if event.type() == QEvent.Type.Wheel and not field.hasFocus():
-            event.ignore()
-            return True
-        return False

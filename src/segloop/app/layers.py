@@ -1,0 +1,268 @@
+"""Viewer layers as inputs of a prediction: handed to the helper process through a scratch folder.
+
+A layer need not have a file. What it holds when the user asks is written to an OME-Zarr, which the helper reads
+like any other image.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segloop.app.jobs import Job, PredictionHelper
+from segloop.config import compose
+from segloop.config.predict import OutputFormat, PredictConfig
+from segloop.core.context import Context
+from segloop.core.errors import ImageError, JobError
+
+if TYPE_CHECKING:
+    from segloop.images.image import Image, PixelSize
+
+SCRATCH_PREFIX = "layers-"
+"""How the scratch folders of predictions of layers begin; the number of the process that made one follows."""
+
+_BLOCK_PIXELS = 1 << 23
+"""Pixels copied at once; between two blocks, Cancel is heeded."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerImage:
+    """What one or more image layers hold, taken down when the user asked.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer; of the first one where several make up the image.
+    parts : tuple of array-like
+        Several parts are channels of one image. NumPy, dask or Zarr arrays, referred to, not copied.
+    axes : str
+        Of each part, such as ``"YX"``, ``"CYX"`` or ``"YXS"`` (S: colour samples).
+    channel_names : tuple of str
+        One a channel; empty where nothing is known.
+    pixel_size_um : tuple of float or None
+        Z, Y, X.
+    source : str
+        Path of the file behind the layer; empty if it was never saved.
+    """
+
+    name: str
+    parts: tuple[Any, ...] = field(repr=False)
+    axes: str
+    channel_names: tuple[str, ...] = ()
+    pixel_size_um: PixelSize = (None, None, None)
+    source: str = ""
+
+    def image(self) -> Image:
+        """Return the image, lazily.
+
+        Raises
+        ------
+        ImageError
+            If the axes don't fit the array, pixels are no numbers, or layers that should be channels of one image
+            differ in size.
+        """
+        import dask.array as da
+
+        from segloop.images.image import Image
+
+        images = [Image.from_array(part, self.axes, name=self.name) for part in self.parts]
+        first = images[0]
+        for other in images[1:]:
+            if other.shape != first.shape:
+                raise ImageError(
+                    f"The layers ticked as channels of `{self.name}` differ in size: tick layers of one size."
+                )
+        names = self.channel_names
+        if len(images) > 1:
+            data = da.concatenate([image.data for image in images], axis=1)  # type: ignore[no-untyped-call]
+            return Image(self.name, data, names, self.pixel_size_um)
+        return replace(first, channel_names=names or first.channel_names, pixel_size_um=self.pixel_size_um)
+
+
+@dataclass(frozen=True)
+class LayerJob:
+    """A prediction of layers on its way.
+
+    Attributes
+    ----------
+    job : Job
+        What the helper does.
+    folder : Path
+        Scratch folder of the job; the outputs are below.
+    inputs : tuple of str
+        Path by which the job's events name each image, in the order given.
+    """
+
+    job: Job
+    folder: Path
+    inputs: tuple[str, ...]
+
+
+def new_scratch(scratch_dir: Path) -> Path:
+    """Return the path of a scratch folder for one prediction; nothing is created."""
+    return scratch_dir / f"{SCRATCH_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def clean_scratch(scratch_dir: Path, context: Context | None = None) -> None:
+    """Remove scratch folders of processes that are gone, as a crash or a kill leaves them."""
+    import psutil
+
+    for folder in scratch_dir.glob(f"{SCRATCH_PREFIX}*"):
+        owner = folder.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(
+    helper: PredictionHelper,
+    model: str,
+    images: Sequence[LayerImage],
+    config: PredictConfig,
+    folder: Path,
+    context: Context | None = None,
+) -> LayerJob:
+    """Write layers to a scratch folder and have the helper predict them.
+
+    Parameters
+    ----------
+    helper : PredictionHelper
+        The warm process.
+    model : str
+        Path of a model or run.
+    images : sequence of LayerImage
+        What to predict.
+    config : PredictConfig
+        What to give; outputs are always Zarr, so that a viewer can show them while they grow.
+    folder : Path
+        New folder for the job, from `new_scratch`.
+    context : Context, optional
+        Progress and cancel of the writing.
+
+    Raises
+    ------
+    ImageError
+        If a layer can't be used, or the scratch folder can't be written.
+    JobError
+        If the helper can't be started.
+    Cancelled
+        If the user asked to stop; the scratch folder is then removed.
+    """
+    from segloop.prediction.request import PredictRequest
+
+    context = context or Context()
+    try:
+        inputs = []
+        taken: set[str] = set()
+        for number, layer in enumerate(images):
+            stem = _stem(layer.name, taken)
+            path = folder / "input" / f"{stem}.ome.zarr"
+            write_layer(layer.image(), path, _part(context, number, len(images)))
+            inputs.append(str(path))
+        request = PredictRequest(
+            model=model,
+            inputs=inputs,
+            out=str(folder / "output"),
+            config=compose.to_dict(replace(config, format=OutputFormat.zarr)),
+        )
+        request.write(folder)
+        context.check()
+        return LayerJob(helper.submit(folder), folder, tuple(inputs))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def start_files(
+    helper: PredictionHelper,
+    model: str,
+    inputs: Sequence[str],
+    config: PredictConfig,
+    out: Path,
+    folder: Path,
+    context: Context | None = None,
+) -> Job:
+    """Have the helper predict files; see `PredictRequest` for ``inputs`` and ``out``.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the job: its request and its events go there.
+
+    Raises
+    ------
+    JobError
+        If a job in this folder is under way, the folder can't be written, or the helper can't be started.
+    """
+    from segloop.artifacts.job import EVENTS_FILE, STOP_FILE, JobFolder
+    from segloop.prediction.request import PredictRequest
+
+    if not JobFolder(folder).state().ended and (folder / EVENTS_FILE).exists():
+        raise JobError(f"A prediction into {out} is under way: wait for it, or choose another folder.")
+    request = PredictRequest(model=model, inputs=list(inputs), out=str(out), config=compose.to_dict(config))
+    request.write(folder)
+    # What an earlier job left here would be taken for news of this one.
+    for name in (EVENTS_FILE, STOP_FILE):
+        (folder / name).unlink(missing_ok=True)
+    return helper.submit(folder)
+
+
+def write_layer(image: Image, path: Path, context: Context | None = None) -> None:
+    """Write an image to a new OME-Zarr, block by block, all five axes.
+
+    Raises
+    ------
+    ImageError
+        If the image can't be read, or the folder can't be written.
+    Cancelled
+        If the user asked to stop.
+    """
+    from segloop.images.write import create_zarr
+    from segloop.prediction.outputs import plain_errors
+
+    context = context or Context()
+    n_t, n_c, n_z, n_y, n_x = image.shape
+    stored = create_zarr(
+        path,
+        image.shape,
+        image.dtype,
+        axes="TCZYX",
+        channel_names=image.channel_names,
+        pixel_size_um=image.pixel_size_um,
+    )
+    depth, rows = stored.chunks[2], stored.chunks[3]
+    # Whole chunks, as many as fit into a block.
+    if n_y * n_x * depth <= _BLOCK_PIXELS:
+        depth, rows = depth * max(1, _BLOCK_PIXELS // (n_y * n_x * depth)), n_y
+    corners = [
+        (t, c, z, y)
+        for t in range(n_t)
+        for c in range(n_c)
+        for z in range(0, n_z, depth)
+        for y in range(0, n_y, rows)
+    ]
+    for t, c, z, y in context.track(corners, len(corners), f"Handing over {image.name}"):
+        zs, ys = slice(z, min(z + depth, n_z)), slice(y, min(y + rows, n_y))
+        block = image.block(t, [c], zs, ys, slice(0, n_x))
+        with plain_errors(path):
+            stored[t, c, zs, ys] = block[0]
+
+
+def _part(context: Context, number: int, count: int) -> Context:
+    from segloop.prediction.progress import part_of
+
+    return part_of(context, number, count)
+
+
+def _stem(name: str, taken: set[str]) -> str:
+    safe = re.sub(r"[^\w+-]+", "-", name).strip("-")[:80] or "layer"
+    stem, number = safe, 2
+    while stem.casefold() in taken:
+        stem, number = f"{safe}-{number}", number + 1
+    taken.add(stem.casefold())
+    return stem

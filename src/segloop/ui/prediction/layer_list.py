@@ -1,0 +1,193 @@
+"""The viewer's image layers as a checklist, with a question where a layer's axes are not clear."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from segloop.ui.prediction.geometry import AXES_WORDS, is_input, possible_axes
+from segloop.ui.widgets.wheel import guard_wheel
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+_MAX_ROWS = 5
+
+
+class LayerList(QWidget):
+    """Ticks image layers.
+
+    A layer that is opened takes the tick over from the one that had it, unless several are ticked; so the next image
+    is one click away.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose layers are listed, topmost first.
+    """
+
+    changed = Signal()
+    """Other layers are ticked, or one has other axes, data or scale."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._rows: list[Image] = []
+        self._ticked: weakref.WeakSet[Image] = weakref.WeakSet()
+        self._axes: weakref.WeakKeyDictionary[Image, str] = weakref.WeakKeyDictionary()
+        self._watched: weakref.WeakSet[Image] = weakref.WeakSet()
+        self.list = QListWidget(toolTip="Space ticks; layers need not be saved")
+        self.list.setAccessibleName("Layers to predict")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.nothing = QLabel("No image is open: drop one on the canvas, or use File > Open Sample.")
+        self.nothing.setWordWrap(True)
+        self._questions = QWidget()
+        self._form = QFormLayout(self._questions)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self.axes_combos: dict[str, QComboBox] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.nothing)
+        layout.addWidget(self.list)
+        layout.addWidget(self._questions)
+        self.list.itemChanged.connect(self._on_item)
+        events = viewer.layers.events
+        events.inserted.connect(self._on_inserted)
+        events.removed.connect(self._on_layers)
+        events.reordered.connect(self._on_layers)
+        active = viewer.layers.selection.active
+        self._tick_first(active if is_input(active) else None)
+        self._fill()
+
+    def ticked(self) -> list[Image]:
+        """Return the ticked layers, lowest first."""
+        return [layer for layer in self._viewer.layers if layer in self._ticked and is_input(layer)]
+
+    def axes(self, layer: Image) -> str:
+        """Return the axes of a layer, without colour samples, as the user chose them or as they are likely."""
+        possible = possible_axes(layer)
+        chosen = self._axes.get(layer, "")
+        return chosen if chosen in possible else possible[0]
+
+    def disconnect_viewer(self) -> None:
+        """Listen to the viewer's layers no more."""
+        events = self._viewer.layers.events
+        events.inserted.disconnect(self._on_inserted)
+        events.removed.disconnect(self._on_layers)
+        events.reordered.disconnect(self._on_layers)
+        for layer in list(self._watched):
+            for event in _facts(layer):
+                event.disconnect(self._on_fact)
+        self._watched.clear()
+
+    def _tick_first(self, layer: Image | None) -> None:
+        inputs = [each for each in self._viewer.layers if is_input(each)]
+        chosen = layer if layer is not None else inputs[-1] if inputs else None
+        self._ticked.clear()
+        if chosen is not None:
+            self._ticked.add(chosen)
+
+    def _on_inserted(self, event: Any) -> None:
+        if is_input(event.value):
+            if len(self.ticked()) <= 1:
+                self._tick_first(event.value)
+            self._fill()
+            self.changed.emit()
+
+    def _on_layers(self, _: Any = None) -> None:
+        inputs = [layer for layer in reversed(self._viewer.layers) if is_input(layer)]
+        if inputs == self._rows:
+            return
+        before = len(self._rows)
+        if not self.ticked() and len(inputs) < before:
+            self._tick_first(None)
+        self._fill()
+        self.changed.emit()
+
+    def _on_fact(self, event: Any = None) -> None:
+        self._fill()
+        self.changed.emit()
+
+    def _fill(self) -> None:
+        self._rows = [layer for layer in reversed(self._viewer.layers) if is_input(layer)]
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for layer in self._rows:
+                item = QListWidgetItem(layer.name)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable)
+                item.setCheckState(
+                    Qt.CheckState.Checked if layer in self._ticked else Qt.CheckState.Unchecked
+                )
+                item.setToolTip(f"{layer.name}: {' x '.join(map(str, _shape(layer)))}")
+                self.list.addItem(item)
+                self._watch(layer)
+        self.nothing.setVisible(not self._rows)
+        self.list.setVisible(bool(self._rows))
+        height = max(18, self.list.sizeHintForRow(0)) if self._rows else 0
+        self.list.setFixedHeight(height * min(_MAX_ROWS, len(self._rows)) + 2 * self.list.frameWidth() + 4)
+        self._ask()
+
+    def _watch(self, layer: Image) -> None:
+        if layer not in self._watched:
+            self._watched.add(layer)
+            for event in _facts(layer):
+                event.connect(self._on_fact)
+
+    def _ask(self) -> None:
+        """Ask for the axes of ticked layers that have several possibilities."""
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self.axes_combos.clear()
+        for layer in self.ticked():
+            possible = possible_axes(layer)
+            if len(possible) < 2:
+                continue
+            combo = QComboBox(toolTip="What the axes before Y and X are; name them in napari to settle it")
+            for axes in possible:
+                combo.addItem(AXES_WORDS[axes], axes)
+            combo.setCurrentIndex(possible.index(self.axes(layer)))
+            combo.currentIndexChanged.connect(lambda _, layer=layer, combo=combo: self._on_axes(layer, combo))
+            guard_wheel(combo)
+            name = layer.name if len(layer.name) <= 20 else f"{layer.name[:19]}…"
+            self._form.addRow(f"{name} is a", combo)
+            self.axes_combos[layer.name] = combo
+        self._questions.setVisible(bool(self.axes_combos))
+
+    def _on_axes(self, layer: Image, combo: QComboBox) -> None:
+        self._axes[layer] = combo.currentData()
+        self.changed.emit()
+
+    def _on_item(self, item: QListWidgetItem) -> None:
+        layer = self._rows[self.list.row(item)]
+        if item.checkState() == Qt.CheckState.Checked:
+            self._ticked.add(layer)
+        else:
+            self._ticked.discard(layer)
+        self._ask()
+        self.changed.emit()
+
+
+def _facts(layer: Image) -> list[Any]:
+    """Return the events that change what a prediction of a layer would be."""
+    events = layer.events
+    return [events.name, events.data, events.scale, events.units, events.axis_labels]
+
+
+def _shape(layer: Image) -> Sequence[int]:
+    return (layer.data[0] if layer.multiscale else layer.data).shape

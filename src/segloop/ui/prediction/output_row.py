@@ -1,0 +1,47 @@
+"""What to give: objects, mask, classes, probability, as the model can."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
+
+from segloop.config.predict import OutputKind
+
+_WORDS = {
+    OutputKind.labels: ("objects", "Each object with a number of its own"),
+    OutputKind.mask: ("mask", "Foreground and background"),
+    OutputKind.classes: ("classes", "The most probable class of each pixel"),
+    OutputKind.probability: ("probability", "The maps that the thresholds act on"),
+}
+
+
+class OutputRow(QWidget):
+    """Ticks outputs."""
+
+    changed = Signal()
+    """The user ticked something."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel("Give"))
+        self.boxes: dict[OutputKind, QCheckBox] = {}
+        for kind, (word, tip) in _WORDS.items():
+            self.boxes[kind] = QCheckBox(word, toolTip=tip)
+            self.boxes[kind].toggled.connect(self.changed)
+            layout.addWidget(self.boxes[kind])
+        layout.addStretch(1)
+
+    def value(self) -> list[OutputKind]:
+        """Return what is ticked among what the model can give."""
+        return [kind for kind, box in self.boxes.items() if not box.isHidden() and box.isChecked()]
+
+    def offer(self, possible: Sequence[OutputKind], wanted: Sequence[str]) -> None:
+        """Show what the model can give, and tick what of it is wanted, without emitting `changed`."""
+        for kind, box in self.boxes.items():
+            box.setVisible(kind in possible)
+            with QSignalBlocker(box):
+                box.setChecked(kind.value in wanted)

@@ -1,0 +1,1 @@
+"""The Training dock: start a training, watch it, continue it."""

@@ -1,0 +1,488 @@
+"""The Training dock: wires the dataset, the settings, the run that is followed and the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel, QPushButton
+
+from segloop.app.app import App
+from segloop.app.jobs import Job
+from segloop.app.workspace import Workspace
+from segloop.artifacts.job import JobState
+from segloop.config import compose
+from segloop.config.train import TrainConfig
+from segloop.core.context import Context
+from segloop.core.errors import ConfigError, SegloopError
+from segloop.ui.session import session_for
+from segloop.ui.training.catalogue import RunCatalogue, RunSummary
+from segloop.ui.training.dataset_panel import DatasetPanel
+from segloop.ui.training.facts import DatasetFacts, DatasetScout
+from segloop.ui.training.following import RunFollower, RunNews
+from segloop.ui.training.longer import train_longer
+from segloop.ui.training.run_panel import RunPanel
+from segloop.ui.training.run_table import RunTable
+from segloop.ui.training.settings import SettingsPanel
+from segloop.ui.widgets.fold import Fold
+from segloop.ui.widgets.page import Page
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_LOOK_MS = 200
+_LIST_MS = 3000
+_REMEMBER_MS = 500
+_CONFIG_KEY = "training.config"
+_RUN_KEY = "training.run"
+_NO_RUNS = "No training yet: start one, and its curves appear here."
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What a workspace holds for this dock."""
+
+    config: TrainConfig
+    datasets: Sequence[Path]
+    models: Mapping[str, Path]
+    runs: Sequence[RunSummary]
+    last_run: str
+
+
+class TrainingDock(Page):
+    """Start a training, watch it, stop it, continue it; it goes on when napari is closed."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(session_for(napari_viewer), "Training")
+        self._scout = DatasetScout()
+        self._catalogue = RunCatalogue()
+        self._follower: RunFollower | None = None
+        self._seen: RunNews | None = None
+        self._facts: DatasetFacts | None = None
+        self._plan: tuple[str, ...] = ()
+        self._make_widgets()
+        self._connect()
+        self._look = QTimer(self, interval=_LOOK_MS)
+        self._look.timeout.connect(self._on_look)
+        self._relist = QTimer(self, interval=_LIST_MS)
+        self._relist.timeout.connect(self._list_runs)
+        self._keep = QTimer(self, singleShot=True, interval=_REMEMBER_MS)
+        self._keep.timeout.connect(self._remember)
+        self._on_theme()
+        self.on_workspace(self.session.app.workspace)
+
+    # What the user can do.
+
+    def start(self) -> None:
+        """Start a training with what the form says."""
+        self.message.clear()
+        if not self.dataset.value():
+            self.message.show_error("There is no dataset to learn from: choose one.")
+            return
+        configs: list[TrainConfig] = []
+        if not self.attempt(lambda: configs.append(self._config())):
+            return
+        self._remember()
+        self.start_button.setEnabled(False)
+        self.start_button.setText("Starting…")
+        self.workers.run(
+            _start,
+            self.session.app,
+            configs[0],
+            lane="start",
+            on_result=self._on_started,
+            on_error=self._on_not_started,
+        )
+
+    def stop(self) -> None:
+        """Stop the training on screen, keeping the best model so far."""
+        if self._follower is not None:
+            self.run_panel.show_stopping()
+            job = self._follower.job
+            self.workers.run(_stop, job, lane=f"stop {job.path}", on_error=self.message.show_error)
+
+    def resume(self) -> None:
+        """Continue the run on screen where it ended."""
+        if self._follower is not None:
+            self._continue(_resume, self._follower.path)
+
+    def train_longer(self) -> None:
+        """Continue the finished run on screen for the time that the form says."""
+        if self._follower is not None:
+            self._continue(train_longer, self._follower.path, self.settings.minutes)
+
+    def predict(self) -> None:
+        """Open the Prediction dock with the model of the run on screen."""
+        if self._follower is not None:
+            path = self._follower.path
+            self.session.dock("Prediction")
+            self.session.app.model_chosen.emit(path)
+
+    def show_run(self, path: Path) -> None:
+        """Show a run, and follow it while it is under way."""
+        self._follow(self.session.app.training(path))
+
+    def choose_dataset(self, path: Path) -> None:
+        """Choose the dataset to learn from."""
+        self.dataset.box.set_value(path)
+        self._on_dataset()
+
+    # Page
+
+    def on_workspace(self, workspace: Workspace) -> None:
+        """Show what the workspace holds, with the choices made last."""
+        self.message.clear()
+        for lane in ("look", "list", "facts"):
+            self.workers.drop(lane)
+        self._follower, self._seen, self._facts, self._plan = None, None, None, ()
+        self._look.stop()
+        self._relist.stop()
+        self._keep.stop()
+        self._show_no_runs()
+        self.dataset.show_looking()
+        self.workers.run(
+            _study,
+            self.session.app,
+            workspace,
+            self._catalogue,
+            lane="study",
+            on_result=self._on_study,
+            on_error=self.message.show_error,
+        )
+
+    def on_close(self) -> None:
+        """Leave napari's events alone; trainings go on."""
+        for timer in (self._look, self._relist, self._keep):
+            timer.stop()
+        app = self.session.app
+        app.dataset_chosen.disconnect(self._on_dataset_chosen, missing_ok=True)
+        app.datasets_changed.disconnect(self._list_datasets, missing_ok=True)
+        app.models_changed.disconnect(self._list_models, missing_ok=True)
+        self.session.viewer.events.theme.disconnect(self._on_theme)
+
+    # Wiring
+
+    def _make_widgets(self) -> None:
+        self.dataset = DatasetPanel()
+        self.settings = SettingsPanel(self.session)
+        self.plan_fold = Fold("Plan", self.session, "training.plan")
+        self.plan = QLabel(wordWrap=True)
+        self.plan_fold.body.addWidget(self.plan)
+        self.start_button = QPushButton("Start training")
+        self.start_button.setToolTip("Train in a process of its own; napari stays free and may be closed")
+        self.no_runs = QLabel(_NO_RUNS, wordWrap=True)
+        self.run_panel = RunPanel(self.session)
+        self.table = RunTable()
+        for widget in (self.dataset, self.settings, self.plan_fold, self.start_button, self.no_runs):
+            self.column.addWidget(widget)
+        self.column.addWidget(self.run_panel, 2)
+        self.column.addWidget(self.table, 1)
+        self.column.addStretch(0)
+
+    def _connect(self) -> None:
+        self.dataset.chosen.connect(self._on_dataset)
+        self.dataset.curation_wanted.connect(lambda: self.session.dock("Curation"))
+        self.dataset.sample_wanted.connect(self._make_sample)
+        self.settings.changed.connect(self._on_settings)
+        self.start_button.clicked.connect(self.start)
+        self.run_panel.stop_wanted.connect(self.stop)
+        self.run_panel.resume_wanted.connect(self.resume)
+        self.run_panel.longer_wanted.connect(self.train_longer)
+        self.run_panel.predict_wanted.connect(self.predict)
+        self.table.chosen.connect(self._on_run_chosen)
+        app = self.session.app
+        app.dataset_chosen.connect(self._on_dataset_chosen)
+        app.datasets_changed.connect(self._list_datasets)
+        app.models_changed.connect(self._list_models)
+        self.session.viewer.events.theme.connect(self._on_theme)
+
+    def _config(self) -> TrainConfig:
+        return replace(self.settings.value(), dataset=self.dataset.value())
+
+    # The workspace
+
+    def _on_study(self, study: _Study) -> None:
+        self.settings.set_value(study.config)
+        self.settings.offer_models(study.models)
+        self.run_panel.show_minutes(self.settings.minutes)
+        self.dataset.offer(study.datasets)
+        wanted = study.config.dataset
+        if not (wanted and Path(wanted).is_dir()):
+            wanted = str(study.datasets[0]) if study.datasets else ""
+        self.dataset.box.set_value(wanted)
+        self._look_at_dataset()
+        self._relist.start()
+        self._show_runs(study.runs)
+        first = _first_to_show(study)
+        if first is not None:
+            self.show_run(first)
+
+    def _on_settings(self) -> None:
+        self.run_panel.show_minutes(self.settings.minutes)
+        self._keep.start()
+
+    def _remember(self) -> None:
+        """Keep the choices; a value that is being typed and makes no sense yet waits."""
+        self._keep.stop()
+        try:
+            config = self._config()
+        except ConfigError:
+            return
+        workspace = self.session.app.workspace
+        self.workers.run(
+            _as_dict,
+            config,
+            lane="remember",
+            on_result=lambda values: self.attempt(partial(workspace.remember, _CONFIG_KEY, values)),
+        )
+
+    def _list_models(self) -> None:
+        self.workers.run(
+            _models, self.session.app, lane="models", on_result=self.settings.offer_models
+        )
+
+    # The dataset
+
+    def _on_dataset(self) -> None:
+        self._look_at_dataset()
+        self._keep.start()
+
+    def _on_dataset_chosen(self, path: Path) -> None:
+        self._list_datasets()
+        if str(path) != self.dataset.value():
+            self.choose_dataset(path)
+
+    def _list_datasets(self) -> None:
+        datasets = self.session.app.workspace.datasets()
+        self.dataset.offer(datasets)
+        if not self.dataset.value() and datasets:
+            self.dataset.box.set_value(datasets[0])
+        self._look_at_dataset()
+
+    def _look_at_dataset(self) -> None:
+        path = self.dataset.value()
+        self.start_button.setEnabled(bool(path))
+        if not path:
+            self.workers.drop("facts")
+            self._facts = None
+            self.dataset.show_empty()
+            self._show_plan()
+            return
+        if self._facts is None or str(self._facts.path) != path:
+            self.dataset.show_looking()
+        self.workers.run(
+            self._scout.look,
+            Path(path),
+            lane="facts",
+            on_result=self._on_facts,
+            on_error=self._on_no_facts,
+        )
+
+    def _on_facts(self, facts: DatasetFacts) -> None:
+        self._facts = facts
+        self.dataset.show_facts(facts)
+        self.start_button.setEnabled(facts.usable)
+        self._show_plan()
+
+    def _on_no_facts(self, error: Exception) -> None:
+        self._facts = None
+        self.dataset.show_problem(str(error))
+        self.start_button.setEnabled(False)
+        self._show_plan()
+
+    def _make_sample(self) -> None:
+        workspace = self.session.app.workspace
+        path = workspace.new_folder(workspace.datasets_dir, "sample nuclei")
+        self.dataset.show_looking()
+        self.workers.run(
+            _make_sample, path, lane="sample", on_result=self._on_sample, on_error=self._on_no_facts
+        )
+
+    def _on_sample(self, path: Path) -> None:
+        self.dataset.box.set_value(path)
+        self.session.app.datasets_changed.emit()
+        self._keep.start()
+
+    # The run on screen
+
+    def _continue(self, function: Any, *arguments: Any) -> None:
+        self.message.clear()
+        self.run_panel.resume.setEnabled(False)
+        self.run_panel.longer.setEnabled(False)
+        self.workers.run(
+            function,
+            self.session.app,
+            *arguments,
+            lane="start",
+            on_result=self._on_started,
+            on_error=self._on_not_started,
+        )
+
+    def _on_started(self, job: Job) -> None:
+        self._ready_to_start()
+        self._follow(job)
+        self._list_runs()
+        QTimer.singleShot(0, self._show_run_panel)
+
+    def _on_not_started(self, error: Exception) -> None:
+        self._ready_to_start()
+        self.message.show_error(error)
+
+    def _ready_to_start(self) -> None:
+        self.start_button.setText("Start training")
+        self.start_button.setEnabled(True)
+        self.run_panel.resume.setEnabled(True)
+        self.run_panel.longer.setEnabled(True)
+
+    def _show_run_panel(self) -> None:
+        self.scroll.ensureWidgetVisible(self.run_panel, 0, 0)
+
+    def _on_run_chosen(self, path: Path) -> None:
+        self.message.clear()
+        self.show_run(path)
+
+    def _follow(self, job: Job) -> None:
+        self.workers.drop("look")
+        self._follower = RunFollower(job)
+        self._seen = None
+        self._plan = ()
+        self.no_runs.hide()
+        self.run_panel.show()
+        self.run_panel.show_run(job.path)
+        self.table.set_current(job.path)
+        self.attempt(partial(self.session.app.workspace.remember, _RUN_KEY, job.path.name))
+        self._look.start()
+        self._on_look()
+
+    def _on_look(self) -> None:
+        # Not before the last look has answered: a slow disk must not pile them up, nor must one be dropped.
+        self._look.stop()
+        self.workers.run(
+            self._follower.look, lane="look", on_result=self._on_news, on_error=self._on_no_news
+        )
+
+    def _on_news(self, news: RunNews) -> None:
+        before, self._seen = self._seen, news
+        self.run_panel.show_news(news)
+        if news.plan != self._plan or before is None:
+            self._plan = news.plan
+            self._show_plan()
+        if before is not None and news.has_model != before.has_model:
+            self.session.app.models_changed.emit()
+        if before is None or news.state is not before.state:
+            self._on_state(news, before)
+        if not news.state.ended:
+            self._look.start()
+
+    def _on_no_news(self, error: Exception) -> None:
+        self.message.show_error(error)
+        self._look.start()
+
+    def _on_state(self, news: RunNews, before: RunNews | None) -> None:
+        """Say how a training ended; of one that had ended before it is shown only what needs a remedy."""
+        name = self._follower.path.name
+        if before is not None:
+            self._list_runs()
+        if news.state is JobState.lost:
+            self.message.show_error(news.failure or f"{name} ended unexpectedly.", "Resume", self.resume)
+        elif news.state is JobState.failed:
+            self.message.show_error(news.failure or f"{name} failed: its log tells more.")
+        elif before is not None and news.state is JobState.finished:
+            self.message.show_info(f"{name} is trained.", "Predict with it", self.predict)
+            self.session.app.models_changed.emit()
+        elif before is not None and news.state is JobState.stopped:
+            kept = "its best model so far is kept" if news.has_model else "there is no model of it yet"
+            self.message.show_info(f"{name} is stopped; {kept}.", "Resume", self.resume)
+            self.session.app.models_changed.emit()
+
+    def _show_plan(self) -> None:
+        if self._plan:
+            self.plan_fold.set_title(f"Plan of {self._follower.path.name}")
+            notes: Sequence[str] = self._plan
+        else:
+            self.plan_fold.set_title("Plan")
+            notes = self._facts.notes() if self._facts is not None else ["Choose a dataset first."]
+        self.plan.setText("\n".join(f"• {note}" for note in notes))
+
+    # The list of runs
+
+    def _list_runs(self) -> None:
+        if not self.workers.running("list"):
+            self.workers.run(
+                _runs, self.session.app.workspace, self._catalogue, lane="list", on_result=self._show_runs
+            )
+
+    def _show_runs(self, runs: Sequence[RunSummary]) -> None:
+        self.table.show_runs(runs)
+        self.table.setVisible(bool(runs))
+
+    def _show_no_runs(self) -> None:
+        self.table.show_runs([])
+        self.table.hide()
+        self.run_panel.hide()
+        self.no_runs.show()
+
+    def _on_theme(self) -> None:
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(self.session.viewer.theme)
+        self.run_panel.curves.set_colours(theme.background.as_hex(), theme.text.as_hex())
+
+
+def _study(app: App, workspace: Workspace, catalogue: RunCatalogue, context: Context) -> _Study:
+    try:
+        config = compose.from_dict(TrainConfig, workspace.recall(_CONFIG_KEY, {}))
+    except SegloopError:
+        config = TrainConfig()  # of another version; choosing anew is no loss
+    return _Study(
+        config=config,
+        datasets=workspace.datasets(),
+        models=app.models(),
+        runs=catalogue.look(workspace.runs(), context),
+        last_run=workspace.recall(_RUN_KEY, ""),
+    )
+
+
+def _first_to_show(study: _Study) -> Path | None:
+    """Return the run at work that started last, else the one shown last, else the newest."""
+    at_work = [run for run in study.runs if not run.state.ended]
+    shown_last = [run for run in study.runs if run.path.name == study.last_run]
+    candidates = at_work or shown_last or list(study.runs)
+    return candidates[0].path if candidates else None
+
+
+def _runs(workspace: Workspace, catalogue: RunCatalogue, context: Context) -> tuple[RunSummary, ...]:
+    return catalogue.look(workspace.runs(), context)
+
+
+def _models(app: App, context: Context) -> dict[str, Path]:
+    return app.models()
+
+
+def _start(app: App, config: TrainConfig, context: Context) -> Job:
+    return app.start_training(config, Path(config.dataset).name)
+
+
+def _resume(app: App, path: Path, context: Context) -> Job:
+    return app.resume_training(path)
+
+
+def _stop(job: Job, context: Context) -> None:
+    """Ask, and stay until the job has ended: a job that does not heed is ended by looking at its state."""
+    job.stop()
+    while not job.ended and not context.cancelled():
+        context.wait(0.1)
+
+
+def _as_dict(config: TrainConfig, context: Context) -> dict[str, Any]:
+    return compose.to_dict(config)
+
+
+def _make_sample(path: Path, context: Context) -> Path:
+    from segloop.app.sample import make_sample_dataset
+
+    return make_sample_dataset(path, accept_all=True).path

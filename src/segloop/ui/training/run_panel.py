@@ -1,0 +1,135 @@
+"""One run on screen: how far it is, its curves, what can be done with it, its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QFontDatabase
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from segloop.artifacts.job import JobState
+from segloop.ui.training.curves import CurvesPlot
+from segloop.ui.training.following import STATE_WORDS, RunNews
+from segloop.ui.widgets.fold import Fold
+from segloop.ui.widgets.memory import Memory
+from segloop.ui.widgets.progress import ProgressRow
+
+_BUSY = {
+    JobState.waiting: "Starting; the first time this may take half a minute",
+    JobState.running: "Looking at the images",
+    JobState.stopping: "Stopping; the best model so far is kept",
+}
+_MOST_LINES = 2000
+
+
+class RunPanel(QWidget):
+    """Shows a run and emits what the user wants of it."""
+
+    stop_wanted = Signal()
+    resume_wanted = Signal()
+    longer_wanted = Signal()
+    predict_wanted = Signal()
+
+    def __init__(self, memory: Memory, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name = ""
+        self._state: JobState | None = None
+        self._best: tuple[str, float, int] | None = None
+        self.title = QLabel(wordWrap=True)
+        self.progress = ProgressRow()
+        self.progress.button.setText("Stop and keep")
+        self.progress.button.setToolTip("Stop the training; the best model so far is kept, Resume goes on")
+        self.progress.cancelled.connect(self.stop_wanted)
+        self.curves = CurvesPlot()
+        self.resume = _button("Resume", "Go on where it ended: weights, optimiser, epoch and time")
+        self.longer = _button("Train longer", "Go on for the time set above")
+        self.predict = _button("Predict with it", "Open the Prediction dock with the best model of this run")
+        self.resume.clicked.connect(self.resume_wanted)
+        self.longer.clicked.connect(self.longer_wanted)
+        self.predict.clicked.connect(self.predict_wanted)
+        buttons = QHBoxLayout()
+        for button in (self.resume, self.longer, self.predict):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        self.log_fold = Fold("Log", memory, "training.log")
+        self.log = QPlainTextEdit(readOnly=True)
+        self.log.setMaximumBlockCount(_MOST_LINES)
+        self.log.setFixedHeight(130)
+        self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.log.setAccessibleName("Log")
+        self.log_fold.body.addWidget(self.log)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.title)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.curves, 1)
+        layout.addLayout(buttons)
+        layout.addWidget(self.log_fold)
+
+    def show_run(self, path: Path) -> None:
+        """Show another run, of which nothing is known yet."""
+        self._name, self._state, self._best = path.name, None, None
+        self.title.setText(f"<b>{path.name}</b>")
+        self.title.setToolTip(str(path))
+        self.progress.finish()
+        self.curves.clear_curves()
+        self.log.clear()
+        for button in (self.resume, self.longer, self.predict):
+            button.hide()
+
+    def show_news(self, news: RunNews) -> None:
+        """Show what has become of the run."""
+        if news.lines:
+            self.log.appendPlainText("\n".join(news.lines))
+        if news.metrics:
+            self.curves.add(news.metrics)
+            self._best = self._find_best()
+        if news.metrics or news.state is not self._state:
+            self.title.setText(f"<b>{self._name}</b>: {STATE_WORDS[news.state]}{self._score()}")
+        self._show_progress(news)
+        self._state = news.state
+        self.resume.setVisible(news.state in (JobState.stopped, JobState.failed, JobState.lost))
+        self.longer.setVisible(news.state is JobState.finished)
+        self.predict.setVisible(news.has_model)
+
+    def show_minutes(self, minutes: float) -> None:
+        """Say how much longer a finished run would be trained."""
+        self.longer.setText(f"Train {minutes:g} min more")
+
+    def show_stopping(self) -> None:
+        """Show that the stop request is on its way."""
+        self.progress.button.setEnabled(False)
+        self.progress.label.setText(_BUSY[JobState.stopping])
+
+    def _show_progress(self, news: RunNews) -> None:
+        if news.state.ended:
+            self.progress.finish()
+            return
+        if self._state is None or self._state.ended or news.state is not self._state:
+            self.progress.start(_BUSY[news.state])
+            self.progress.button.setEnabled(news.state is not JobState.stopping)
+        if news.progress is not None and self.progress.button.isEnabled():
+            self.progress.set_progress(news.progress)
+
+    def _find_best(self) -> tuple[str, float, int] | None:
+        for name, words in (("val_ap50", "AP50"), ("val_dice", "Dice")):
+            epochs, values = self.curves.curve(name)
+            if values:
+                best = max(values)
+                return words, best, epochs[values.index(best)]
+        return None
+
+    def _score(self) -> str:
+        if self._best is None:
+            return ""
+        words, value, epoch = self._best
+        return f", best {words} {value:.2f} at epoch {epoch}"
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.hide()
+    return button

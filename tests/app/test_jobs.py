@@ -1,0 +1,280 @@
+"""Trainings in processes of their own: started, stopped, killed, found again, continued."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import tifffile
+
+from segloop.app.jobs import Job, resume_training, start_training
+from segloop.app.workspace import Workspace
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.job import JobFolder, JobState
+from segloop.artifacts.model import Model
+from segloop.artifacts.run import Run
+from segloop.config.device import DeviceConfig, DeviceKind
+from segloop.config.train import PatchConfig, StopConfig, TrainConfig
+from segloop.core.errors import DatasetError, RunError
+from segloop.images.pairing import pair_by_stem
+
+POLL_S = 0.02
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace."""
+    return Workspace(tmp_path / "study")
+
+
+@pytest.fixture
+def dataset(sample_nuclei: Path, tmp_path: Path, workspace: Workspace) -> Path:
+    """Corners of five real images of nuclei, all accepted, one of them for validation."""
+    window = (slice(0, 96), slice(0, 96))
+    for kind in ("raw", "seg"):
+        (tmp_path / kind).mkdir()
+        for path in sorted((sample_nuclei / kind).glob("*.tif"))[:5]:
+            tifffile.imwrite(tmp_path / kind / path.name, tifffile.imread(path)[window])
+    pairs = pair_by_stem(tmp_path / "raw", tmp_path / "seg").pairs
+    return CuratedDataset.create(workspace.datasets_dir / "nuclei", pairs, val=0.2, accept_all=True).path
+
+
+@pytest.fixture
+def config(dataset: Path) -> TrainConfig:
+    """A training of some seconds."""
+    return TrainConfig(
+        dataset=str(dataset),
+        patch=PatchConfig(size=[32, 32], batch_size=2, per_epoch=8),
+        stop=StopConfig(max_epochs=3, patience=0),
+        device=DeviceConfig(kind=DeviceKind.cpu),
+    )
+
+
+@pytest.fixture
+def endless(config: TrainConfig) -> TrainConfig:
+    """A training that goes on until it is stopped."""
+    config.stop = StopConfig(max_epochs=1_000_000, patience=0)
+    return config
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Look again and again, as the docks do."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(POLL_S)
+
+
+def wait_for(job: Job, *states: JobState) -> None:
+    wait_until(lambda: job.state() in states or (job.ended and fail(job)))
+    assert job.state() in states
+
+
+def fail(job: Job) -> bool:
+    raise AssertionError(f"{job.state()}: {job.failure()}")
+
+
+def wait_for_epoch(job: Job) -> None:
+    """Wait until one more epoch is reported."""
+    job.new_events()
+
+    def reported() -> bool:
+        return any(event["kind"] == "metrics" for event in job.new_events()) or (job.ended and fail(job))
+
+    wait_until(reported)
+
+
+def pid_of(job: Job) -> int:
+    pid = job.folder.pid()
+    assert pid is not None
+    return pid
+
+
+def kill(job: Job) -> None:
+    """Do what ``kill -9`` does."""
+    os.kill(pid_of(job), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def test_a_training_runs_to_its_end_in_a_process_of_its_own(
+    config: TrainConfig, workspace: Workspace
+) -> None:
+    run = workspace.new_folder(workspace.runs_dir, "nuclei")
+
+    job = start_training(config, run, workspace)
+
+    assert pid_of(job) != os.getpid()
+    wait_for(job, JobState.finished)
+    assert Model.load(run).card.name
+    assert job.failure() == ""
+    epochs = [event["epoch"] for event in job.new_events() if event["kind"] == "metrics"]
+    assert epochs == [1, 2, 3]
+    assert job.new_events() == []
+
+
+def test_the_run_is_there_at_once(config: TrainConfig, workspace: Workspace) -> None:
+    run = workspace.new_folder(workspace.runs_dir, "nuclei")
+
+    job = start_training(config, run, workspace)
+
+    assert workspace.runs() == [run]
+    assert workspace.new_folder(workspace.runs_dir, "nuclei").name == "nuclei-2"
+    assert JobFolder(run).state() is JobState.waiting
+    job.stop()
+    wait_for(job, JobState.stopped)
+
+
+def test_a_training_of_nothing_is_refused_and_leaves_nothing(workspace: Workspace) -> None:
+    run = workspace.runs_dir / "nothing"
+
+    with pytest.raises(DatasetError):
+        start_training(TrainConfig(dataset=str(workspace.path)), run, workspace)
+
+    assert not run.exists()
+
+
+def test_why_a_training_failed_is_told(config: TrainConfig, workspace: Workspace) -> None:
+    config.recipe.channels = ["DAPI"]
+    run = workspace.runs_dir / "nuclei"
+
+    job = start_training(config, run, workspace)
+
+    wait_for(job, JobState.failed)
+    assert "DAPI" in job.failure()
+
+
+def test_stop_acts_within_a_second_and_keeps_a_model(endless: TrainConfig, workspace: Workspace) -> None:
+    run = workspace.runs_dir / "nuclei"
+    job = start_training(endless, run, workspace)
+    wait_for_epoch(job)
+
+    asked = time.monotonic()
+    job.stop()
+    wait_for(job, JobState.stopping, JobState.stopped)
+
+    assert time.monotonic() - asked < 1
+    wait_for(job, JobState.stopped)
+    Model.load(run).verify()
+
+
+def test_stop_before_the_training_has_begun_acts_within_a_second(
+    endless: TrainConfig, workspace: Workspace
+) -> None:
+    job = start_training(endless, workspace.runs_dir / "nuclei", workspace)
+    pid = pid_of(job)
+
+    asked = time.monotonic()
+    job.stop()
+    wait_for(job, JobState.stopped)
+
+    assert time.monotonic() - asked < 2  # a second, and what a busy computer takes to end the process
+    assert not psutil.pid_exists(pid)
+    assert JobFolder(job.path).state() is JobState.stopped
+
+
+def test_a_killed_training_is_lost_and_goes_on_when_resumed(
+    endless: TrainConfig, workspace: Workspace
+) -> None:
+    run = workspace.runs_dir / "nuclei"
+    job = start_training(endless, run, workspace)
+    wait_until(lambda: Run.open(run).last_checkpoint.is_file())
+
+    kill(job)
+    wait_for(job, JobState.lost)
+    assert job.failure() == "The process of nuclei ended without finishing; what it had saved is kept."
+
+    again = resume_training(run, workspace)
+    assert not again.ended
+    wait_for_epoch(again)
+    again.stop()
+    wait_for(again, JobState.stopped)
+    events, _ = again.folder.events()
+    assert any(event.get("text", "").startswith("Going on after epoch") for event in events)
+    Model.load(run).verify()
+
+
+def test_a_training_killed_before_it_began_starts_when_resumed(
+    config: TrainConfig, workspace: Workspace
+) -> None:
+    run = workspace.runs_dir / "nuclei"
+    job = start_training(config, run, workspace)
+    kill(job)
+    wait_for(job, JobState.lost)
+
+    again = resume_training(run, workspace)
+
+    wait_for(again, JobState.finished)
+    Model.load(run).verify()
+
+
+def test_a_job_found_again_by_its_folder_is_followed_and_stopped(
+    endless: TrainConfig, workspace: Workspace
+) -> None:
+    run = workspace.runs_dir / "nuclei"
+    start_training(endless, run, workspace)
+
+    found = Job(run)
+
+    wait_for_epoch(found)
+    found.stop()
+    wait_for(found, JobState.stopped)
+
+
+def test_a_run_that_is_still_trained_is_not_resumed(endless: TrainConfig, workspace: Workspace) -> None:
+    job = start_training(endless, workspace.runs_dir / "nuclei", workspace)
+
+    with pytest.raises(RunError, match="still being trained"):
+        resume_training(job.path, workspace)
+
+    job.stop()
+    wait_for(job, JobState.stopped)
+
+
+def test_a_finished_run_goes_on_only_with_new_limits(config: TrainConfig, workspace: Workspace) -> None:
+    config.stop.max_epochs = 1
+    run = workspace.runs_dir / "nuclei"
+    wait_for(start_training(config, run, workspace), JobState.finished)
+
+    with pytest.raises(RunError, match="is finished"):
+        resume_training(run, workspace)
+
+    wait_for(resume_training(run, workspace, StopConfig(max_epochs=2, patience=0)), JobState.finished)
+    assert [epoch for epoch, _ in Run.open(run).metrics()["train_loss"]] == [1, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_twenty_kills_at_random_moments_lose_nothing(config: TrainConfig, workspace: Workspace) -> None:
+    rng = random.Random(0)
+    config.stop = StopConfig(max_epochs=60, patience=0)
+    run = workspace.runs_dir / "nuclei"
+    job = start_training(config, run, workspace)
+    begun = 0
+
+    for number in range(20):
+        if number % 4:  # while it reads the images, trains, validates or saves
+            size = run.joinpath("events.jsonl").stat().st_size
+            wait_until(lambda size=size: run.joinpath("events.jsonl").stat().st_size > size)
+            begun += 1
+            time.sleep(rng.uniform(0, 1.5))
+        else:  # while its process starts
+            time.sleep(rng.uniform(0, 1))
+        if not job.ended:
+            kill(job)
+            wait_for(job, JobState.lost)
+            assert "ended without finishing" in job.failure()
+        if run.joinpath("model").exists():
+            Model.load(run).verify()
+        stop = StopConfig(max_epochs=60 + 20 * (number + 1), patience=0)
+        job = resume_training(run, workspace, stop)
+
+    wait_for_epoch(job)
+    job.stop()
+    wait_for(job, JobState.stopped, JobState.finished)
+    assert begun == 15
+    Model.load(run).verify()

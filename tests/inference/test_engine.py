@@ -1,0 +1,209 @@
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from torch import nn
+
+from segloop.core.context import Context, Progress
+from segloop.core.errors import Cancelled, ModelError
+from segloop.inference.engine import Engine
+from segloop.networks import NetworkSpec
+from segloop.targets import make_target, quantise
+
+MakeNetwork = Callable[..., nn.Module]
+THIN_VOLUMES = {
+    "filters": [4, 6, 8],
+    "strides": [[1, 1, 1], [1, 2, 2], [2, 2, 2]],
+    "kernels": [[1, 3, 3], [3, 3, 3], [3, 3, 3]],
+}
+
+
+def scaled(image: np.ndarray) -> np.ndarray:
+    """Return a (C, Z, Y, X) float32 image between about 0 and 1."""
+    low, high = np.percentile(image, (1, 99.8))
+    return ((image - low) / (high - low)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def plane(sample_nuclei: Path) -> np.ndarray:
+    """Return a real image (1, 1, 181, 203): odd sizes, larger than two halos."""
+    return scaled(tifffile.imread(sample_nuclei / "raw" / "000.tif")[None, None, :181, :203])
+
+
+def assemble(engine: Engine, image: np.ndarray, tile: tuple[int, ...] | None) -> np.ndarray:
+    whole = np.full((len(engine.target.maps), *image.shape[1:]), np.nan, np.float32)
+    for where, maps in engine.run(lambda at: image[(slice(None), *at)], image.shape[1:], tile_size=tile):
+        assert np.isnan(whole[(slice(None), *where)]).all()
+        whole[(slice(None), *where)] = maps
+    assert not np.isnan(whole).any()
+    return whole
+
+
+def assert_same(tiled: np.ndarray, reference: np.ndarray) -> None:
+    np.testing.assert_allclose(tiled, reference, atol=1e-4)
+    counts = quantise(tiled).astype(int) - quantise(reference)
+    assert np.abs(counts).max() <= 1
+
+
+@pytest.mark.parametrize("tile", [(32, 24), (64, 40), (97, 120), (500, 500), None])
+def test_tiles_of_any_size_give_the_reference_in_planes(
+    tile: tuple[int, ...] | None, plane: np.ndarray, make_network: MakeNetwork
+) -> None:
+    engine = Engine(make_network(), make_target("instance"))
+    reference = engine.run_whole(plane)
+    assert np.ptp(reference) > 0.2
+    assert_same(assemble(engine, plane, tile), reference)
+
+
+@pytest.mark.parametrize("tile", [(8, 24, 24), (10, 40, 24), (32, 64, 64)])
+def test_tiles_of_any_size_give_the_reference_in_volumes(
+    tile: tuple[int, ...], test_data: Path, stir: Callable[[NetworkSpec], nn.Module]
+) -> None:
+    (file,) = (test_data / "nuclei3d_embryo" / "train" / "raw").glob("*.tif")
+    volume = scaled(tifffile.imread(file)[None, 10:33, :61, 20:95])
+    engine = Engine(stir(NetworkSpec("unet", 3, 1, 2, THIN_VOLUMES)), make_target("instance", dims=3))
+    reference = engine.run_whole(volume)
+    assert np.ptp(reference) > 0.2
+    assert_same(assemble(engine, volume, tile), reference)
+
+
+def test_the_reference_is_a_plain_forward_pass_where_no_padding_is_needed(
+    plane: np.ndarray, make_network: MakeNetwork
+) -> None:
+    network = make_network()
+    image = plane[..., :176, :200]
+    with torch.inference_mode():
+        expected = torch.sigmoid(network(torch.from_numpy(image[:, 0])[None]))[0].numpy()
+    maps = Engine(network, make_target("instance")).run_whole(image)
+    np.testing.assert_allclose(maps[:, 0], expected, atol=1e-4)
+
+
+def test_a_stack_is_taken_slice_by_slice_in_two_dimensions(
+    plane: np.ndarray, make_network: MakeNetwork
+) -> None:
+    engine = Engine(make_network(), make_target("instance"))
+    stack = np.concatenate([plane, plane[:, :, ::-1]], axis=1)
+    maps = assemble(engine, stack, (96, 96))
+    assert_same(maps[:, 1:], engine.run_whole(stack[:, 1:]))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 3), (1, 8, 300), (1, 2, 9)])
+def test_images_smaller_than_the_stride_work(shape: tuple[int, ...], make_network: MakeNetwork) -> None:
+    image = np.random.default_rng(0).random((1, *shape)).astype(np.float32)
+    engine = Engine(make_network(), make_target("instance"))
+    assert_same(assemble(engine, image, (16, 16)), engine.run_whole(image))
+
+
+def test_classes_and_several_channels_work(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    engine = Engine(make_network(channels=2, maps=3), make_target("semantic", classes=3))
+    image = np.concatenate([plane, 1 - plane])
+    maps = assemble(engine, image, (64, 64))
+    np.testing.assert_allclose(maps.sum(axis=0), 1, atol=1e-4)
+    assert_same(maps, engine.run_whole(image))
+
+
+def test_quantised_maps_are_those_of_the_pieces(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    engine = Engine(make_network(), make_target("instance"))
+    maps = engine.maps(lambda at: plane[(slice(None), *at)], plane.shape[1:], tile_size=(96, 96))
+    np.testing.assert_array_equal(maps, quantise(assemble(engine, plane, (96, 96))))
+
+
+def test_networks_of_unknown_halo_are_blended_without_seams(
+    plane: np.ndarray, stir: Callable[[NetworkSpec], nn.Module]
+) -> None:
+    engine = Engine(stir(NetworkSpec("monai.BasicUNet", 2, 1, 2)), make_target("instance"))
+    reference = engine.run_whole(plane)
+    np.testing.assert_allclose(assemble(engine, plane, (500, 500)), reference, atol=1e-4)
+    tiled = assemble(engine, plane, (96, 96))
+    assert 0 < np.abs(tiled - reference).mean() < 0.02
+
+
+def test_blocks_are_read_lazily_and_bounded_by_the_tile_and_its_halo(
+    plane: np.ndarray, make_network: MakeNetwork
+) -> None:
+    engine = Engine(make_network(), make_target("instance"))
+    sizes = []
+
+    def read(at: tuple[slice, ...]) -> np.ndarray:
+        sizes.append([part.stop - part.start for part in at])
+        return plane[(slice(None), *at)]
+
+    pieces = engine.run(read, plane.shape[1:], tile_size=(32, 32))
+    next(pieces)
+    # The first, and the next one while the first was computed.
+    assert len(sizes) <= 2
+    pieces.close()
+    assert max(max(size) for size in sizes) <= 32 + 2 * 48
+
+
+def test_cancel_ends_a_forward_pass_before_its_end(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    network = make_network()
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 5
+
+    engine = Engine(network, make_target("instance"))
+    with pytest.raises(Cancelled):
+        list(
+            engine.run(
+                lambda at: plane[(slice(None), *at)],
+                plane.shape[1:],
+                tile_size=(500, 500),
+                context=Context(cancelled=cancelled),
+            )
+        )
+    # No layer after the one at which the user asked.
+    assert asked == 6
+
+
+def test_progress_grows_to_the_whole_image(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    seen: list[Progress] = []
+    engine = Engine(make_network(), make_target("instance"))
+    engine.maps(
+        lambda at: plane[(slice(None), *at)],
+        plane.shape[1:],
+        tile_size=(64, 64),
+        context=Context(report=seen.append),
+    )
+    fractions = [progress.fraction for progress in seen]
+    assert fractions[-1] == 1
+    assert all(first <= second for first, second in pairwise(fractions))
+
+
+def test_an_error_in_reading_reaches_the_caller(make_network: MakeNetwork) -> None:
+    def read(_: tuple[slice, ...]) -> np.ndarray:
+        raise OSError("disk on fire")
+
+    engine = Engine(make_network(), make_target("instance"))
+    with pytest.raises(OSError, match="disk on fire"):
+        list(engine.run(read, (1, 64, 64)))
+
+
+def test_an_image_of_other_channels_is_refused(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    engine = Engine(make_network(channels=2), make_target("instance"))
+    with pytest.raises(ModelError, match="has 1 channels, the model expects 2"):
+        engine.run_whole(plane)
+
+
+def test_a_tile_size_of_other_dimensions_is_refused(make_network: MakeNetwork) -> None:
+    engine = Engine(make_network(), make_target("instance"))
+    with pytest.raises(ModelError, match="give Y and X"):
+        list(engine.run(lambda at: np.zeros((1, 1, 1, 1), np.float32), (1, 64, 64), tile_size=(32,)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("mixed", [False, True])
+def test_tiles_give_the_reference_on_the_gpu(
+    mixed: bool, plane: np.ndarray, make_network: MakeNetwork
+) -> None:
+    engine = Engine(make_network(), make_target("instance"), "cuda", mixed)
+    reference = engine.run_whole(plane)
+    for tile in ((64, 40), (97, 120)):
+        np.testing.assert_allclose(assemble(engine, plane, tile), reference, atol=1e-2 if mixed else 2e-3)

@@ -1,0 +1,56 @@
+"""A prediction that is killed leaves nothing half-written in view, and can be done again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segloop.artifacts.prediction import find_predictions
+from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.images.read import open_image
+from segloop.prediction.predict import predict_image
+
+PREDICT = """
+import sys
+from pathlib import Path
+from segloop.artifacts.model import Model
+from segloop.config.predict import OutputFormat, PredictConfig
+from segloop.core.context import Context
+from segloop.images.read import open_image
+from segloop.inference.engine import Engine
+from segloop.prediction.predict import predict_image
+
+def report(progress):
+    if progress.fraction > 0.3:
+        print("under way", flush=True)
+        sys.stdin.read()
+
+model = Model.load(sys.argv[1])
+engine = Engine(model.network(), model.target())
+config = PredictConfig(tile_size=[64, 64], format=OutputFormat(sys.argv[4]))
+predict_image(model, engine, open_image(sys.argv[2]), config, Path(sys.argv[3]), "a", Context(report=report))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file_format", ["tiff", "zarr"])
+def test_a_kill_leaves_no_half_prediction_and_does_not_hinder_the_next(
+    nuclei_model: Path, load: Callable[..., Any], sample_nuclei: Path, tmp_path: Path, file_format: str
+) -> None:
+    source, out = sample_nuclei / "raw" / "000.tif", tmp_path / "out"
+    arguments = [sys.executable, "-c", PREDICT, str(nuclei_model), str(source), str(out), file_format]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "under way\n"
+        process.kill()
+    assert list(out.rglob("*.tif")) == []
+    assert find_predictions(out) == []
+    config = PredictConfig(format=OutputFormat(file_format))
+    result = predict_image(*load(nuclei_model), open_image(source), config, out, "a")
+    assert open_image(result.outputs[OutputKind.labels]).data.compute().any()
+    assert len(find_predictions(out)) == 1

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from segloop.core.errors import DatasetError
+from segloop.training.cache import cache_folder, entry_key, file_identity, prune
+
+
+def entry(root: Path, name: str, n_bytes: int, used: int) -> Path:
+    folder = root / name
+    folder.mkdir(parents=True)
+    (folder / "raw.npy").write_bytes(b"x" * n_bytes)
+    os.utime(folder, (used, used))
+    return folder
+
+
+def test_the_cache_lives_where_segloop_home_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGLOOP_HOME", str(tmp_path))
+
+    assert cache_folder() == tmp_path / "cache" / "samples"
+
+
+def test_an_identity_changes_with_the_content_of_the_same_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"one")
+    os.utime(path, (1, 1))
+    before = file_identity(path)
+
+    path.write_bytes(b"two")
+    os.utime(path, (1, 1))
+
+    assert file_identity(path) != before
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"gone\.tif"):
+        file_identity(tmp_path / "gone.tif")
+
+
+def test_a_key_depends_on_all_values_and_not_on_their_order() -> None:
+    key = entry_key({"a": 1, "b": [1, 2]})
+
+    assert key == entry_key({"b": [1, 2], "a": 1})
+    assert key != entry_key({"a": 1, "b": [2, 1]})
+
+
+def test_pruning_deletes_what_was_not_used_for_longest(tmp_path: Path) -> None:
+    old, newer, newest = (entry(tmp_path, name, 100, used) for name, used in (("a", 1), ("b", 2), ("c", 3)))
+
+    deleted = prune(tmp_path, [], limit_bytes=200)
+
+    assert deleted == [old]
+    assert sorted(tmp_path.iterdir()) == [newer, newest]
+
+
+def test_pruning_never_deletes_what_is_in_use(tmp_path: Path) -> None:
+    used, other = entry(tmp_path, "a", 100, 1), entry(tmp_path, "b", 100, 2)
+
+    prune(tmp_path, [used], limit_bytes=0)
+
+    assert used.is_dir()
+    assert not other.exists()

@@ -1,0 +1,439 @@
+from __future__ import annotations
+
+import csv
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from safetensors.torch import load_file
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.job import EventLog, JobFolder, JobState
+from segloop.artifacts.manifest import Region, Verdict
+from segloop.artifacts.model import Model
+from segloop.artifacts.run import Run
+from segloop.config import compose
+from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.errors import ConfigError, DatasetError, ModelError, RunError
+from segloop.training.fit import fit, resume
+
+Pictures = dict[str, Any]
+MakeDataset = Callable[..., CuratedDataset]
+
+QUICK = ["patch.size=[48,48]", "patch.batch_size=4", "patch.per_epoch=32", "stop.max_epochs=6"]
+TINY = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "stop.max_epochs=3"]
+ENDLESS = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "stop.patience=0"]
+
+
+def config(dataset: CuratedDataset, overrides: list[str], *more: str) -> TrainConfig:
+    return compose.compose(TrainConfig, [f"dataset={dataset.path}", *overrides, *more])
+
+
+def messages(run: Run, level: str) -> list[str]:
+    events, _ = run.job.events()
+    return [event["text"] for event in events if event["kind"] == "message" and event["level"] == level]
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return load_file(run.model_dir / "weights.safetensors")
+
+
+def require_learnt(run: Run) -> None:
+    """The loss has fallen and the run holds a model that works."""
+    losses = [value for _, value in run.metrics()["train_loss"]]
+    assert run.job.state() is JobState.finished
+    assert losses[-1] < 0.85 * losses[0]
+    Model.load(run.path).verify()
+
+
+@contextmanager
+def stopping_when(folder: Path, ready: Callable[[JobFolder], bool]) -> Iterator[list[float]]:
+    """Ask a run to stop as soon as its events say so; gives the time of the request."""
+    asked: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        job = JobFolder(folder)
+        while not over.wait(0.01):
+            if ready(job):
+                job.request_stop()
+                asked.append(time.monotonic())
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_it_learns_objects(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = fit(config(make_dataset(nuclei), QUICK), tmp_path / "run")
+
+    require_learnt(run)
+    card = Model.load(run.path).card
+    assert (card.axes, card.target.kind, card.recipe.channels) == ("YX", "instance", ["Channel 0"])
+    assert card.thresholds.min_size > 0
+    assert set(run.metrics()) >= {"train_loss", "val_loss", "val_dice", "val_ap50", "learning_rate"}
+
+
+def test_it_learns_foreground(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = fit(config(make_dataset(nuclei), QUICK, "target=semantic"), tmp_path / "run")
+
+    require_learnt(run)
+    assert Model.load(run.path).card.target.classes == 2
+    assert "val_ap50" not in run.metrics()
+
+
+def test_it_learns_classes(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    sizes = {name: np.bincount(labels.ravel()) for name, (_, labels) in nuclei.items()}
+    pictures = {
+        name: (raw, np.where(labels > 0, 1 + (sizes[name][labels] > 300), 0).astype(np.uint8))
+        for name, (raw, labels) in nuclei.items()
+    }
+    dataset = make_dataset(pictures, label_kind="semantic")
+
+    run = fit(config(dataset, QUICK, "target=semantic"), tmp_path / "run")
+
+    require_learnt(run)
+    assert Model.load(run.path).card.target.classes == 3
+
+
+def test_it_learns_volumes(embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    overrides = ["patch.size=[16,32,32]", "patch.batch_size=2", "patch.per_epoch=16", "stop.max_epochs=4"]
+
+    run = fit(config(make_dataset(embryo), overrides), tmp_path / "run")
+
+    require_learnt(run)
+    assert Model.load(run.path).card.axes == "ZYX"
+
+
+def test_it_learns_stacks_slice_by_slice(embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = fit(config(make_dataset(embryo), TINY, "network.dimensions=2"), tmp_path / "run")
+
+    assert Model.load(run.path).card.axes == "YX"
+    Model.load(run.path).verify()
+
+
+def test_the_run_holds_all_that_was_promised(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dataset = make_dataset(nuclei)
+
+    run = fit(config(dataset, TINY, "seed=5"), tmp_path / "run")
+
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "events.jsonl",
+        "log.txt",
+        "metrics.csv",
+        "model",
+        "plan.json",
+    ]
+    assert sorted(path.name for path in run.checkpoints_dir.iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert run.config == config(dataset, TINY, "seed=5")
+    assert run.plan["patch_size"] == [32, 32]
+    assert "Finished after 3 epochs" in run.log_file.read_text()
+    provenance = Model.load(run.path).card.provenance
+    assert provenance["dataset"]["train_samples"] == 5
+    assert provenance["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_events_tell_what_metrics_csv_holds(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+
+    events, _ = run.job.events()
+    told = {event["epoch"]: event["values"]["train_loss"] for event in events if event["kind"] == "metrics"}
+    assert told == pytest.approx(dict(run.metrics()["train_loss"]), rel=1e-4)
+    assert list(told) == [1, 2, 3]
+    progress = [event for event in events if event["kind"] == "progress" and "Epoch" in event["message"]]
+    assert progress[-1]["done"] == progress[-1]["total"]
+    assert all(event["seconds_left"] >= 0 for event in progress)
+    with run.metrics_file.open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
+
+
+def test_checkpoints_hold_no_code(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+
+    for path in (run.last_checkpoint, run.best_checkpoint):
+        assert "state_dict" in torch.load(path, weights_only=True)
+
+
+def test_the_same_seed_gives_the_same_model(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei)
+
+    first, same, other = (
+        weights(fit(config(dataset, TINY, f"seed={seed}"), tmp_path / name))
+        for seed, name in ((1, "a"), (1, "b"), (2, "c"))
+    )
+
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_labels_under_exclusion_change_no_bit_of_the_model(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    corners = ((5.0, 5.0), (5.0, 70.0), (60.0, 50.0), (60.0, 5.0))
+    region = Region(id="r", kind="exclude", shape="polygon", vertices=corners)
+    spoilt = {}
+    for name, (raw, labels) in nuclei.items():
+        changed = labels.copy()
+        changed[10:40, 10:40] = labels.max() + 1
+        spoilt[name] = (raw, changed)
+    models = []
+    for folder, pictures in (("clean", nuclei), ("spoilt", spoilt)):
+        dataset = make_dataset(pictures, name=folder)
+        for sample in list(dataset.samples()):
+            dataset.save(sample.edit(regions=(region,)), "exclude")
+        models.append(weights(fit(config(dataset, TINY), tmp_path / f"run-{folder}")))
+
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def test_a_stopped_run_keeps_a_model_and_continues(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with stopping_when(folder, lambda job: (job.last("metrics") or {}).get("epoch", 0) >= 2) as asked:
+        run = fit(config(make_dataset(nuclei), ENDLESS), folder)
+        took = time.monotonic() - asked[0]
+    assert run.job.state() is JobState.stopped
+    assert not run.job.stop_requested()
+    assert took < 5  # under a second on a machine of its own
+    Model.load(run.path).verify()
+    epochs = len(run.metrics()["train_loss"])
+
+    resume(run.path, StopConfig(max_epochs=epochs + 2))
+
+    assert run.job.state() is JobState.finished
+    assert [epoch for epoch, _ in run.metrics()["train_loss"]] == list(range(1, epochs + 3))
+    assert run.config.stop.max_epochs == epochs + 2
+
+
+def test_resuming_goes_on_with_optimiser_and_clock(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    before = torch.load(run.last_checkpoint, weights_only=True)
+    steps = before["optimizer_states"][0]["state"][0]["step"]
+
+    resume(run.path, StopConfig(max_epochs=4))
+
+    after = torch.load(run.last_checkpoint, weights_only=True)
+    assert after["optimizer_states"][0]["state"][0]["step"] == steps + 3
+    assert after["global_step"] == before["global_step"] + 3
+    seconds = [value for _, value in run.metrics()["seconds"]]
+    assert seconds == sorted(seconds)
+
+
+def test_an_edit_of_the_dataset_does_not_change_what_a_resumed_run_has_chosen(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    pictures = {name: (raw, np.minimum(labels, 2)) for name, (raw, labels) in nuclei.items()}
+    dataset = make_dataset(pictures, label_kind="semantic")
+    automatic = ["target=semantic", "patch.per_epoch=6", "stop.max_epochs=1"]
+    run = fit(config(dataset, automatic), tmp_path / "run")
+    chosen = run.plan
+    first, second = list(dataset.samples())[:2]
+    labels = dataset.resolve(first.seg)
+    tifffile.imwrite(labels, tifffile.imread(labels) * 2)
+    dataset.save(second.edit(verdict=Verdict.rejected), "reject")
+
+    resume(run.path, StopConfig(max_epochs=2))
+
+    assert run.job.state() is JobState.finished
+    assert any("The labels hold class 4" in text for text in messages(run, "warning"))
+    for name in ("classes", "network", "patch_size", "batch_size", "batches_per_epoch", "channels"):
+        assert run.plan[name] == chosen[name]
+
+
+def test_a_lost_model_is_brought_back(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    shutil.rmtree(run.model_dir)
+    with stopping_when(run.path, lambda job: run.model_dir.is_dir()):
+        resume(run.path, StopConfig(max_epochs=1000))
+
+    Model.load(run.path).verify()
+
+
+def test_a_request_to_stop_before_it_began_is_heeded(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    EventLog(tmp_path / "run").state(JobState.waiting)
+    JobFolder(tmp_path / "run").request_stop()
+
+    run = fit(config(make_dataset(nuclei), ENDLESS), tmp_path / "run")
+
+    assert run.job.state() is JobState.stopped
+    assert messages(run, "warning")[-1].startswith("Stopped before the first epoch")
+    resume(run.path, StopConfig(max_epochs=1))
+    Model.load(run.path).verify()
+
+
+def test_a_stop_before_the_first_validation_still_gives_a_model(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    begun = lambda job: "Epoch" in str((job.last("progress") or {}).get("message"))  # noqa: E731
+    with stopping_when(folder, begun):
+        run = fit(config(make_dataset(nuclei), ENDLESS, "patch.per_epoch=100000"), folder)
+
+    assert run.job.state() is JobState.stopped
+    assert "val_dice" not in run.metrics()
+    Model.load(run.path).verify()
+
+
+def test_a_finished_run_says_which_limit_to_raise(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+
+    with pytest.raises(RunError, match=r"is finished: raise stop\.max_epochs"):
+        resume(run.path)
+
+
+def test_the_time_limit_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = fit(config(make_dataset(nuclei), ENDLESS, "stop.max_minutes=0.05"), tmp_path / "run")
+
+    assert run.job.state() is JobState.finished
+    assert "val_dice" in run.metrics()
+    with pytest.raises(RunError, match=r"raise stop\.max_minutes"):
+        resume(run.path)
+
+
+def test_patience_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    stuck = ["optimiser.learning_rate=1e-7", "stop.patience=2", "stop.max_epochs=50"]
+
+    run = fit(config(make_dataset(nuclei), TINY, *stuck), tmp_path / "run")
+
+    assert len(run.metrics()["train_loss"]) < 50
+    assert any("no better validation since epoch" in text for text in messages(run, "info"))
+
+
+def test_it_starts_from_a_model(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset(nuclei)
+    first = fit(config(dataset, QUICK), tmp_path / "first")
+    scratch = first.metrics()["train_loss"][0][1]
+
+    second = fit(config(dataset, QUICK, f"init={first.path}", "stop.max_epochs=1"), tmp_path / "second")
+
+    assert second.metrics()["train_loss"][0][1] < 0.8 * scratch
+
+
+def test_a_model_for_another_target_is_refused(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei)
+    first = fit(config(dataset, TINY), tmp_path / "first")
+
+    with pytest.raises(ModelError, match=r"learnt the target instance .* the training is semantic"):
+        fit(config(dataset, TINY, f"init={first.path}", "target=semantic"), tmp_path / "second")
+
+    assert JobFolder(tmp_path / "second").state() is JobState.failed
+
+
+def test_a_model_for_other_channels_is_refused(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    first = fit(config(make_dataset(nuclei), TINY), tmp_path / "first")
+    colour = {name: (np.stack([raw, raw, raw]), labels) for name, (raw, labels) in nuclei.items()}
+    dataset = make_dataset(colour, name="colour", raw_axes="CYX")
+
+    with pytest.raises(ModelError, match=r"has 1 channels \(Channel 0\), the training has 3"):
+        fit(config(dataset, TINY, f"init={first.path}"), tmp_path / "second")
+
+
+def test_no_foreground_at_all_is_said(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    empty = {name: (raw, np.zeros_like(labels)) for name, (raw, labels) in nuclei.items()}
+
+    with pytest.raises(DatasetError, match="any foreground that counts"):
+        fit(config(make_dataset(empty), TINY), tmp_path / "run")
+
+    run = Run.open(tmp_path / "run")
+    assert run.job.state() is JobState.failed
+    assert "foreground" in messages(run, "error")[0]
+    assert "foreground" in run.log_file.read_text()
+
+
+def test_without_validation_samples_some_training_ones_validate(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run = fit(config(make_dataset(nuclei, val=[]), TINY), tmp_path / "run")
+
+    assert "1 of the training samples validate instead" in messages(run, "warning")[0]
+    assert "val_dice" in run.metrics()
+
+
+def test_a_single_sample_is_learnt_without_validation(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei, val=[])
+    for sample in list(dataset.samples())[1:]:
+        dataset.save(sample.edit(verdict=Verdict.rejected), "reject")
+
+    run = fit(config(dataset, TINY), tmp_path / "run")
+
+    assert "no samples left to validate on" in messages(run, "warning")[0]
+    assert "val_dice" not in run.metrics()
+    Model.load(run.path).verify()
+
+
+def test_images_smaller_than_the_stride_are_learnt(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    small = {name: (raw[40:47, 40:46], labels[40:47, 40:46]) for name, (raw, labels) in nuclei.items()}
+    automatic = ["patch.batch_size=2", "patch.per_epoch=4", "stop.max_epochs=1"]
+
+    run = fit(config(make_dataset(small, label_kind="instances"), automatic), tmp_path / "run")
+
+    assert any("larger than the images (7 × 6 at most)" in text for text in messages(run, "info"))
+    Model.load(run.path).verify()
+
+
+def test_a_taken_folder_is_left_as_it_is(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("keep")
+
+    with pytest.raises(RunError, match="not empty"):
+        fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_no_folder_is_made_for_a_missing_dataset(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="nowhere"):
+        fit(TrainConfig(dataset=str(tmp_path / "nowhere")), tmp_path / "run")
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dataset_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No dataset is named"):
+        fit(TrainConfig(), tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_named(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    run.last_checkpoint.write_bytes(b"not a checkpoint")
+
+    with pytest.raises(RunError, match=r"last\.ckpt is damaged"):
+        resume(run.path, StopConfig(max_epochs=9))

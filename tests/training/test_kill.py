@@ -1,0 +1,77 @@
+"""A training in a process of its own, killed and taken up again."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.job import JobState
+from segloop.artifacts.model import Model
+from segloop.artifacts.run import Run
+from segloop.config import compose
+from segloop.config.train import TrainConfig
+from segloop.training.fit import fit, resume
+
+Pictures = dict[str, Any]
+MakeDataset = Callable[..., CuratedDataset]
+
+PATCHES = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6"]
+LIMITS = ["stop.max_epochs=8", "stop.patience=0"]
+
+TRAIN = """
+import sys
+from segloop.config import compose
+from segloop.config.train import TrainConfig
+from segloop.training.fit import fit
+fit(compose.load(TrainConfig, sys.argv[1]), sys.argv[2])
+"""
+
+
+def start(config: TrainConfig, run: Path) -> subprocess.Popen[bytes]:
+    request = run.with_suffix(".yaml")
+    compose.save(config, request)
+    return subprocess.Popen([sys.executable, "-c", TRAIN, str(request), str(run)])
+
+
+def wait_until(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < deadline, "the training does not get on"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            assert process.wait(0.02) is None, "the training ended early"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_run_continues_as_if_nothing_had_happened(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    config = compose.compose(TrainConfig, [f"dataset={make_dataset(nuclei).path}", *PATCHES, *LIMITS])
+    undisturbed = fit(config, tmp_path / "undisturbed")
+    run = Run(tmp_path / "killed")
+    process = start(config, run.path)
+    wait_until(process, lambda: (run.job.last("metrics") or {}).get("epoch", 0) >= 3)
+
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    assert run.job.state() is JobState.lost
+    Model.load(run.path).verify()
+    resume(run.path)
+    assert run.job.state() is JobState.finished
+    assert [epoch for epoch, _ in run.metrics()["train_loss"]] == list(range(1, 9))
+    ours, theirs = (
+        torch.load(r.last_checkpoint, weights_only=True)["state_dict"] for r in (run, undisturbed)
+    )
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

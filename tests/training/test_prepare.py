@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.manifest import Region
+from segloop.config.train import NormalisationConfig, TrainConfig
+from segloop.core.context import Context
+from segloop.core.errors import Cancelled, DatasetError
+from segloop.images.image import Image
+from segloop.images.normalisation import normalise, percentile_ranges
+from segloop.targets import make_target
+from segloop.training.cache import CachedSample
+from segloop.training.prepare import keep_in_memory, prepare
+from segloop.training.survey import survey
+
+Pictures = dict[str, Any]
+MakeDataset = Callable[..., CuratedDataset]
+
+
+def run(dataset: CuratedDataset, root: Path, **config: Any) -> tuple[list[CachedSample], list[str]]:
+    """Return the entries of all samples and what was said."""
+    found = survey(dataset, TrainConfig(**config), Context())
+    said: list[str] = list(found.problems)
+    target = make_target("instance", dims=found.dims)
+    headers = [*found.train, *found.val]
+    return prepare(dataset, headers, target, NormalisationConfig(), root, Context(), said.append), said
+
+
+def exclude(dataset: CuratedDataset, sample_id: str, *corners: tuple[float, float]) -> CuratedDataset:
+    region = Region(id="r1", kind="exclude", shape="polygon", vertices=corners)
+    dataset.save(dataset.sample(sample_id).edit(regions=(region,)), "exclude")
+    return CuratedDataset.open(dataset.path)
+
+
+def rewrite_labels(dataset: CuratedDataset, sample_id: str, change: Callable[[Any], Any]) -> None:
+    path = dataset.resolve(dataset.sample(sample_id).seg)
+    tifffile.imwrite(path, change(tifffile.imread(path)))
+
+
+def same_pixels(one: CachedSample, other: CachedSample) -> bool:
+    a, b = one.arrays(), other.arrays()
+    names = ("raw", "maps", "valid", "labels", "foreground", "sizes")
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
+
+
+def test_an_entry_holds_pixels_and_encoded_labels(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    samples, said = run(make_dataset(nuclei), tmp_path / "cache")
+
+    assert (len(samples), said) == (len(nuclei), [])
+    for sample in samples:
+        raw, labels = nuclei[sample.id]
+        arrays = sample.arrays()
+        np.testing.assert_array_equal(arrays.raw[0, 0], raw)
+        np.testing.assert_array_equal(arrays.labels[0], labels)
+        maps = make_target("instance").encode(labels[None]).maps
+        np.testing.assert_allclose(arrays.maps / 255, maps, atol=0.5 / 255 + 1e-6)
+        assert arrays.valid.shape == (1, *sample.shape)
+        assert (labels[tuple(arrays.foreground[:, 1:].T)] > 0).all()
+
+
+def test_intensities_are_scaled_as_in_prediction(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    sample = run(make_dataset(nuclei), tmp_path / "cache")[0][0]
+    raw, _ = nuclei[sample.id]
+
+    ranges = percentile_ranges(Image.from_array(raw), 0, (0,), 1.0, 99.8)
+
+    ours = normalise(sample.arrays().raw, np.array(sample.ranges, np.float32), -1, 4)
+    np.testing.assert_array_equal(ours, normalise(raw[None, None], ranges, -1, 4))
+
+
+def test_nothing_is_made_twice(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset(nuclei)
+    run(dataset, tmp_path / "cache")
+    made = {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("*.npy")}
+
+    run(dataset, tmp_path / "cache")
+
+    assert {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("*.npy")} == made
+
+
+def test_an_edit_renews_just_its_sample(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset(nuclei)
+    before = {sample.id: sample.folder for sample in run(dataset, tmp_path / "cache")[0]}
+    edited = next(iter(nuclei))
+
+    dataset = exclude(dataset, edited, (0, 0), (0, 40), (40, 40), (40, 0))
+
+    after = {sample.id: sample.folder for sample in run(dataset, tmp_path / "cache")[0]}
+    assert {name for name in after if after[name] != before[name]} == {edited}
+
+
+def test_a_changed_file_renews_just_its_sample(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei)
+    before = {sample.id: sample.folder for sample in run(dataset, tmp_path / "cache")[0]}
+    changed = next(iter(nuclei))
+
+    rewrite_labels(dataset, changed, lambda labels: np.where(labels == labels.max(), 0, labels))
+
+    after = {sample.id: sample.folder for sample in run(dataset, tmp_path / "cache")[0]}
+    assert {name for name in after if after[name] != before[name]} == {changed}
+
+
+def test_a_damaged_entry_is_made_anew(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset(nuclei)
+    sample = run(dataset, tmp_path / "cache")[0][0]
+    (sample.folder / "maps.npy").unlink()
+
+    again = run(dataset, tmp_path / "cache")[0][0]
+
+    assert again.folder == sample.folder
+    assert again.arrays().maps.shape == (2, *again.shape)
+
+
+def test_labels_under_exclusion_change_no_bit_of_what_is_learnt(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    name = next(iter(nuclei))
+    dataset = exclude(make_dataset(nuclei), name, (10, 10), (15, 80), (70, 60), (60, 5))
+    before = next(s for s in run(dataset, tmp_path / "cache")[0] if s.id == name)
+    excluded = ~before.arrays().valid[0, 0]
+    rng = np.random.default_rng(0)
+
+    def scramble(labels: Any) -> Any:
+        assert (labels[excluded] > 0).any()
+        return np.where(excluded, rng.integers(0, labels.max() + 3, labels.shape), labels).astype(
+            labels.dtype
+        )
+
+    rewrite_labels(dataset, name, scramble)
+
+    after = next(s for s in run(dataset, tmp_path / "cache")[0] if s.id == name)
+    assert after.folder != before.folder
+    assert same_pixels(before, after)
+
+
+def test_the_distance_does_not_count_in_an_object_that_exclusion_touches(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    name = next(iter(nuclei))
+    dataset = exclude(make_dataset(nuclei), name, (10, 10), (15, 80), (70, 60), (60, 5))
+
+    arrays = next(s for s in run(dataset, tmp_path / "cache")[0] if s.id == name).arrays()
+
+    labels = nuclei[name][1][None]
+    cut = [n for n in np.unique(labels)[1:] if 0 < arrays.valid[0][labels == n].sum() < (labels == n).sum()]
+    assert cut
+    for number in cut:
+        assert not arrays.valid[1][labels == number].any()
+
+
+def test_a_sample_that_is_all_excluded_is_left_out(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    name = next(iter(nuclei))
+    dataset = exclude(make_dataset(nuclei), name, (-9, -9), (-9, 200), (200, 200), (200, -9))
+
+    samples, said = run(dataset, tmp_path / "cache")
+
+    assert len(samples) == len(nuclei) - 1
+    assert said == [f"Left out: all of {name}.tif is excluded: remove an exclude region to learn from it."]
+
+
+def test_an_all_black_image_is_left_out(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    name, (raw, labels) = next(iter(nuclei.items()))
+    dataset = make_dataset({**nuclei, name: (np.zeros_like(raw), labels)})
+
+    samples, said = run(dataset, tmp_path / "cache")
+
+    assert len(samples) == len(nuclei) - 1
+    assert len(said) == 1
+    assert f"{name}.tif has the same intensity everywhere" in said[0]
+
+
+def test_a_sample_whose_shapes_differ_is_left_out(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    name = next(iter(nuclei))
+    dataset = make_dataset(nuclei)
+    rewrite_labels(dataset, name, lambda labels: labels[:50])
+
+    samples, said = run(dataset, tmp_path / "cache")
+
+    assert len(samples) == len(nuclei) - 1
+    assert len(said) == 1
+    assert f"{name}.tif is 1 × 96 × 96 but its segmentation is 1 × 50 × 96" in said[0]
+
+
+def test_a_missing_file_is_named_and_left_out(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    name = next(iter(nuclei))
+    dataset = make_dataset(nuclei)
+    dataset.resolve(dataset.sample(name).seg).unlink()
+
+    samples, said = run(dataset, tmp_path / "cache")
+
+    assert len(samples) == len(nuclei) - 1
+    assert len(said) == 1
+    assert f"{name}.tif" in said[0]
+
+
+def test_a_cache_that_cannot_be_written_says_so(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file in the way")
+
+    with pytest.raises(DatasetError, match=r"cache .* can't be written .* set SEGLOOP_HOME"):
+        run(make_dataset(nuclei), tmp_path / "cache")
+
+
+def test_a_stop_request_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset(nuclei)
+    found = survey(dataset, TrainConfig(), Context())
+    stopped = Context(cancelled=lambda: True)
+
+    with pytest.raises(Cancelled):
+        prepare(
+            dataset, found.train, make_target("instance"), NormalisationConfig(), tmp_path, stopped, print
+        )
+
+
+def test_what_does_not_fit_into_memory_is_mapped_from_disk(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = run(make_dataset(nuclei), tmp_path / "cache")[0]
+    monkeypatch.setattr("segloop.training.prepare._MEMORY_SHARE", 0)
+
+    mapped = keep_in_memory(samples)
+
+    assert all(isinstance(sample.arrays().raw, np.memmap) for sample in mapped)
+    assert all(same_pixels(a, b) for a, b in zip(samples, mapped, strict=True))
+
+
+def test_a_volume_is_read_whole(embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    samples, said = run(make_dataset(embryo), tmp_path / "cache")
+
+    assert said == []
+    for sample in samples:
+        np.testing.assert_array_equal(sample.arrays().raw[0], embryo[sample.id][0])
+
+
+def test_slices_of_a_stack_are_encoded_one_by_one_for_a_2d_network(
+    embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(embryo)
+    found = survey(dataset, TrainConfig(), Context())
+    flat = make_target("instance", dims=2)
+
+    sample = prepare(dataset, found.train, flat, NormalisationConfig(), tmp_path, Context(), print)[0]
+
+    labels = embryo[sample.id][1]
+    plane = int(np.argmax((labels > 0).sum((1, 2))))
+    maps = flat.encode(labels[plane : plane + 1]).maps
+    np.testing.assert_allclose(sample.arrays().maps[:, plane] / 255, maps[:, 0], atol=0.5 / 255 + 1e-6)
+
+
+def test_a_file_of_zarr_chunks_is_known_by_all_its_files(tmp_path: Path) -> None:
+    from segloop.training.cache import file_identity
+
+    store = tmp_path / "a.zarr"
+    (store / "c").mkdir(parents=True)
+    (store / "zarr.json").write_text("{}")
+    (store / "c" / "0").write_bytes(b"1234")
+    before = file_identity(store)
+
+    (store / "c" / "0").write_bytes(b"5678")
+    os.utime(store / "c" / "0", ns=(1, 1))
+
+    assert file_identity(store) != before

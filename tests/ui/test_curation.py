@@ -1,0 +1,325 @@
+"""The Curation dock, by mouse and keys on real nuclei."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+from tifffile import imread, imwrite
+
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.manifest import Verdict
+from segloop.images.pairing import pair_by_stem
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+SQUARE = [(40, 40), (40, 120), (110, 120), (110, 40)]
+
+
+@pytest.fixture
+def dock(open_dock, nuclei_dataset):
+    """The dock with the dataset of three nuclei images open."""
+    return open_dock("Curation")
+
+
+def on_disk(path, number=0):
+    dataset = CuratedDataset.open(path)
+    return dataset.sample(dataset.sample_ids[number])
+
+
+def click(button):
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+
+
+def draw_square(canvas):
+    canvas.key(Qt.Key.Key_E)
+    for corner in SQUARE:
+        canvas.click(*corner)
+    canvas.key(Qt.Key.Key_Return)
+
+
+def test_an_empty_workspace_says_what_to_do(open_dock, qtbot):
+    dock = open_dock("Curation")
+    qtbot.waitUntil(dock.maker.empty.isVisible)
+    assert not dock.panel.isVisible()
+
+
+def test_the_sample_nuclei_are_one_click_away(open_dock, qtbot, settle):
+    dock = open_dock("Curation")
+    click(dock.maker.empty.sample)
+    qtbot.waitUntil(lambda: dock.panel.isVisible(), timeout=60_000)
+    settle(dock)
+    assert len(dock.panel.list.texts()) == 29
+    assert dock.panel.counts.text() == "0 of 29 reviewed: 0 accepted, 0 rejected"
+
+
+def test_key_a_accepts_and_goes_to_the_next_undecided(dock, canvas, settle, nuclei_dataset):
+    canvas.key(Qt.Key.Key_A)
+    settle(dock)
+    assert on_disk(nuclei_dataset).verdict is Verdict.accepted
+    assert dock.review.current.id == dock.review.dataset.sample_ids[1]
+    assert "1 accepted" in dock.panel.counts.text()
+
+
+def test_the_reject_button_rejects(dock, settle, nuclei_dataset):
+    click(dock.panel.reject)
+    settle(dock)
+    assert on_disk(nuclei_dataset).verdict is Verdict.rejected
+
+
+def test_keys_work_with_the_keyboard_in_the_dock(dock, settle, nuclei_dataset, qtbot):
+    dock.window().activateWindow()
+    qtbot.waitUntil(dock.isActiveWindow)
+    dock.panel.list.setFocus()
+    QTest.keyClick(dock.panel.list, Qt.Key.Key_R)
+    settle(dock)
+    assert on_disk(nuclei_dataset).verdict is Verdict.rejected
+
+
+def test_the_pixels_of_the_sample_are_shown(dock, viewer, canvas, settle, nuclei_folders):
+    canvas.key(Qt.Key.Key_N)
+    settle(dock)
+    name = dock.review.current.id + ".tif"
+    assert np.array_equal(viewer.layers["Curation: raw"].data, imread(nuclei_folders / "raw" / name))
+    assert np.array_equal(viewer.layers["Curation: seg 1"].data, imread(nuclei_folders / "seg" / name))
+    assert np.array_equal(viewer.layers["Curation: seg 2"].data, imread(nuclei_folders / "otsu" / name))
+
+
+def test_a_polygon_drawn_with_the_mouse_is_saved_as_it_is_finished(dock, viewer, canvas, settle, nuclei_dataset):
+    draw_square(canvas)
+    (region,) = on_disk(nuclei_dataset).regions
+    assert (region.kind, region.shape) == ("exclude", "polygon")
+    assert np.allclose(region.vertices, SQUARE, atol=1)
+    settle(dock)
+    assert viewer.layers["Curation: excluded"].data[60, 60] > 0
+    assert viewer.layers["Curation: excluded"].data[20, 20] == 0
+    assert dock.panel.exclude.count.text() == "1 region"
+
+
+@pytest.mark.parametrize("shape", ["rectangle", "ellipse", "path"])
+def test_the_other_shapes_are_drawn_with_naparis_tools(dock, canvas, settle, nuclei_dataset, shape):
+    dock.panel.shape.setCurrentIndex(dock.panel.shape.findData(shape))
+    click(dock.panel.exclude.button)
+    if shape == "path":
+        canvas.drag([(40, 40), (40, 80), (40, 120), (80, 120), (120, 120), (120, 80), (120, 40), (80, 40)])
+    else:
+        canvas.drag([(40, 40), (80, 80), (120, 120)])
+    settle(dock)
+    (region,) = on_disk(nuclei_dataset).regions
+    assert region.shape == shape
+    corners = np.asarray(region.vertices)
+    assert np.allclose([corners.min(0), corners.max(0)], [(40, 40), (120, 120)], atol=4)
+
+
+def test_ctrl_z_takes_back_the_shape_and_redo_brings_it_again(dock, viewer, canvas, settle, nuclei_dataset):
+    draw_square(canvas)
+    canvas.key(Qt.Key.Key_Z, CTRL)
+    assert on_disk(nuclei_dataset).regions == ()
+    assert len(viewer.layers["Curation: exclude regions"].data) == 0
+    canvas.key(Qt.Key.Key_Z, CTRL | SHIFT)
+    settle(dock)
+    assert len(on_disk(nuclei_dataset).regions) == 1
+    assert len(viewer.layers["Curation: exclude regions"].data) == 1
+
+
+def test_ctrl_z_in_mid_shape_only_drops_the_shape(dock, canvas, settle, nuclei_dataset):
+    click(dock.panel.accept)
+    settle(dock)
+    canvas.key(Qt.Key.Key_E)
+    canvas.click(40, 40)
+    canvas.key(Qt.Key.Key_Z, CTRL)
+    assert on_disk(nuclei_dataset, 0).verdict is Verdict.accepted
+
+
+def test_undo_shows_the_sample_it_concerns(dock, canvas, settle):
+    canvas.key(Qt.Key.Key_A)
+    settle(dock)
+    canvas.key(Qt.Key.Key_Z, CTRL)
+    settle(dock)
+    assert dock.review.current.id == dock.review.dataset.sample_ids[0]
+    assert dock.review.current.verdict is Verdict.undecided
+
+
+def test_a_shape_moved_in_napari_is_saved(dock, viewer, canvas, settle, nuclei_dataset):
+    draw_square(canvas)
+    viewer.layers["Curation: exclude regions"].mode = "select"
+    canvas.click(75, 80)
+    canvas.drag([(75, 80), (85, 90), (95, 100)])
+    settle(dock)
+    (region,) = on_disk(nuclei_dataset).regions
+    assert np.allclose(region.vertices, np.add(SQUARE, 20), atol=2)
+
+
+def test_a_shape_deleted_in_napari_is_gone_on_disk(dock, viewer, canvas, settle, nuclei_dataset):
+    draw_square(canvas)
+    viewer.layers["Curation: exclude regions"].mode = "select"
+    canvas.click(75, 80)
+    canvas.key(Qt.Key.Key_Delete)
+    settle(dock)
+    assert on_disk(nuclei_dataset).regions == ()
+
+
+def test_a_stray_click_leaves_no_region(dock, viewer, canvas, settle, nuclei_dataset):
+    dock.panel.shape.setCurrentIndex(dock.panel.shape.findData("rectangle"))
+    canvas.key(Qt.Key.Key_E)
+    canvas.click(60, 60)
+    settle(dock)
+    assert on_disk(nuclei_dataset).regions == ()
+    assert len(viewer.layers["Curation: exclude regions"].data) == 0
+
+
+def test_a_merge_region_takes_the_other_segmentation(dock, viewer, canvas, settle, nuclei_dataset):
+    dock.panel.shape.setCurrentIndex(dock.panel.shape.findData("rectangle"))
+    canvas.key(Qt.Key.Key_M)
+    canvas.drag([(0, 0), (100, 100), (255, 255)])
+    settle(dock)
+    (region,) = on_disk(nuclei_dataset).regions
+    assert (region.kind, region.cut) == ("merge", "object")
+    shown = viewer.layers["Curation: ground truth"].data > 0
+    inside = (slice(10, 245), slice(10, 245))
+    assert np.mean(shown[inside] == (viewer.layers["Curation: seg 2"].data > 0)[inside]) > 0.97
+
+
+def test_key_2_makes_the_second_segmentation_the_base(dock, viewer, canvas, settle, nuclei_dataset):
+    canvas.key(Qt.Key.Key_2)
+    settle(dock)
+    assert on_disk(nuclei_dataset).base == 2
+    second = viewer.layers["Curation: seg 2"].data
+    assert np.array_equal(viewer.layers["Curation: ground truth"].data > 0, second > 0)
+
+
+def test_the_users_layers_are_left_alone(viewer, open_dock, nuclei_dataset, canvas, settle):
+    pixels = np.arange(100, dtype=np.uint8).reshape(10, 10)
+    viewer.add_image(pixels.copy(), name="mine")
+    viewer.add_labels(np.ones((10, 10), np.uint8), name="my labels")
+    dock = open_dock("Curation")
+    draw_square(canvas)
+    canvas.key(Qt.Key.Key_N)
+    settle(dock)
+    assert [layer.name for layer in viewer.layers][:2] == ["mine", "my labels"]
+    assert np.array_equal(viewer.layers["mine"].data, pixels)
+
+
+def test_closing_the_dock_takes_its_layers_along_and_reopening_goes_on(
+    dock, viewer, canvas, settle, open_dock, nuclei_folders
+):
+    canvas.key(Qt.Key.Key_A)
+    settle(dock)
+    here = dock.review.current.id
+    viewer.add_image(imread(nuclei_folders / "raw" / "000.tif"), name="mine")
+    dock.parent().destroyOnClose()
+    assert [layer.name for layer in viewer.layers] == ["mine"]
+    again = open_dock("Curation")
+    assert again.review.current.id == here
+
+
+def test_a_missing_file_is_named_and_the_sample_can_be_rejected(dock, settle, nuclei_dataset, nuclei_folders):
+    (nuclei_folders / "raw" / f"{dock.review.dataset.sample_ids[2]}.tif").unlink()
+    dock.panel.list.setCurrentIndex(dock.panel.list.model().index(2, 0))
+    settle(dock)
+    assert f"{dock.review.current.id}.tif" in dock.message.text
+    click(dock.message.remedy)
+    settle(dock)
+    assert on_disk(nuclei_dataset, 2).verdict is Verdict.rejected
+
+
+def test_the_filter_limits_the_list(dock, canvas, settle):
+    canvas.key(Qt.Key.Key_A)
+    settle(dock)
+    dock.panel.filter.setCurrentIndex(dock.panel.filter.findText("undecided"))
+    assert len(dock.panel.list.texts()) == 2
+
+
+def test_hiding_a_segmentation_hides_its_layer(dock, viewer):
+    click(dock.panel.shown["seg2"])
+    assert not viewer.layers["Curation: seg 2"].visible
+
+
+def test_a_dataset_is_made_of_folders(open_dock, nuclei_folders, qtbot, settle, workspace):
+    (nuclei_folders / "seg" / "stray.tif").write_bytes((nuclei_folders / "seg" / "000.tif").read_bytes())
+    dock = open_dock("Curation")
+    click(dock.maker.empty.folders)
+    for chooser, name in ((dock.maker.panel.raw, "raw"), (dock.maker.panel.seg, "seg")):
+        chooser.line.clear()
+        QTest.keyClicks(chooser.line, str(nuclei_folders / name))
+        QTest.keyClick(chooser.line, Qt.Key.Key_Return)
+    click(dock.maker.panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+    assert len(dock.panel.list.texts()) == 3
+    assert "stray" in dock.message.text
+    assert workspace.datasets()
+
+
+def test_a_dataset_is_made_of_layers_that_were_never_saved(open_dock, viewer, nuclei_folders, qtbot, settle):
+    pixels, labels = (imread(nuclei_folders / name / "000.tif") for name in ("raw", "seg"))
+    size = {"scale": (0.5, 0.5), "units": ("um", "um")}
+    viewer.add_image(pixels, name="cells", **size)
+    viewer.add_labels(labels.astype(np.int32), name="drawn", **size)
+    dock = open_dock("Curation")
+    click(dock.maker.empty.layers)
+    click(dock.maker.panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+    dataset = dock.review.dataset
+    assert np.array_equal(dataset.labels(dock.review.current)[0], labels)
+    assert dataset.raw(dock.review.current).pixel_size_um[1:] == (0.5, 0.5)
+    assert tuple(viewer.layers["Curation: raw"].scale) == (0.5, 0.5)
+
+
+def test_a_missing_folder_is_named(open_dock, tmp_path, settle):
+    dock = open_dock("Curation")
+    click(dock.maker.empty.folders)
+    dock.maker.panel.raw.set_value(tmp_path / "nowhere")
+    dock.maker.panel.seg.set_value(tmp_path)
+    click(dock.maker.panel.create)
+    settle(dock)
+    assert "nowhere" in dock.message.text
+    assert dock.maker.panel.isVisible()
+
+
+def test_a_region_of_this_slice_covers_only_it(open_dock, workspace, tmp_path, canvas, viewer, settle, test_data):
+    folder = cropped_stack(test_data, tmp_path)
+    pairing = pair_by_stem(folder / "raw", folder / "seg")
+    CuratedDataset.create(workspace.datasets_dir / "stack", pairing.pairs)
+    dock = open_dock("Curation")
+    viewer.dims.set_current_step(0, 3)
+    canvas.scale = viewer.layers["Curation: raw"].scale[-1]
+    click(dock.panel.this_slice)
+    dock.panel.shape.setCurrentIndex(dock.panel.shape.findData("rectangle"))
+    canvas.key(Qt.Key.Key_E)
+    canvas.drag([(5, 5), (20, 20), (40, 40)])
+    settle(dock)
+    (region,) = on_disk(workspace.datasets()[0]).regions
+    assert (region.z_first, region.z_last) == (3, 3)
+    layer = viewer.layers["Curation: exclude regions"]
+    assert layer.edge_color[0, 3] == 1
+    viewer.dims.set_current_step(0, 5)
+    assert layer.edge_color[0, 3] == 0
+
+
+@pytest.mark.parametrize("state", ["review", "new", "stack"])
+def test_it_fits_a_panel_of_400_pixels(dock, state):
+    if state == "new":
+        click(dock.datasets.new)
+    if state == "stack":
+        dock.panel.show_slices(300)
+    dock.message.show_error("A sentence that is long enough to need several lines " * 3, "Remedy")
+    QApplication.processEvents()
+    assert dock.content.minimumSizeHint().width() <= 400
+    assert dock.message.minimumSizeHint().width() <= 384
+
+
+def cropped_stack(test_data, tmp_path):
+    """Write 10 slices of 96 x 96 pixels of a real stack with its labels into ``raw`` and ``seg``."""
+    for name in ("raw", "seg"):
+        stack = imread(test_data / "nuclei3d_embryo" / "train" / name / "08_cell_stage.tif")
+        (tmp_path / "stack" / name).mkdir(parents=True)
+        middle = tuple(size // 2 for size in stack.shape[-3:])
+        z, y, x = middle
+        part = stack[z - 5 : z + 5, y - 48 : y + 48, x - 48 : x + 48]
+        imwrite(tmp_path / "stack" / name / "embryo.tif", part, metadata={"axes": "ZYX"}, imagej=name == "raw")
+    return tmp_path / "stack"
