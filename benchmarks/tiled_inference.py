@@ -1,8 +1,9 @@
 """Tiled prediction of one image: Segloop's engine beside MONAI's sliding window, same network, same weights.
 
 Prints the time of each and how far its maps are from one pass over the whole image. MONAI blends windows that
-overlap, so that it computes more and still differs near their edges; Segloop's tiles read just the halo that the
-network sees.
+overlap, so that its maps differ where they meet; Segloop's tiles read just the halo that the network sees.
+
+Run it alone: ``python benchmarks/tiled_inference.py``; with ``--tiny`` it is done in seconds.
 """
 
 from __future__ import annotations
@@ -61,11 +62,9 @@ def main() -> None:
             sw_device=arguments.device,
             device="cpu",
         )
-        return activate(logits, target)[0].numpy()[:, None]
+        return activate(logits, target.activation)[0].numpy()[:, None]
 
-    print(
-        f"{size} x {size} pixels, windows or tiles of {tile}, {arguments.device}, {torch.get_num_threads()} threads"
-    )
+    print(f"{size} x {size} pixels, parts of {tile}, {arguments.device}, {torch.get_num_threads()} threads")
     print(f"{'':24s}{'seconds':>10s}{'largest error':>16s}")
     ours, seconds = measure(segloop)
     print(f"{'Segloop':24s}{seconds:10.2f}{np.abs(ours - reference).max():16.1e}")

@@ -29,6 +29,7 @@ PACKAGES = (
     "libxcb-shape0",
     "libxcb-xinerama0",
     "libxkbcommon-x11-0",
+    "x11-utils",
     "xvfb",
 )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segloop.artifacts.model import Model
+from segloop.artifacts.model import Model, RecipeCard
 from segloop.config.predict import PredictConfig
 from segloop.core.errors import ImageError, ModelError
 from segloop.images.image import Image, PixelSize
@@ -52,6 +52,13 @@ def test_another_number_of_channels_is_refused_with_the_remedy(two_channels: Mod
     assert str(caught.value) == (
         "`a.tif` has 3 channels, the model expects 2 (nuclei, membranes): choose them under Channels"
     )
+
+
+def test_channels_that_were_only_counted_do_not_match_by_name(make_model: Callable[..., Path]) -> None:
+    model = Model.load(make_model())
+    card = model.card.model_copy(update={"recipe": RecipeCard(channels=["Channel 0"])})
+    with pytest.raises(ModelError, match="3 channels, the model expects 1"):
+        fit(card, _image(3), PredictConfig())
 
 
 def test_chosen_channels_are_taken(two_channels: Model) -> None:

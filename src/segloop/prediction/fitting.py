@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segloop.core.errors import ModelError
+from segloop.images.image import default_names
 from segloop.images.recipe import resolve_channels
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def _channels(
             )
         return channels, []
     names = [name.casefold() for name in image.channel_names]
-    if len(wanted) == n_wanted and all(names.count(name.casefold()) == 1 for name in wanted):
+    # Names that were only made up by counting channels say nothing of an image with more of them.
+    counted = tuple(wanted) == default_names(n_wanted) and image.n_channels != n_wanted
+    if len(wanted) == n_wanted and not counted and all(names.count(name.casefold()) == 1 for name in wanted):
         return tuple(names.index(name.casefold()) for name in wanted), []
     if image.n_channels != n_wanted:
         raise ModelError(

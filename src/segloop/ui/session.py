@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from segloop.app.app import App
 from segloop.app.workspace import Workspace
+from segloop.ui.vispy_guard import guard_removed_layers
 from segloop.ui.workers import Workers
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def session_for(viewer: Viewer) -> Session:
     viewer = getattr(viewer, "__wrapped__", viewer)
     session = _sessions.get(viewer)
     if session is None:
+        guard_removed_layers()
         session = Session(viewer, App(Workspace(Workspace.last_path())))
         weakref.finalize(viewer, session.close)
         _sessions[viewer] = session

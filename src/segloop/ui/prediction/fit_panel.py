@@ -121,7 +121,9 @@ class FitPanel(QWidget):
         self._form = QFormLayout(self._channels)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.slices = QCheckBox("Slice by slice", toolTip="Apply the 2D model to each slice of a stack on its own")
+        self.slices = QCheckBox(
+            "Slice by slice", toolTip="Apply the 2D model to each slice of a stack on its own"
+        )
         self.slices.toggled.connect(self.changed)
         self.label = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

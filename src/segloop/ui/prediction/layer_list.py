@@ -130,7 +130,9 @@ class LayerList(QWidget):
             self.list.clear()
             for layer in self._rows:
                 item = QListWidgetItem(layer.name)
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable)
+                item.setFlags(
+                    Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable
+                )
                 item.setCheckState(
                     Qt.CheckState.Checked if layer in self._ticked else Qt.CheckState.Unchecked
                 )

@@ -157,7 +157,9 @@ class ModelRow(QWidget):
         self.card.setVisible(entry is not None)
         if entry is not None:
             self.card.setText(entry.problem if entry.model is None else describe(entry.model))
-            self.card.setToolTip(f"{entry.path}\nweights {entry.model.sha256[:12]}" if entry.model else entry.path)
+            self.card.setToolTip(
+                f"{entry.path}\nweights {entry.model.sha256[:12]}" if entry.model else entry.path
+            )
 
 
 def describe(model: Model) -> str:

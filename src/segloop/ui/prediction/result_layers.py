@@ -91,7 +91,7 @@ class ResultLayers:
             self._show(key, arrange(array, self._axes), shown.maps)
 
     def update(self, shown: Shown) -> None:
-        """Show other data in the layers that are there; what the user has taken out stays out."""
+        """Show other objects, masks and classes in the layers that are there."""
         present = [key for key, layer in self._layers.items() if layer in self._viewer.layers]
         for kind, number in present:
             array = shown.arrays.get(kind)

@@ -78,6 +78,9 @@ class Results(QObject):
     failed = Signal(object)
     """A result could not be read or decoded."""
 
+    adopted = Signal(object)
+    """A prediction from disk is shown, with these `Thresholds`."""
+
     painted = Signal(str)
     """The user painted on a result layer; it is the user's own now."""
 
@@ -124,9 +127,10 @@ class Results(QObject):
         else:
             self._decode_timer.start()
 
-    def expect(self, results: Sequence[Result]) -> None:
-        """Take in the news of a job that has started."""
+    def expect(self, results: Sequence[Result], thresholds: Thresholds) -> None:
+        """Take in the news of a job that has started, with the thresholds that it was given."""
         self._coming = list(results)
+        self._thresholds = thresholds
 
     def add(self, display: ResultLayers, record: Path) -> None:
         """Show a prediction that is finished already."""
@@ -221,7 +225,9 @@ class Results(QObject):
         result.kept, result.shown = kept, shown
         self._replace_older(result)
         self._display(result)
-        if self._thresholds is not None and shown.thresholds != self._thresholds and kept.can_decode:
+        if result.folder is None:
+            self.adopted.emit(shown.thresholds)
+        elif shown.thresholds != self._thresholds and self._thresholds is not None:
             self.set_thresholds(self._thresholds)
         self.changed.emit()
 
@@ -384,9 +390,7 @@ def save_all(
             raise SegloopError(f"Two results would both be saved as `{stem}`: rename one of the layers.")
         taken.add(stem.casefold())
         possible = [kind for kind in kinds if kind in kept.target.outputs] or [kept.target.outputs[0]]
-        written += kept.save(
-            folder, stem, possible, thresholds, image=name, source=source, context=context
-        )
+        written += kept.save(folder, stem, possible, thresholds, image=name, source=source, context=context)
     return written
 
 

@@ -77,9 +77,7 @@ class JobWatch(QObject):
 
     def _look(self) -> None:
         if self._job is not None:
-            self._workers.run(
-                look, self._job, lane="watch", on_result=self._on_news, on_error=self._on_error
-            )
+            self._workers.run(look, self._job, lane="watch", on_result=self._on_news, on_error=self._on_error)
 
     def _on_news(self, news: News) -> None:
         if self._job is None:

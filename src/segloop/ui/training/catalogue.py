@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segloop.app.workspace import Workspace
 from segloop.artifacts.job import EVENTS_FILE, JobFolder, JobState
 from segloop.artifacts.run import METRICS_FILE, Run
 from segloop.core.context import Context
@@ -50,9 +50,10 @@ class RunCatalogue:
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], RunSummary, JobFolder]] = {}
 
-    def look(self, paths: Sequence[Path], context: Context) -> tuple[RunSummary, ...]:
-        """Return the summaries of runs, in the order given."""
+    def look(self, workspace: Workspace, context: Context) -> tuple[RunSummary, ...]:
+        """Return the summaries of the runs of a workspace, newest first."""
         found = []
+        paths = workspace.runs()
         for path in paths:
             context.check()
             found.append(self._summary(path))

@@ -8,25 +8,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
 _SYMBOLS_UP_TO = 60
 _AXIS_WIDTH = 44
+_HEIGHT = 250  # pixels
 
 
 @dataclass(frozen=True)
 class _Look:
     name: str
     words: str
-    colour: str
+    on_dark: str
+    on_light: str
     dashed: bool = False
 
+    def pen(self, dark: bool) -> Any:
+        style = Qt.PenStyle.DashLine if self.dashed else Qt.PenStyle.SolidLine
+        return pg.mkPen(self.colour(dark), width=2, style=style)
 
-# Of Okabe and Ito's palette, which colour-blind people can tell apart; they stand out on dark and on light.
-_LOSSES = (_Look("train_loss", "training", "#56B4E9"), _Look("val_loss", "validation", "#E69F00", True))
-_SCORES = (_Look("val_dice", "Dice", "#009E73", True), _Look("val_ap50", "AP50", "#CC79A7"))
+    def colour(self, dark: bool) -> str:
+        return self.on_dark if dark else self.on_light
+
+
+# After Okabe and Ito's palette, which colour-blind people can tell apart; the style of the line tells as well.
+_LOSSES = (
+    _Look("train_loss", "training", "#56B4E9", "#0072B2"),
+    _Look("val_loss", "validation", "#E69F00", "#D55E00", dashed=True),
+)
+_SCORES = (
+    _Look("val_dice", "Dice", "#2CB98F", "#007A59", dashed=True),
+    _Look("val_ap50", "AP50", "#E08FBE", "#A8447E"),
+)
 
 
 class CurvesPlot(pg.GraphicsLayoutWidget):
@@ -34,7 +49,7 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumHeight(250)
+        self.setMinimumHeight(_HEIGHT)
         self.setToolTip("Click, then zoom with the wheel and move with the mouse; double-click shows all")
         self.setAccessibleName("Loss and validation curves")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -49,7 +64,7 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self.scores.setYRange(0, 1, padding=0.04)
         self.losses.setLimits(yMin=-0.05)
         self.losses.getAxis("bottom").setStyle(showValues=False)
-        self.set_colours("#262930", "#f0f1f2")
+        self.set_colours("black", "white")
 
     def clear_curves(self) -> None:
         """Show nothing."""
@@ -90,15 +105,23 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self.scores.setYRange(0, 1, padding=0.04)
 
     def set_colours(self, background: str, text: str) -> None:
-        """Fit the plots to a theme; both are colour names such as ``"#262930"``."""
+        """Fit the plots to a theme; both are colours such as ``"#262930"``."""
         self.setBackground(background)
+        dark = pg.mkColor(background).lightnessF() < 0.5
         pen = pg.mkPen(text, width=1)
         for plot, looks in ((self.losses, _LOSSES), (self.scores, _SCORES)):
             for side in ("left", "bottom"):
                 axis = plot.getAxis(side)
                 axis.setPen(pen)
                 axis.setTextPen(pen)
-            plot.setTitle(_legend(looks), color=text, size="9pt")
+            plot.setTitle(_legend(looks, dark), color=text, size="9pt")
+            for look in looks:
+                self._lines[look.name].setPen(look.pen(dark))
+                self._lines[look.name].setSymbolBrush(look.colour(dark))
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Fit a dock."""
+        return QSize(360, _HEIGHT)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Zoom only with the focus: else the wheel scrolls the dock."""
@@ -113,27 +136,26 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self.show_all()
 
     def _add_plot(self, row: int, title: str, looks: Sequence[_Look]) -> Any:
-        plot = self.addPlot(row=row, col=0, enableMenu=False)
+        plot = self.addPlot(row=row, col=0, enableMenu=False, axisItems={"bottom": _EpochAxis("bottom")})
         plot.setLabel("left", title)
         plot.getAxis("left").setWidth(_AXIS_WIDTH)
         plot.titleLabel.setMaximumHeight(18)
-        plot.showGrid(x=True, y=True, alpha=0.15)
+        plot.showGrid(x=True, y=True, alpha=0.1)
         for look in looks:
-            style = Qt.PenStyle.DashLine if look.dashed else Qt.PenStyle.SolidLine
-            self._lines[look.name] = plot.plot(
-                [],
-                [],
-                pen=pg.mkPen(look.colour, width=2, style=style),
-                symbol="o",
-                symbolSize=4,
-                symbolPen=None,
-                symbolBrush=look.colour,
-            )
+            self._lines[look.name] = plot.plot([], [], symbolSize=4, symbolPen=None)
         return plot
 
 
-def _legend(looks: Sequence[_Look]) -> str:
+class _EpochAxis(pg.AxisItem):
+    """Has ticks at whole epochs only."""
+
+    def tickSpacing(self, *args: Any) -> list[tuple[float, float]]:  # noqa: N802 - pyqtgraph's name
+        """Return (spacing, offset) of the levels of ticks."""
+        return [level for level in super().tickSpacing(*args) if level[0] >= 1] or [(1.0, 0.0)]
+
+
+def _legend(looks: Sequence[_Look], dark: bool) -> str:
     return "&nbsp;&nbsp;&nbsp;".join(
-        f'<span style="color:{look.colour}"><b>{"╌╌" if look.dashed else "──"}</b></span> {look.words}'
+        f'<span style="color:{look.colour(dark)}"><b>{"╌╌" if look.dashed else "──"}</b></span> {look.words}'
         for look in looks
     )

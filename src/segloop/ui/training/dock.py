@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,6 +36,8 @@ from segloop.ui.widgets.page import Page
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+logger = logging.getLogger(__name__)
+
 _LOOK_MS = 200
 _LIST_MS = 3000
 _REMEMBER_MS = 500
@@ -60,15 +64,16 @@ class TrainingDock(Page):
         super().__init__(session_for(napari_viewer), "Training")
         self._scout = DatasetScout()
         self._catalogue = RunCatalogue()
+        self._starting = False
         self._follower: RunFollower | None = None
         self._seen: RunNews | None = None
         self._facts: DatasetFacts | None = None
         self._plan: tuple[str, ...] = ()
         self._make_widgets()
         self._connect()
-        self._look = QTimer(self, interval=_LOOK_MS)
+        self._look = QTimer(self, singleShot=True, interval=_LOOK_MS)
         self._look.timeout.connect(self._on_look)
-        self._relist = QTimer(self, interval=_LIST_MS)
+        self._relist = QTimer(self, singleShot=True, interval=_LIST_MS)
         self._relist.timeout.connect(self._list_runs)
         self._keep = QTimer(self, singleShot=True, interval=_REMEMBER_MS)
         self._keep.timeout.connect(self._remember)
@@ -87,16 +92,7 @@ class TrainingDock(Page):
         if not self.attempt(lambda: configs.append(self._config())):
             return
         self._remember()
-        self.start_button.setEnabled(False)
-        self.start_button.setText("Starting…")
-        self.workers.run(
-            _start,
-            self.session.app,
-            configs[0],
-            lane="start",
-            on_result=self._on_started,
-            on_error=self._on_not_started,
-        )
+        self._begin(_start, configs[0])
 
     def stop(self) -> None:
         """Stop the training on screen, keeping the best model so far."""
@@ -108,19 +104,17 @@ class TrainingDock(Page):
     def resume(self) -> None:
         """Continue the run on screen where it ended."""
         if self._follower is not None:
-            self._continue(_resume, self._follower.path)
+            self._begin(_resume, self._follower.path)
 
     def train_longer(self) -> None:
         """Continue the finished run on screen for the time that the form says."""
         if self._follower is not None:
-            self._continue(train_longer, self._follower.path, self.settings.minutes)
+            self._begin(train_longer, self._follower.path, self.settings.minutes)
 
     def predict(self) -> None:
         """Open the Prediction dock with the model of the run on screen."""
         if self._follower is not None:
-            path = self._follower.path
-            self.session.dock("Prediction")
-            self.session.app.model_chosen.emit(path)
+            self.session.dock("Prediction").use_model(str(self._follower.path))
 
     def show_run(self, path: Path) -> None:
         """Show a run, and follow it while it is under way."""
@@ -138,7 +132,9 @@ class TrainingDock(Page):
         self.message.clear()
         for lane in ("look", "list", "facts"):
             self.workers.drop(lane)
-        self._follower, self._seen, self._facts, self._plan = None, None, None, ()
+        self._catalogue = RunCatalogue()
+        self._follower, self._seen, self._plan = None, None, ()
+        self._set_facts(None)
         self._look.stop()
         self._relist.stop()
         self._keep.stop()
@@ -215,8 +211,7 @@ class TrainingDock(Page):
             wanted = str(study.datasets[0]) if study.datasets else ""
         self.dataset.box.set_value(wanted)
         self._look_at_dataset()
-        self._relist.start()
-        self._show_runs(study.runs)
+        self._on_listed(study.runs)
         first = _first_to_show(study)
         if first is not None:
             self.show_run(first)
@@ -241,9 +236,7 @@ class TrainingDock(Page):
         )
 
     def _list_models(self) -> None:
-        self.workers.run(
-            _models, self.session.app, lane="models", on_result=self.settings.offer_models
-        )
+        self.workers.run(_models, self.session.app, lane="models", on_result=self.settings.offer_models)
 
     # The dataset
 
@@ -265,15 +258,13 @@ class TrainingDock(Page):
 
     def _look_at_dataset(self) -> None:
         path = self.dataset.value()
-        self.start_button.setEnabled(bool(path))
+        if self._facts is None or str(self._facts.path) != path:
+            self._set_facts(None)
+            self.dataset.show_looking()
         if not path:
             self.workers.drop("facts")
-            self._facts = None
             self.dataset.show_empty()
-            self._show_plan()
             return
-        if self._facts is None or str(self._facts.path) != path:
-            self.dataset.show_looking()
         self.workers.run(
             self._scout.look,
             Path(path),
@@ -283,15 +274,17 @@ class TrainingDock(Page):
         )
 
     def _on_facts(self, facts: DatasetFacts) -> None:
-        self._facts = facts
+        self._set_facts(facts)
         self.dataset.show_facts(facts)
-        self.start_button.setEnabled(facts.usable)
-        self._show_plan()
 
     def _on_no_facts(self, error: Exception) -> None:
-        self._facts = None
+        self._set_facts(None)
         self.dataset.show_problem(str(error))
-        self.start_button.setEnabled(False)
+
+    def _set_facts(self, facts: DatasetFacts | None) -> None:
+        self._facts = facts
+        self.settings.show_channels(facts.channels if facts is not None else ())
+        self._show_start()
         self._show_plan()
 
     def _make_sample(self) -> None:
@@ -309,10 +302,10 @@ class TrainingDock(Page):
 
     # The run on screen
 
-    def _continue(self, function: Any, *arguments: Any) -> None:
+    def _begin(self, function: Any, *arguments: Any) -> None:
         self.message.clear()
-        self.run_panel.resume.setEnabled(False)
-        self.run_panel.longer.setEnabled(False)
+        self._starting = True
+        self._show_start()
         self.workers.run(
             function,
             self.session.app,
@@ -323,20 +316,23 @@ class TrainingDock(Page):
         )
 
     def _on_started(self, job: Job) -> None:
-        self._ready_to_start()
+        self._starting = False
+        self._show_start()
         self._follow(job)
         self._list_runs()
         QTimer.singleShot(0, self._show_run_panel)
 
     def _on_not_started(self, error: Exception) -> None:
-        self._ready_to_start()
+        self._starting = False
+        self._show_start()
         self.message.show_error(error)
 
-    def _ready_to_start(self) -> None:
-        self.start_button.setText("Start training")
-        self.start_button.setEnabled(True)
-        self.run_panel.resume.setEnabled(True)
-        self.run_panel.longer.setEnabled(True)
+    def _show_start(self) -> None:
+        usable = self._facts is not None and self._facts.usable
+        self.start_button.setEnabled(usable and not self._starting)
+        self.start_button.setText("Starting…" if self._starting else "Start training")
+        self.run_panel.resume.setEnabled(not self._starting)
+        self.run_panel.longer.setEnabled(not self._starting)
 
     def _show_run_panel(self) -> None:
         self.scroll.ensureWidgetVisible(self.run_panel, 0, 0)
@@ -359,11 +355,8 @@ class TrainingDock(Page):
         self._on_look()
 
     def _on_look(self) -> None:
-        # Not before the last look has answered: a slow disk must not pile them up, nor must one be dropped.
-        self._look.stop()
-        self.workers.run(
-            self._follower.look, lane="look", on_result=self._on_news, on_error=self._on_no_news
-        )
+        # The next one waits for the answer: a slow disk must not pile them up, nor may news be dropped.
+        self.workers.run(self._follower.look, lane="look", on_result=self._on_news, on_error=self._on_no_news)
 
     def _on_news(self, news: RunNews) -> None:
         before, self._seen = self._seen, news
@@ -411,10 +404,23 @@ class TrainingDock(Page):
     # The list of runs
 
     def _list_runs(self) -> None:
-        if not self.workers.running("list"):
-            self.workers.run(
-                _runs, self.session.app.workspace, self._catalogue, lane="list", on_result=self._show_runs
-            )
+        # Looks must not overlap, nor pile up where the disk is slow.
+        self._relist.stop()
+        self.workers.run(
+            self._catalogue.look,
+            self.session.app.workspace,
+            lane="list",
+            on_result=self._on_listed,
+            on_error=self._on_not_listed,
+        )
+
+    def _on_listed(self, runs: Sequence[RunSummary]) -> None:
+        self._show_runs(runs)
+        self._relist.start()
+
+    def _on_not_listed(self, error: Exception) -> None:
+        logger.warning("The runs can't be listed: %s", error)
+        self._relist.start()
 
     def _show_runs(self, runs: Sequence[RunSummary]) -> None:
         self.table.show_runs(runs)
@@ -426,7 +432,7 @@ class TrainingDock(Page):
         self.run_panel.hide()
         self.no_runs.show()
 
-    def _on_theme(self) -> None:
+    def _on_theme(self, event: Any = None) -> None:
         from napari.utils.theme import get_theme
 
         theme = get_theme(self.session.viewer.theme)
@@ -442,7 +448,7 @@ def _study(app: App, workspace: Workspace, catalogue: RunCatalogue, context: Con
         config=config,
         datasets=workspace.datasets(),
         models=app.models(),
-        runs=catalogue.look(workspace.runs(), context),
+        runs=catalogue.look(workspace, context),
         last_run=workspace.recall(_RUN_KEY, ""),
     )
 
@@ -453,10 +459,6 @@ def _first_to_show(study: _Study) -> Path | None:
     shown_last = [run for run in study.runs if run.path.name == study.last_run]
     candidates = at_work or shown_last or list(study.runs)
     return candidates[0].path if candidates else None
-
-
-def _runs(workspace: Workspace, catalogue: RunCatalogue, context: Context) -> tuple[RunSummary, ...]:
-    return catalogue.look(workspace.runs(), context)
 
 
 def _models(app: App, context: Context) -> dict[str, Path]:
@@ -475,7 +477,7 @@ def _stop(job: Job, context: Context) -> None:
     """Ask, and stay until the job has ended: a job that does not heed is ended by looking at its state."""
     job.stop()
     while not job.ended and not context.cancelled():
-        context.wait(0.1)
+        time.sleep(0.1)
 
 
 def _as_dict(config: TrainConfig, context: Context) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from segloop.core.errors import SegloopError
 from segloop.images.image import PixelSize
 
 _MOST_NAMES = 3
+_NAMELESS = re.compile(r"(channel)?[\s:_]*[\d:_]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,8 @@ def _first(dataset: CuratedDataset, ids: Sequence[str]) -> tuple[int, tuple[str,
 
 
 def _channels(names: Sequence[str]) -> str:
-    told = [name for name in names if any(letter.isalpha() for letter in name) and ":" not in name]
-    if len(told) == len(names) <= _MOST_NAMES:
-        return ", ".join(told)
+    if len(names) <= _MOST_NAMES and not any(_NAMELESS.fullmatch(name) for name in names):
+        return ", ".join(names)
     return f"{len(names)} channel{'s' if len(names) != 1 else ''}"
 
 

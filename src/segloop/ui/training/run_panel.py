@@ -114,11 +114,17 @@ class RunPanel(QWidget):
             self.progress.set_progress(news.progress)
 
     def _find_best(self) -> tuple[str, float, int] | None:
+        """Return measure, value and epoch of the best validation, as the training ranks them."""
+        loss = dict(zip(*self.curves.curve("val_loss"), strict=True))
         for name, words in (("val_ap50", "AP50"), ("val_dice", "Dice")):
             epochs, values = self.curves.curve(name)
-            if values:
-                best = max(values)
-                return words, best, epochs[values.index(best)]
+            ranked = [
+                (round(value, 4), -loss.get(epoch, 0.0), epoch)
+                for epoch, value in zip(epochs, values, strict=True)
+            ]
+            if ranked:
+                value, _, epoch = max(ranked)
+                return words, value, epoch
         return None
 
     def _score(self) -> str:

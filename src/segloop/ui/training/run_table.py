@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 from segloop.ui.training.catalogue import RunSummary
 from segloop.ui.training.following import STATE_WORDS
 
-_COLUMNS = ("Run", "Best score", "State", "Last active")
+_COLUMNS = ("Run", "Best", "State", "When")
 _SORT_ROLE = Qt.ItemDataRole.UserRole
 _PATH_ROLE = Qt.ItemDataRole.UserRole + 1
 _DAY_S = 86400
@@ -107,7 +107,7 @@ class RunTable(QTableWidget):
             self.setItem(row, column, item)
         first = self.item(row, 0)
         first.setData(_PATH_ROLE, str(run.path))
-        first.setToolTip(f"{run.path}\n{run.epochs} epochs")
+        first.setToolTip(f"{run.path}\n{run.epochs} epochs; last active at {_moment(run.active)}")
 
     def _on_selected(self) -> None:
         rows = self.selectionModel().selectedRows()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +69,16 @@ class SettingsPanel(QWidget):
         form.addRow("Start from", self.start_from)
         form.addRow("Size", self._make_sizes())
         form.addRow("Stop after", self._make_stop())
+        settings = Fold("Settings: channels, patches, augmentation…", memory, "training.settings")
         more = Fold("More", memory, "training.more")
         more.body.addWidget(self.more_form)
+        settings.body.addWidget(self.form)
+        settings.body.addWidget(more)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(form)
-        layout.addWidget(self.form)
-        layout.addWidget(more)
+        layout.addWidget(settings)
         for each in (self.form, self.more_form):
             each.changed.connect(self.changed)
         self.set_value(self._config)
@@ -123,6 +125,11 @@ class SettingsPanel(QWidget):
         """Offer models and runs to start from, by the name to show."""
         self.start_from.offer([(name, str(path)) for name, path in models.items()])
 
+    def show_channels(self, names: Sequence[str]) -> None:
+        """Say which channels there are to choose from."""
+        field = self.form.rows["recipe.channels"].native
+        field.setPlaceholderText(f"all: {', '.join(names)}" if names else "all")
+
     def _make_targets(self) -> QWidget:
         self.targets: dict[TargetKind, QRadioButton] = {}
         self._target_group = QButtonGroup(self)
@@ -144,9 +151,8 @@ class SettingsPanel(QWidget):
 
     def _make_stop(self) -> QWidget:
         bounds = next(f for f in StopConfig.__dataclass_fields__.values() if f.name == "max_minutes").metadata
-        self.stop_minutes = QDoubleSpinBox(suffix=" min", decimals=2, minimum=bounds["min"])
-        self.stop_minutes.setMaximum(bounds["max"])
-        self.stop_minutes.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.stop_minutes = _Minutes(suffix=" min", decimals=2, minimum=bounds["min"], maximum=bounds["max"])
+        self.stop_minutes.setMinimumWidth(110)
         self.stop_minutes.setToolTip("Longest training time; the best model until then is kept")
         self.stop_minutes.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.stop_minutes.valueChanged.connect(lambda _: self.changed.emit())
@@ -163,6 +169,14 @@ class SettingsPanel(QWidget):
         scratch = not self.start_from.value()
         self._size_row.setEnabled(scratch)
         self._size_row.setToolTip("" if scratch else "The network comes with the model to start from")
+
+
+class _Minutes(QDoubleSpinBox):
+    """Shows 15 rather than 15.00."""
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
+        """Return the number without idle zeros."""
+        return f"{value:g}"
 
 
 def _row(*widgets: QWidget) -> QWidget:

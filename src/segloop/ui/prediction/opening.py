@@ -1,0 +1,107 @@
+"""A prediction of a file, shown in the viewer with its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segloop.app.results import IN_MEMORY_LIMIT
+from segloop.artifacts.prediction import Provenance
+from segloop.core.context import Context
+from segloop.core.errors import ImageError
+from segloop.images.image import RGB, PixelSize
+from segloop.images.read import open_image
+
+if TYPE_CHECKING:
+    from napari.layers import Image as ImageLayer
+    from napari.viewer import Viewer
+
+_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedImage:
+    """The image behind a prediction.
+
+    Attributes
+    ----------
+    name : str
+        What to call its layers.
+    axes : str
+        Of each layer, such as ``"ZYX"``.
+    channels : tuple of (str, array)
+        Name and pixels of each channel, along ``axes``; a colour image is one with samples last.
+    is_rgb : bool
+        Whether it is a colour image.
+    scale : tuple of float
+        Along ``axes``.
+    units : tuple of str
+        Along ``axes``.
+    """
+
+    name: str
+    axes: str
+    channels: tuple[tuple[str, Any], ...]
+    is_rgb: bool
+    scale: tuple[float, ...]
+    units: tuple[str, ...]
+
+
+def open_predicted(record: Path, context: Context) -> OpenedImage:
+    """Read the image of a prediction; on a worker thread.
+
+    Raises
+    ------
+    ImageError
+        If the image is gone or can't be read.
+    """
+    provenance = Provenance.read(record)
+    if provenance.input is None:
+        raise ImageError(f"{record} does not say which file it was made from: open its outputs in napari.")
+    image = open_image(provenance.input.path, provenance.scene or None)
+    context.check()
+    axes = "".join(axis for axis, n in zip("TZ", (image.n_timepoints, image.n_slices), strict=True) if n > 1)
+    data: Any = image.data
+    if int(np.prod(image.shape)) * image.dtype.itemsize <= IN_MEMORY_LIMIT:
+        data = np.asarray(data)
+    index = tuple(slice(None) if axis in axes + "YX" else 0 for axis in "TZYX")
+    channels = [(name, data[:, number][index]) for number, name in enumerate(image.channel_names)]
+    is_rgb = image.channel_names == RGB and image.dtype == np.uint8
+    if is_rgb:
+        channels = [("", np.stack([np.asarray(pixels) for _, pixels in channels], axis=-1))]
+    size = _known(image.pixel_size_um)
+    return OpenedImage(
+        record.name.removesuffix(".json"),
+        f"{axes}YX",
+        tuple(channels),
+        is_rgb,
+        tuple(size.get(axis, 1.0) for axis in f"{axes}YX"),
+        tuple("micrometer" if axis in size else "pixel" for axis in f"{axes}YX"),
+    )
+
+
+def add_to_viewer(viewer: Viewer, opened: OpenedImage) -> ImageLayer:
+    """Add the image's channels as layers; return the topmost one."""
+    several = len(opened.channels) > 1
+    for number, (name, pixels) in enumerate(opened.channels):
+        layer = viewer.add_image(
+            pixels,
+            name=f"{opened.name} {name}" if several else opened.name,
+            rgb=opened.is_rgb,
+            scale=opened.scale,
+            units=opened.units,
+            blending="additive" if number else "translucent_no_depth",
+            **({} if opened.is_rgb else {"colormap": _COLOURS[number % 6] if several else "gray"}),
+        )
+    return layer
+
+
+def _known(size: PixelSize) -> dict[str, float]:
+    """Return the steps along Z, Y and X where all that count are known: napari wants one unit for all."""
+    z, y, x = size
+    if y is None or x is None:
+        return {}
+    return {"Y": y, "X": x, **({"Z": z} if z is not None else {})}

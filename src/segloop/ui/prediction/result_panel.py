@@ -1,0 +1,100 @@
+"""What to do with results: save them, compare with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from segloop.ui.widgets.wheel import guard_wheel
+
+
+class ResultPanel(QWidget):
+    """Says how many objects there are; saves and scores."""
+
+    save_requested = Signal(object)
+    """Folder to save into."""
+
+    score_requested = Signal(str)
+    """Name of the labels layer that holds the truth."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._folder = ""
+        self.summary = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.summary.setObjectName("segloop_summary")
+        self.summary.setStyleSheet("#segloop_summary { font-weight: bold; }")
+        self.save = QPushButton("Save…", toolTip="Write the results, as they show, with where they came from")
+        self.save.clicked.connect(self.browse)
+        self.truth = QComboBox(toolTip="Labels layer that holds the truth")
+        self.truth.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.truth.setMinimumContentsLength(8)
+        self.truth.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.truth.setAccessibleName("Truth")
+        guard_wheel(self.truth)
+        self.score = QPushButton("Score against", toolTip="Compare the result with a labels layer")
+        self.score.clicked.connect(lambda: self.score_requested.emit(self.truth.currentText()))
+        self.scores = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.scores.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        row = QHBoxLayout()
+        row.addWidget(self.save)
+        row.addWidget(self.score)
+        row.addWidget(self.truth, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.summary)
+        layout.addLayout(row)
+        layout.addWidget(self.scores)
+        self.scores.hide()
+
+    def set_summaries(self, summaries: Sequence[tuple[str, str]]) -> None:
+        """Show what each result, by its name, holds."""
+        self.setVisible(bool(summaries))
+        if len(summaries) == 1:
+            self.summary.setText(summaries[0][1])
+        else:
+            self.summary.setText("\n".join(f"{name}: {words}" for name, words in summaries[:8]))
+        self.show_score("")
+
+    def set_truths(self, names: Sequence[str]) -> None:
+        """Offer labels layers as truth."""
+        before = self.truth.currentText()
+        with QSignalBlocker(self.truth):
+            self.truth.clear()
+            self.truth.addItems(list(names))
+            if before in names:
+                self.truth.setCurrentIndex(list(names).index(before))
+        for widget in (self.truth, self.score):
+            widget.setVisible(bool(names))
+
+    def show_score(self, words: str) -> None:
+        """Show how well the result agrees with the truth."""
+        self.scores.setText(words)
+        self.scores.setVisible(bool(words))
+
+    def set_folder(self, folder: str) -> None:
+        """Say where the dialog should begin."""
+        self._folder = folder
+
+    def browse(self) -> None:
+        """Let the user choose a folder, without blocking what runs."""
+        dialog = QFileDialog(self.window(), "Save the results into")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Save here")
+        if self._folder:
+            dialog.setDirectory(self._folder)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.save_requested.emit(Path(path)))
+        dialog.open()
