@@ -1,7 +1,7 @@
 """How long Segloop takes to be there: the import, the command line, and each dock in a running napari.
 
-The peers are bare Python, and napari alone. Run it alone: ``python benchmarks/startup.py``; with ``--tiny`` each
-figure is taken once. The docks are left out where napari is not installed or there is no screen.
+The peers are bare Python, and napari alone. Run it alone: ``python benchmarks/startup.py``; with ``--tiny``
+each figure is taken once. The docks are left out where napari is not installed or there is no screen.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="finish in seconds")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
-    size, tile = (400, 160) if arguments.tiny else (4000, 1024)
+    size, tile = (256, 128) if arguments.tiny else (4000, 1024)
 
     torch.manual_seed(0)
     target = make_target("instance")

@@ -30,6 +30,7 @@ PACKAGES = (
     "libxcb-xinerama0",
     "libxkbcommon-x11-0",
     "x11-utils",
+    "xauth",
     "xvfb",
 )
 

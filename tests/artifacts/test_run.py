@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from segloop.artifacts.job import EventLog, JobState
 from segloop.artifacts.run import Run
 from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.atomic import atomic_path
 from segloop.core.errors import RunError
 
 
@@ -103,3 +105,15 @@ def test_the_plan_is_kept(tmp_path: Path) -> None:
     run.write_plan({"patch_size": [128, 128]})
 
     assert Run.open(run.path).plan == {"patch_size": [128, 128]}
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig())
+    run.last_checkpoint.write_text("whole")
+    with suppress(FileNotFoundError), atomic_path(run.last_checkpoint) as partial:
+        torn = partial
+    torn.write_text("torn")
+
+    run.remove_leftovers()
+
+    assert list(run.checkpoints_dir.iterdir()) == [run.last_checkpoint]

@@ -110,7 +110,7 @@ def test_it_learns_classes(nuclei: Pictures, make_dataset: MakeDataset, tmp_path
 
 
 def test_it_learns_volumes(embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    overrides = ["patch.size=[16,32,32]", "patch.batch_size=2", "patch.per_epoch=16", "stop.max_epochs=4"]
+    overrides = ["patch.size=[8,32,32]", "patch.batch_size=2", "patch.per_epoch=16", "stop.max_epochs=4"]
 
     run = fit(config(make_dataset(embryo), overrides), tmp_path / "run")
 

@@ -115,13 +115,6 @@ def test_several_classes_are_told_apart(make_dataset: MakeDataset, tmp_path: Pat
     assert score(dataset, target, tmp_path / "cache", swapped).dice == 0
 
 
-def test_it_ranks_by_score_and_then_by_loss() -> None:
-    poor, good = Scores(0.1, 0.9, 0.3), Scores(0.5, 0.8, 0.4)
-    same_but_surer = Scores(0.4, 0.7, 0.4)
-
-    assert poor.rank < good.rank < same_but_surer.rank
-
-
 def test_a_stop_request_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     stopped = Context(cancelled=lambda: True)
 

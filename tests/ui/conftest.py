@@ -84,7 +84,9 @@ class Canvas:
     def click(self, y: float, x: float) -> None:
         """Move there and click."""
         self.move(y, x)
-        QTest.mouseClick(self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, self.at(y, x))
+        QTest.mouseClick(
+            self.native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, self.at(y, x)
+        )
         QApplication.processEvents()
 
     def move(self, y: float, x: float) -> None:

@@ -88,7 +88,9 @@ def test_the_pixels_of_the_sample_are_shown(dock, viewer, canvas, settle, nuclei
     assert np.array_equal(viewer.layers["Curation: seg 2"].data, imread(nuclei_folders / "otsu" / name))
 
 
-def test_a_polygon_drawn_with_the_mouse_is_saved_as_it_is_finished(dock, viewer, canvas, settle, nuclei_dataset):
+def test_a_polygon_drawn_with_the_mouse_is_saved_as_it_is_finished(
+    dock, viewer, canvas, settle, nuclei_dataset
+):
     draw_square(canvas)
     (region,) = on_disk(nuclei_dataset).regions
     assert (region.kind, region.shape) == ("exclude", "polygon")
@@ -281,7 +283,9 @@ def test_a_missing_folder_is_named(open_dock, tmp_path, settle):
     assert dock.maker.panel.isVisible()
 
 
-def test_a_region_of_this_slice_covers_only_it(open_dock, workspace, tmp_path, canvas, viewer, settle, test_data):
+def test_a_region_of_this_slice_covers_only_it(
+    open_dock, workspace, tmp_path, canvas, viewer, settle, test_data
+):
     folder = cropped_stack(test_data, tmp_path)
     pairing = pair_by_stem(folder / "raw", folder / "seg")
     CuratedDataset.create(workspace.datasets_dir / "stack", pairing.pairs)
@@ -321,5 +325,7 @@ def cropped_stack(test_data, tmp_path):
         middle = tuple(size // 2 for size in stack.shape[-3:])
         z, y, x = middle
         part = stack[z - 5 : z + 5, y - 48 : y + 48, x - 48 : x + 48]
-        imwrite(tmp_path / "stack" / name / "embryo.tif", part, metadata={"axes": "ZYX"}, imagej=name == "raw")
+        imwrite(
+            tmp_path / "stack" / name / "embryo.tif", part, metadata={"axes": "ZYX"}, imagej=name == "raw"
+        )
     return tmp_path / "stack"

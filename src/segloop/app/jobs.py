@@ -7,6 +7,7 @@ a ``kill -9`` or a restart of napari never takes the other side along.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -212,12 +213,12 @@ def _launch(run: Path, workspace: Workspace, overrides: Sequence[str] = ()) -> J
 class PredictionHelper:
     """One warm process for a napari session's predictions; it keeps the last model loaded.
 
-    It is told the folder of each job by a line on its standard input, and ends when that closes. Safe to use from
-    several threads.
+    It is told the folder of each job by a line on its standard input, and ends when that closes. Safe to use
+    from several threads.
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self._log = workspace.scratch_dir / f"helper-{uuid.uuid4().hex[:8]}.log"
+        self._log = workspace.scratch_dir / f"helper-{os.getpid()}-{uuid.uuid4().hex[:8]}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -266,7 +267,7 @@ class PredictionHelper:
                 self._process = start_segloop(["helper"], self._log, lines_in=True)
             except OSError as error:
                 raise JobError(
-                    f"The prediction process can't be started ({error.strerror or error}): see segloop doctor."
+                    f"The prediction process can't be started ({error}): see segloop doctor."
                 ) from error
         return self._process
 

@@ -1,7 +1,7 @@
 """Viewer layers as inputs of a prediction: handed to the helper process through a scratch folder.
 
-A layer need not have a file. What it holds when the user asks is written to an OME-Zarr, which the helper reads
-like any other image.
+A layer need not have a file. What it holds when the user asks is written to an OME-Zarr, which the helper
+reads like any other image.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from segloop.app.jobs import Job, PredictionHelper
 from segloop.config import compose
 from segloop.config.predict import OutputFormat, PredictConfig
+from segloop.core.atomic import remove
 from segloop.core.context import Context
 from segloop.core.errors import ImageError, JobError
 
@@ -64,8 +65,8 @@ class LayerImage:
         Raises
         ------
         ImageError
-            If the axes don't fit the array, pixels are no numbers, or layers that should be channels of one image
-            differ in size.
+            If the axes don't fit the array, pixels are no numbers, or layers that should be channels of one
+            image differ in size.
         """
         import dask.array as da
 
@@ -110,13 +111,13 @@ def new_scratch(scratch_dir: Path) -> Path:
 
 
 def clean_scratch(scratch_dir: Path, context: Context | None = None) -> None:
-    """Remove scratch folders of processes that are gone, as a crash or a kill leaves them."""
+    """Remove scratch folders and logs of viewers that are gone."""
     import psutil
 
-    for folder in scratch_dir.glob(f"{SCRATCH_PREFIX}*"):
-        owner = folder.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+    for path in (*scratch_dir.glob(f"{SCRATCH_PREFIX}*"), *scratch_dir.glob("helper-*.log")):
+        owner = path.name.split("-")[1]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(path)
 
 
 def start(

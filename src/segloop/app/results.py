@@ -35,8 +35,8 @@ class Shown:
     Attributes
     ----------
     arrays : dict of OutputKind to array
-        ``labels``, ``mask`` and ``classes`` are (T, Z, Y, X), ``probability`` is (T, K, Z, Y, X) with one map per
-        name in ``maps``. NumPy arrays, or lazy dask arrays where they are large.
+        ``labels``, ``mask`` and ``classes`` are (T, Z, Y, X), ``probability`` is (T, K, Z, Y, X) with one map
+        per name in ``maps``. NumPy arrays, or lazy dask arrays where they are large.
     maps : tuple of str
         Names of the maps of a probability.
     thresholds : Thresholds

@@ -12,7 +12,7 @@ from typing import Any
 from segloop.artifacts.job import EVENTS_FILE, STOP_FILE, JobFolder
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
-from segloop.core.atomic import write_json, write_text
+from segloop.core.atomic import remove, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
 
 CONFIG_FILE = "config.yaml"
@@ -206,6 +206,12 @@ class Run:
             if new:
                 writer.writeheader()
             writer.writerow({name: _as_text(value) for name, value in row.items()})
+
+    def remove_leftovers(self) -> None:
+        """Delete what a killed process was just writing."""
+        for folder in (self.path, self.checkpoints_dir):
+            for partial in folder.glob(".*.partial-*"):
+                remove(partial)
 
     def drop_metrics_after(self, epoch: int) -> None:
         """Delete the rows of epochs after ``epoch``, which a continued run will do again."""

@@ -134,7 +134,7 @@ class CachedSample:
         Of the image.
     ranges : tuple of (low, high)
         For each channel the intensities that become 0 and 1.
-    usable : str
+    problem : str
         Empty, or one sentence that says why it can't be learnt from.
     in_memory : bool
         Whether its arrays are kept in memory once read.

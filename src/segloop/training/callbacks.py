@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import lightning.pytorch as pl
@@ -23,7 +23,7 @@ from segloop.training.patches import PatchLoader
 from segloop.training.validation import Scores
 
 _VALIDATION_SHARE = 0.15  # of the time, at most, as long as there is more than one validation
-_CHECKPOINT_INTERVAL = 10.0  # seconds
+_SAVING_SHARE = 0.05  # of the time, at most, for checkpoints to continue from
 
 
 class Pace(Callback):
@@ -110,12 +110,36 @@ class Judge(Protocol):
         ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class Best:
-    """The best validation so far."""
+    """The best validation so far.
 
-    rank: tuple[float, float] | None = None
+    Attributes
+    ----------
+    score : float
+        Highest score so far, whatever its loss.
+    loss : float
+        Validation loss of the model that is kept.
+    epoch : int
+        Epoch of the model that is kept, from 1; 0 before there is one.
+    """
+
+    score: float = -math.inf
+    loss: float = math.inf
     epoch: int = 0
+
+    def next(self, scores: Scores, epoch: int) -> Best:
+        """Return what is best after another validation.
+
+        A clearly higher score wins. Scores that a few objects more or less explain are as good as equal:
+        among those the lowest loss wins, which measures the same thing with far less noise.
+        """
+        top = max(self.score, scores.score)
+        clearly_better = scores.score > self.score + scores.uncertainty
+        as_good = scores.score >= top - scores.uncertainty
+        if self.epoch == 0 or clearly_better or (as_good and scores.loss < self.loss):
+            return Best(top, scores.loss, epoch)
+        return replace(self, score=top)
 
 
 class Keeper(Callback):
@@ -145,6 +169,7 @@ class Keeper(Callback):
         self._validated_at = -math.inf
         self._cost = 0.0
         self._saved_at = -math.inf
+        self._save_cost = 0.0
 
     @property
     def best_epoch(self) -> int:
@@ -171,7 +196,7 @@ class Keeper(Callback):
                 "start again with a lower optimiser.learning_rate."
             )
         last = trainer.should_stop or epoch == trainer.max_epochs
-        if not self._pace.stopped and (last or self._is_due()):
+        if not self._pace.stopped and (last or _is_due(self._validated_at, self._cost, _VALIDATION_SHARE)):
             row.update(self._validate(trainer, module, epoch))
         self._log.metrics(epoch, row)
         counts = {"epoch": epoch, "step": int(trainer.global_step)}
@@ -180,7 +205,7 @@ class Keeper(Callback):
         if patience and self._best.epoch and epoch - self._best.epoch >= patience and not last:
             self._log.message(f"Stopped early: no better validation since epoch {self._best.epoch}.")
             trainer.should_stop = True
-        if last or trainer.should_stop or time.monotonic() - self._saved_at > _CHECKPOINT_INTERVAL:
+        if last or trainer.should_stop or _is_due(self._saved_at, self._save_cost, _SAVING_SHARE):
             self._checkpoint(trainer)
         self._log.progress(
             Progress(self._budget.fraction(epoch), 1.0, f"Epoch {epoch}", self._budget.seconds_left(epoch))
@@ -194,18 +219,11 @@ class Keeper(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is known of the best validation."""
-        rank = list(self._best.rank) if self._best.rank is not None else None
-        return {"rank": rank, "epoch": self._best.epoch}
+        return asdict(self._best)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the best validation so far."""
-        rank = state_dict["rank"]
-        self._best = Best(
-            None if rank is None else (float(rank[0]), float(rank[1])), int(state_dict["epoch"])
-        )
-
-    def _is_due(self) -> bool:
-        return time.monotonic() - self._validated_at >= self._cost * (1 / _VALIDATION_SHARE - 1)
+        self._best = Best(**state_dict)
 
     def _validate(self, trainer: pl.Trainer, module: SegmentationModule, epoch: int) -> dict[str, float]:
         started = time.monotonic()
@@ -217,10 +235,11 @@ class Keeper(Callback):
             return {}
         if scores is None:
             self._judge.save_model(module, epoch, None)
-        elif self._best.rank is None or scores.rank > self._best.rank:
-            self._best = Best(scores.rank, epoch)
-            self._judge.save_model(module, epoch, scores)
-            self._save(trainer, self._run.best_checkpoint.name)
+        else:
+            self._best = self._best.next(scores, epoch)
+            if self._best.epoch == epoch:
+                self._judge.save_model(module, epoch, scores)
+                self._save(trainer, self._run.best_checkpoint.name)
         self._validated_at = time.monotonic()
         self._cost = self._validated_at - started
         # The last validation belongs to the time allowed, unless little else would be left.
@@ -228,9 +247,16 @@ class Keeper(Callback):
         return {} if scores is None else scores.values()
 
     def _checkpoint(self, trainer: pl.Trainer) -> None:
+        started = time.monotonic()
         self._save(trainer, self._run.last_checkpoint.name)
         self._saved_at = time.monotonic()
+        self._save_cost = self._saved_at - started
 
     def _save(self, trainer: pl.Trainer, name: str) -> None:
         with atomic_path(self._run.checkpoints_dir / name) as partial:
             trainer.save_checkpoint(partial)
+
+
+def _is_due(last: float, cost: float, share: float) -> bool:
+    """Return whether what took ``cost`` seconds, done at ``last``, keeps within its share of the time."""
+    return time.monotonic() - last >= cost * (1 / share - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from segloop.inference.engine import Engine
 from segloop.networks import NetworkSpec
 from segloop.targets import Target, Thresholds
 from segloop.training.cache import CachedSample
+from segloop.training.calibration import calibrate
 from segloop.training.module import SegmentationModule
 from segloop.training.patches import choose_corner, read_patch
 from segloop.training.validation import Scores, validate
@@ -118,8 +119,47 @@ class RunJudge:
 
     def save_model(self, module: SegmentationModule, epoch: int, scores: Scores | None) -> None:
         """Replace the run's model by the averaged network, atomically."""
+        extra = {"epoch": epoch, "scores": scores.values() if scores else {}}
+        self._save(copy.deepcopy(module.average), self._facts.thresholds, {**self._facts.provenance, **extra})
+
+    def calibrate(self, seconds: float) -> str:
+        """Choose thresholds for the run's model on the validation images, and save it with them.
+
+        Parameters
+        ----------
+        seconds : float
+            Time to spend at most, roughly.
+
+        Returns
+        -------
+        str
+            What was chosen, in a sentence; empty if nothing was.
+
+        Raises
+        ------
+        Cancelled
+            If the user asks to stop; the model is then as it was.
+        """
         facts = self._facts
-        network = copy.deepcopy(module.average).to(torch.device("cpu"), torch.float32).eval()
+        if facts.target.kind != "instance" or not self._val or not self._run.model_dir.is_dir():
+            return ""
+        model = Model.load(self._run.model_dir)
+        network = model.network()
+        engine = Engine(network, facts.target, self._device.device, self._device.mixed)
+        found = calibrate(
+            self._val, engine, facts.target, facts.thresholds, facts.normalisation, self._context, seconds
+        )
+        if found is None:
+            return ""
+        self._save(network, found.thresholds, model.card.provenance)
+        return (
+            f"Splitting {found.thresholds.splitting:g} works best on the {found.n_objects} objects of the "
+            "validation images."
+        )
+
+    def _save(self, network: nn.Module, thresholds: Thresholds, provenance: Mapping[str, Any]) -> None:
+        facts = self._facts
+        network = network.to(torch.device("cpu"), torch.float32).eval()
         test_input = self._test_input(network)
         with torch.inference_mode():
             test_output = network(torch.from_numpy(test_input)[None])[0].numpy()
@@ -130,21 +170,12 @@ class RunJudge:
             recipe=RecipeCard(channels=list(facts.channels)),
             network=facts.spec.to_dict(),
             target=TargetCard.model_validate({"kind": facts.target.kind, "classes": facts.target.classes}),
-            normalisation=NormalisationCard(
-                low=facts.normalisation.low,
-                high=facts.normalisation.high,
-                clip_low=facts.normalisation.clip_low,
-                clip_high=facts.normalisation.clip_high,
-            ),
+            normalisation=NormalisationCard(**asdict(facts.normalisation)),
             pixel_size_um=facts.voxel_size_um,
             stride=stride,
             halo=halo,
-            thresholds=ThresholdCard(
-                foreground=facts.thresholds.foreground,
-                min_size=facts.thresholds.min_size,
-                splitting=facts.thresholds.splitting,
-            ),
-            provenance={**facts.provenance, "epoch": epoch, "scores": scores.values() if scores else {}},
+            thresholds=ThresholdCard(**asdict(thresholds)),
+            provenance=dict(provenance),
         )
         Model.save(self._run.model_dir, card, network.state_dict(), test_input, test_output)
 

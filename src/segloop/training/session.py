@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-import psutil
 import torch
 from torch import nn
 
@@ -21,13 +20,14 @@ from segloop.artifacts.job import EventLog
 from segloop.artifacts.model import Model
 from segloop.artifacts.run import Run
 from segloop.config.train import TrainConfig
-from segloop.core.errors import DatasetError, ModelError, RunError
+from segloop.core.errors import Cancelled, DatasetError, ModelError, RunError
 from segloop.inference.device import ResolvedDevice, resolve_device
 from segloop.networks import NetworkSpec, build_network, plan_network
 from segloop.targets import Target, make_target, suggested_min_size
 from segloop.training.budget import Budget
 from segloop.training.cache import cache_folder, prune
 from segloop.training.callbacks import Keeper, Pace
+from segloop.training.computing import StepPrecision, sensible_threads, step_precision
 from segloop.training.judge import ModelFacts, RunJudge, summary
 from segloop.training.material import Material, share_out
 from segloop.training.module import SegmentationModule
@@ -39,6 +39,7 @@ from segloop.training.survey import Survey, survey
 
 logger = logging.getLogger("segloop.training")
 
+_CALIBRATION_SHARE = 0.05  # of the time allowed, at most
 _GRADIENT_LIMIT = 12.0  # largest norm of a gradient, as in nnU-Net
 
 
@@ -82,20 +83,6 @@ def require_fit(model: Model, target: Target, n_channels: int, name: str) -> Non
             f"The model {name} learnt the target {own.kind} with {own.classes} classes, the training is "
             f"{target.kind} with {target.classes}: choose the same target, or start from scratch."
         )
-
-
-def sensible_threads() -> int:
-    """Return how many threads torch should compute with: the real cores this process may use."""
-    if "OMP_NUM_THREADS" in os.environ:
-        return torch.get_num_threads()
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
-
-
-def _precision(device: ResolvedDevice) -> Any:
-    if not device.mixed:
-        return "32-true"
-    return "bf16-mixed" if torch.cuda.get_device_capability()[0] >= 8 else "16-mixed"
 
 
 def _epoch_of(checkpoint: Path) -> int:
@@ -166,19 +153,21 @@ class Session:
             network=config.network.size,
             voxel_size_um=found.voxel_size_um,
         )
-        for text in [*found.notes, note, *patches.notes, device.reason]:
+        precision = step_precision(device, config.device.precision)
+        for text in [*found.notes, note, *patches.notes, device.reason, precision.note]:
             self._say(text)
         facts = self._facts(dataset, found, material, target, spec, device)
         self._run.write_plan(plan_record(found, spec, patches, facts.thresholds, material, device))
         judge = RunJudge(
             self._run, facts, material.val, (material.val or material.train)[0], device, self._context
         )
-        return self._fit(network, target, material, patches, judge, device, checkpoint)
+        return self._fit(network, target, material, patches, judge, device, precision, checkpoint)
 
     def _checkpoint(self, resumed: bool) -> Path | None:
         checkpoint = self._run.last_checkpoint
         if not resumed:
             return None
+        self._run.remove_leftovers()
         if checkpoint.is_file():
             return checkpoint
         self._say("There is no checkpoint yet: the training starts over.", "warning")
@@ -269,6 +258,7 @@ class Session:
         patches: PatchPlan,
         judge: RunJudge,
         device: ResolvedDevice,
+        precision: StepPrecision,
         checkpoint: Path | None,
     ) -> Outcome:
         config, run = self._config, self._run
@@ -295,7 +285,7 @@ class Session:
         trainer = pl.Trainer(
             accelerator="gpu" if device.device == "cuda" else device.device,
             devices=1,
-            precision=_precision(device),
+            precision=precision.name,
             max_epochs=config.stop.max_epochs,
             callbacks=[pace, keeper],
             gradient_clip_val=_GRADIENT_LIMIT,
@@ -308,6 +298,9 @@ class Session:
             default_root_dir=run.path,
         )
         trainer.fit(module, train_dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
+        if not pace.stopped:
+            with suppress(Cancelled):
+                self._say(judge.calibrate(_CALIBRATION_SHARE * budget.seconds))
         return self._conclude(trainer, pace, keeper, budget)
 
     def _conclude(self, trainer: pl.Trainer, pace: Pace, keeper: Keeper, budget: Budget) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -21,6 +22,8 @@ from segloop.targets import Target, Thresholds
 from segloop.training.cache import CachedSample
 from segloop.training.losses import target_loss
 
+_DICE_UNCERTAINTY = 0.01
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -34,16 +37,29 @@ class Scores:
         Dice coefficient pooled over the images; with several classes the micro average over them.
     ap50 : float or None
         Average precision at IoU 0.5 pooled over the images, for the instance target.
+    n_objects : int
+        Number of true objects that ``ap50`` rests on.
     """
 
     loss: float
     dice: float
-    ap50: float | None
+    ap50: float | None = None
+    n_objects: int = 0
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """Greater is better: by AP where there is one, else Dice; then by loss."""
-        return round(self.dice if self.ap50 is None else self.ap50, 4), -self.loss
+    def score(self) -> float:
+        """What counts, 0 to 1: AP where there is one, else Dice."""
+        return self.dice if self.ap50 is None else self.ap50
+
+    @property
+    def uncertainty(self) -> float:
+        """Difference of two scores below which they are as good as equal.
+
+        Of AP, two standard errors of a proportion among so many objects.
+        """
+        if self.ap50 is None or self.n_objects == 0:
+            return _DICE_UNCERTAINTY
+        return 2 * math.sqrt(self.ap50 * (1 - self.ap50) / self.n_objects)
 
     def values(self) -> dict[str, float]:
         """Return the values by the names they have in events and in ``metrics.csv``."""
@@ -93,10 +109,12 @@ def validate(
         assert found is not None
         pixels.append(count_pixels(found, arrays.labels, valid, classes=decoded.classes is not None))
         if target.kind == "instance" and decoded.labels is not None:
-            objects.append(_count_objects(decoded.labels, arrays.labels, valid, target.dims))
+            objects.append(count_objects(decoded.labels, arrays.labels, valid, target.dims, (0.5,)))
     total: BinaryCounts = reduce(add, pixels)
-    ap50 = reduce(add, objects).average_precision(0.5) if objects else None
-    return Scores(float(np.mean(losses)), total.dice, ap50)
+    if not objects:
+        return Scores(float(np.mean(losses)), total.dice)
+    matched: InstanceCounts = reduce(add, objects)
+    return Scores(float(np.mean(losses)), total.dice, matched.average_precision(0.5), matched.n_truth)
 
 
 def predict_maps(
@@ -128,10 +146,15 @@ def whole_loss(maps: NDArray[np.float32], sample: CachedSample, target: Target) 
     return float(target_loss(logits[None], truth[None], valid[None], kinds))
 
 
-def _count_objects(
-    found: NDArray[Any], truth: NDArray[Any], valid: NDArray[np.bool_], dims: int
+def count_objects(
+    found: NDArray[Any],
+    truth: NDArray[Any],
+    valid: NDArray[np.bool_],
+    dims: int,
+    thresholds: Sequence[float],
 ) -> InstanceCounts:
+    """Match objects (Z, Y, X), slice by slice where ``dims`` is 2, at some IoU thresholds."""
     if dims == 3:
-        return match_instances(found, truth, (0.5,), valid)
+        return match_instances(found, truth, thresholds, valid)
     planes = zip(found, truth, valid, strict=True)
-    return reduce(add, [match_instances(p, t, (0.5,), v) for p, t, v in planes])
+    return reduce(add, [match_instances(p, t, thresholds, v) for p, t, v in planes])

@@ -1,4 +1,4 @@
-"""``python -m segloop.ui WORKSPACE`` opens napari with the three docks and the newest results of a workspace."""
+"""``python -m segloop.ui WORKSPACE`` opens napari with the docks and the newest result of a workspace."""
 
 from __future__ import annotations
 

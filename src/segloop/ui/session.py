@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from segloop.app.app import App
 from segloop.app.workspace import Workspace
-from segloop.ui.vispy_guard import guard_removed_layers
+from segloop.ui.mesa_guard import guard_removed_layers
 from segloop.ui.workers import Workers
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ _MODES = {
 _SHAPES = {"polygon": "polygon", "rectangle": "rectangle", "ellipse": "ellipse"}
 _COLOURS = {"exclude": "#BDBDBD", "merge": "#F0E442"}
 _SMALLEST_AREA = 1.0
+_STRAY_CLICK_PX = 5
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,10 @@ class RegionLayer:
             QTimer.singleShot(0, self._drop_refused)
 
     def _add(self, shape: Drawn) -> str:
-        if _area(shape.vertices) < _SMALLEST_AREA:
+        # napari's rectangle and ellipse tools make a speck out of a mere click.
+        camera = getattr(self._viewer, "scene", self._viewer).camera
+        on_screen = np.ptp(shape.vertices, axis=0) * np.asarray(self.layer.scale[-2:]) * camera.zoom
+        if _area(shape.vertices) < _SMALLEST_AREA or on_screen.max() < _STRAY_CLICK_PX:
             return ""
         return self._edits.add_region(self.kind, shape.shape, shape.vertices)
 

@@ -203,8 +203,8 @@ class ReviewPanel(QWidget):
         self.all_slices = QRadioButton("all", checked=True, toolTip="Regions cover every slice of the stack")
         self.this_slice = QRadioButton("this", toolTip="Regions cover only the slice at hand")
         self.some_slices = QRadioButton("", toolTip="Regions cover these slices, the last one included")
-        self.first = QSpinBox(toolTip="First slice, counted from 0")
-        self.last = QSpinBox(toolTip="Last slice, counted from 0")
+        self.first = _slice_box("First slice, counted from 0")
+        self.last = _slice_box("Last slice, counted from 0")
         self._slice_group = QButtonGroup(self)
         for button in (self.all_slices, self.this_slice, self.some_slices):
             self._slice_group.addButton(button)
@@ -259,6 +259,15 @@ def _button(text: str, tip: str, key: str) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(f"{tip} (key {key})")
     return button
+
+
+def _slice_box(tip: str) -> QSpinBox:
+    box = QSpinBox(toolTip=tip)
+    # napari's themes draw wide buttons, for which a narrow dock has no room.
+    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+    box.setMinimumWidth(44)
+    box.setMaximumWidth(60)
+    return box
 
 
 def _row(*widgets: QWidget) -> QWidget:

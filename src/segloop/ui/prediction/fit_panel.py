@@ -149,7 +149,7 @@ class FitPanel(QWidget):
         return replace(config, channels=channels, slice_by_slice=self.slices.isChecked())
 
     def chosen(self) -> list[str]:
-        """Return the names of the chosen channels, by the model's inputs; empty where none is to be chosen."""
+        """Return the names of the chosen channels, by the model's inputs; empty while one is open."""
         if any(combo.currentData() is None for combo in self.combos):
             return []
         return [combo.currentText() for combo in self.combos]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from segloop.app.layers import LayerImage
 
 if TYPE_CHECKING:
@@ -98,8 +100,8 @@ def arrange(array: Any, axes: str) -> Any:
 def placement(layer: Image, axes: str) -> dict[str, Any]:
     """Return the arguments that put a result layer where its source is.
 
-    A channel axis in the middle has length 1 in the result; it is stretched over all channels of the source, so
-    that the result shows whichever channel is looked at.
+    A channel axis in the middle has length 1 in the result; it is stretched over all channels of the source,
+    so that the result shows whichever channel is looked at.
     """
     from napari.utils.transforms import Affine
 
@@ -112,16 +114,21 @@ def placement(layer: Image, axes: str) -> dict[str, Any]:
         n_channels = layer.data[0].shape[position] if layer.multiscale else layer.data.shape[position]
         translate[position] += scale[position] * (n_channels - 1) / 2
         scale[position] *= n_channels
-    own = Affine(scale=scale, translate=translate, rotate=layer.rotate, shear=layer.shear).set_slice(kept)
+    own = Affine(scale=scale, translate=translate, rotate=layer.rotate, shear=_shear(layer)).set_slice(kept)
     return {
         "scale": own.scale,
         "translate": own.translate,
         "rotate": own.rotate,
-        "shear": own.shear,
+        "shear": _shear(own),
         "affine": layer.affine.set_slice(kept).affine_matrix,
         "units": [layer.units[axis] for axis in kept],
         "axis_labels": [layer.axis_labels[axis] for axis in kept],
     }
+
+
+def _shear(owner: Any) -> Any:
+    """Return the shear of a layer or transform; None without any, for which napari has a shape of its own."""
+    return owner.shear if np.any(owner.shear) else None
 
 
 def _pixel_size_um(layer: Image, axes: str) -> PixelSize:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
@@ -18,7 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.ui.prediction.geometry import AXES_WORDS, is_input, possible_axes
+from segloop.app.layers import LayerImage
+from segloop.ui.prediction.geometry import AXES_WORDS, is_input, placement, possible_axes, take_down
 from segloop.ui.widgets.wheel import guard_wheel
 
 if TYPE_CHECKING:
@@ -28,11 +30,33 @@ if TYPE_CHECKING:
 _MAX_ROWS = 5
 
 
+@dataclass(frozen=True, eq=False)
+class ChosenLayers:
+    """One image to predict.
+
+    Attributes
+    ----------
+    topmost : napari.layers.Image
+        Above which results go.
+    image : LayerImage
+        What it holds.
+    axes : str
+        Without colour samples.
+    placement : dict
+        Arguments that put a result layer at its place.
+    """
+
+    topmost: Image
+    image: LayerImage
+    axes: str
+    placement: dict[str, Any]
+
+
 class LayerList(QWidget):
     """Ticks image layers.
 
-    A layer that is opened takes the tick over from the one that had it, unless several are ticked; so the next image
-    is one click away.
+    A layer that is opened takes the tick over from the one that had it, unless several are ticked; so the
+    next image is one click away.
 
     Parameters
     ----------
@@ -80,10 +104,27 @@ class LayerList(QWidget):
         return [layer for layer in self._viewer.layers if layer in self._ticked and is_input(layer)]
 
     def axes(self, layer: Image) -> str:
-        """Return the axes of a layer, without colour samples, as the user chose them or as they are likely."""
+        """Return the axes of a layer, without colour samples: those chosen, else the likeliest."""
         possible = possible_axes(layer)
         chosen = self._axes.get(layer, "")
         return chosen if chosen in possible else possible[0]
+
+    def chosen(self, n_inputs: int) -> list[ChosenLayers]:
+        """Return what the ticked layers hold at this moment.
+
+        Layers of one channel each are the channels of one image where the model has several inputs.
+
+        Parameters
+        ----------
+        n_inputs : int
+            Number of the model's inputs.
+        """
+        ticked = self.ticked()
+        axes = {layer: self.axes(layer) for layer in ticked}
+        single = [layer for layer in ticked if "C" not in axes[layer] and not layer.rgb]
+        together = n_inputs > 1 and len(single) == len(ticked) > 1 and len(set(axes.values())) == 1
+        groups = [ticked] if together else [[layer] for layer in ticked]
+        return [_take_down(group, axes[group[0]]) for group in groups]
 
     def disconnect_viewer(self) -> None:
         """Listen to the viewer's layers no more."""
@@ -183,6 +224,10 @@ class LayerList(QWidget):
             self._ticked.discard(layer)
         self._ask()
         self.changed.emit()
+
+
+def _take_down(layers: list[Image], axes: str) -> ChosenLayers:
+    return ChosenLayers(layers[-1], take_down(layers, axes), axes, placement(layers[0], axes))
 
 
 def _facts(layer: Image) -> list[Any]:

@@ -20,7 +20,6 @@ from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.workers import Workers
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from napari.viewer import Viewer
 
 _REFRESH_MS = 500
@@ -149,11 +148,11 @@ class Results(QObject):
     def forget_coming(self) -> None:
         """Take away what was growing: the job has ended without finishing it."""
         self._workers.drop("grow")
-        for result in self._coming:
-            if result.kept is None:
-                result.display.remove()
-                self._clean(result)
+        unfinished = [result for result in self._coming if result not in self._results]
         self._coming = []
+        for result in unfinished:
+            result.display.remove()
+            self._clean(result)
 
     def close(self) -> None:
         """Leave all layers to the user."""
@@ -234,6 +233,7 @@ class Results(QObject):
     def _on_not_opened(self, result: Result, error: Exception) -> None:
         self._results.remove(result)
         result.display.remove()
+        self._clean(result)
         self.failed.emit(error)
 
     def _replace_older(self, newer: Result) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,23 +43,22 @@ class RunSummary:
 
 
 class RunCatalogue:
-    """Summarises runs; one whose files have not changed since is not read again.
-
-    Looks must follow one another; any thread may look.
-    """
+    """Summarises runs; one whose files have not changed since is not read again. Any thread may look."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], RunSummary, JobFolder]] = {}
+        self._lock = threading.Lock()
 
     def look(self, workspace: Workspace, context: Context) -> tuple[RunSummary, ...]:
         """Return the summaries of the runs of a workspace, newest first."""
-        found = []
-        paths = workspace.runs()
-        for path in paths:
-            context.check()
-            found.append(self._summary(path))
-        self._known = {path: self._known[path] for path in paths}
-        return tuple(found)
+        with self._lock:
+            found = []
+            paths = workspace.runs()
+            for path in paths:
+                context.check()
+                found.append(self._summary(path))
+            self._known = {path: self._known[path] for path in paths}
+            return tuple(found)
 
     def _summary(self, path: Path) -> RunSummary:
         signature = (*_signature(path / EVENTS_FILE), *_signature(path / METRICS_FILE))

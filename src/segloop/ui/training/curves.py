@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyqtgraph as pg
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
 _SYMBOLS_UP_TO = 60
 _AXIS_WIDTH = 44
 _HEIGHT = 250  # pixels
+_DRAW_MS = 1000  # between two paintings
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class _Look:
         return self.on_dark if dark else self.on_light
 
 
-# After Okabe and Ito's palette, which colour-blind people can tell apart; the style of the line tells as well.
+# After Okabe and Ito's palette, which colour-blind people can tell apart; so do the styles of the lines.
 _LOSSES = (
     _Look("train_loss", "training", "#56B4E9", "#0072B2"),
     _Look("val_loss", "validation", "#E69F00", "#D55E00", dashed=True),
@@ -54,7 +55,12 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self.setAccessibleName("Loss and validation curves")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._points: dict[str, dict[int, float]] = {}
+        self._last_epoch = 0
         self._lines: dict[str, pg.PlotDataItem] = {}
+        self._stale = False
+        # Painting takes a while where OpenGL is emulated, and nobody follows faster epochs by eye.
+        self._pause = QTimer(self, singleShot=True, interval=_DRAW_MS)
+        self._pause.timeout.connect(self._draw)
         self.ci.layout.setContentsMargins(0, 2, 6, 0)
         self.ci.layout.setVerticalSpacing(2)
         self.losses = self._add_plot(0, "Loss", _LOSSES)
@@ -69,6 +75,8 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
     def clear_curves(self) -> None:
         """Show nothing."""
         self._points = {}
+        self._last_epoch = 0
+        self._stale = False
         for line in self._lines.values():
             line.setData([], [])
         self.show_all()
@@ -82,19 +90,22 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
             Epochs count from 1.
         """
         for epoch, values in metrics:
-            for curve in self._points.values():
-                for later in [known for known in curve if known >= epoch]:
-                    del curve[later]
+            if epoch <= self._last_epoch:
+                self._points = {
+                    name: {known: value for known, value in curve.items() if known < epoch}
+                    for name, curve in self._points.items()
+                }
+            self._last_epoch = epoch
             for name, value in values.items():
                 if name in self._lines and math.isfinite(value):
                     self._points.setdefault(name, {})[epoch] = value
         if metrics:
-            for name, line in self._lines.items():
-                epochs, values = self.curve(name)
-                line.setData(epochs, values, symbol="o" if len(epochs) <= _SYMBOLS_UP_TO else None)
+            self._stale = True
+            if not self._pause.isActive():
+                self._draw()
 
     def curve(self, name: str) -> tuple[list[int], list[float]]:
-        """Return epochs and values of a curve as they are shown."""
+        """Return epochs and values of a curve; on screen within a second."""
         points = self._points.get(name, {})
         return list(points), list(points.values())
 
@@ -134,6 +145,14 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         """Zoom out to all epochs."""
         super().mouseDoubleClickEvent(event)
         self.show_all()
+
+    def _draw(self) -> None:
+        if self._stale:
+            self._stale = False
+            for name, line in self._lines.items():
+                epochs, values = self.curve(name)
+                line.setData(epochs, values, symbol="o" if len(epochs) <= _SYMBOLS_UP_TO else None)
+            self._pause.start()
 
     def _add_plot(self, row: int, title: str, looks: Sequence[_Look]) -> Any:
         plot = self.addPlot(row=row, col=0, enableMenu=False, axisItems={"bottom": _EpochAxis("bottom")})

@@ -1,11 +1,10 @@
-"""The Training dock: wires the dataset, the settings, the run that is followed and the list of runs."""
+"""The Training dock: wires the dataset, the settings, the run that is watched and the list of runs."""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,48 +12,33 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from segloop.app.app import App
 from segloop.app.jobs import Job
-from segloop.app.workspace import Workspace
 from segloop.artifacts.job import JobState
-from segloop.config import compose
 from segloop.config.train import TrainConfig
-from segloop.core.context import Context
-from segloop.core.errors import ConfigError, SegloopError
+from segloop.core.errors import ConfigError
 from segloop.ui.session import session_for
+from segloop.ui.training import study
 from segloop.ui.training.catalogue import RunCatalogue, RunSummary
 from segloop.ui.training.dataset_panel import DatasetPanel
 from segloop.ui.training.facts import DatasetFacts, DatasetScout
-from segloop.ui.training.following import RunFollower, RunNews
-from segloop.ui.training.longer import train_longer
+from segloop.ui.training.following import RunNews
 from segloop.ui.training.run_panel import RunPanel
 from segloop.ui.training.run_table import RunTable
 from segloop.ui.training.settings import SettingsPanel
+from segloop.ui.training.watch import RunWatch
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.page import Page
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from segloop.app.workspace import Workspace
+
 logger = logging.getLogger(__name__)
 
-_LOOK_MS = 200
 _LIST_MS = 3000
 _REMEMBER_MS = 500
-_CONFIG_KEY = "training.config"
-_RUN_KEY = "training.run"
 _NO_RUNS = "No training yet: start one, and its curves appear here."
-
-
-@dataclass(frozen=True)
-class _Study:
-    """What a workspace holds for this dock."""
-
-    config: TrainConfig
-    datasets: Sequence[Path]
-    models: Mapping[str, Path]
-    runs: Sequence[RunSummary]
-    last_run: str
 
 
 class TrainingDock(Page):
@@ -64,19 +48,16 @@ class TrainingDock(Page):
         super().__init__(session_for(napari_viewer), "Training")
         self._scout = DatasetScout()
         self._catalogue = RunCatalogue()
-        self._starting = False
-        self._follower: RunFollower | None = None
-        self._seen: RunNews | None = None
         self._facts: DatasetFacts | None = None
         self._plan: tuple[str, ...] = ()
+        self._starting = False
+        self.watch = RunWatch(self.workers, self)
         self._make_widgets()
-        self._connect()
-        self._look = QTimer(self, singleShot=True, interval=_LOOK_MS)
-        self._look.timeout.connect(self._on_look)
         self._relist = QTimer(self, singleShot=True, interval=_LIST_MS)
         self._relist.timeout.connect(self._list_runs)
         self._keep = QTimer(self, singleShot=True, interval=_REMEMBER_MS)
         self._keep.timeout.connect(self._remember)
+        self._connect()
         self._on_theme()
         self.on_workspace(self.session.app.workspace)
 
@@ -84,41 +65,36 @@ class TrainingDock(Page):
 
     def start(self) -> None:
         """Start a training with what the form says."""
-        self.message.clear()
-        if not self.dataset.value():
-            self.message.show_error("There is no dataset to learn from: choose one.")
-            return
         configs: list[TrainConfig] = []
-        if not self.attempt(lambda: configs.append(self._config())):
-            return
-        self._remember()
-        self._begin(_start, configs[0])
+        if self.attempt(lambda: configs.append(self._config())):
+            self._remember()
+            self._begin(study.start, configs[0])
 
     def stop(self) -> None:
         """Stop the training on screen, keeping the best model so far."""
-        if self._follower is not None:
+        job = self.watch.job
+        if job is not None:
             self.run_panel.show_stopping()
-            job = self._follower.job
-            self.workers.run(_stop, job, lane=f"stop {job.path}", on_error=self.message.show_error)
+            self.workers.run(study.stop, job, lane=f"stop {job.path}", on_error=self.message.show_error)
 
     def resume(self) -> None:
         """Continue the run on screen where it ended."""
-        if self._follower is not None:
-            self._begin(_resume, self._follower.path)
+        if self.watch.path is not None:
+            self._begin(study.resume, self.watch.path)
 
     def train_longer(self) -> None:
         """Continue the finished run on screen for the time that the form says."""
-        if self._follower is not None:
-            self._begin(train_longer, self._follower.path, self.settings.minutes)
+        if self.watch.path is not None:
+            self._begin(study.train_longer, self.watch.path, self.settings.minutes)
 
     def predict(self) -> None:
         """Open the Prediction dock with the model of the run on screen."""
-        if self._follower is not None:
-            self.session.dock("Prediction").use_model(str(self._follower.path))
+        if self.watch.path is not None:
+            self.session.dock("Prediction").use_model(str(self.watch.path))
 
     def show_run(self, path: Path) -> None:
-        """Show a run, and follow it while it is under way."""
-        self._follow(self.session.app.training(path))
+        """Show a run, and watch it while it is under way."""
+        self._show_job(self.session.app.training(path))
 
     def choose_dataset(self, path: Path) -> None:
         """Choose the dataset to learn from."""
@@ -130,18 +106,20 @@ class TrainingDock(Page):
     def on_workspace(self, workspace: Workspace) -> None:
         """Show what the workspace holds, with the choices made last."""
         self.message.clear()
-        for lane in ("look", "list", "facts"):
+        self.watch.let_go()
+        for timer in (self._relist, self._keep):
+            timer.stop()
+        for lane in ("list", "facts"):
             self.workers.drop(lane)
         self._catalogue = RunCatalogue()
-        self._follower, self._seen, self._plan = None, None, ()
+        self._plan = ()
         self._set_facts(None)
-        self._look.stop()
-        self._relist.stop()
-        self._keep.stop()
-        self._show_no_runs()
         self.dataset.show_looking()
+        self._show_runs([])
+        self.run_panel.hide()
+        self.no_runs.show()
         self.workers.run(
-            _study,
+            study.read_study,
             self.session.app,
             workspace,
             self._catalogue,
@@ -151,8 +129,9 @@ class TrainingDock(Page):
         )
 
     def on_close(self) -> None:
-        """Leave napari's events alone; trainings go on."""
-        for timer in (self._look, self._relist, self._keep):
+        """Listen no more; trainings go on."""
+        self.watch.let_go()
+        for timer in (self._relist, self._keep):
             timer.stop()
         app = self.session.app
         app.dataset_chosen.disconnect(self._on_dataset_chosen, missing_ok=True)
@@ -190,31 +169,35 @@ class TrainingDock(Page):
         self.run_panel.longer_wanted.connect(self.train_longer)
         self.run_panel.predict_wanted.connect(self.predict)
         self.table.chosen.connect(self._on_run_chosen)
+        self.watch.news.connect(self._on_news)
+        self.watch.failed.connect(self.message.show_error)
         app = self.session.app
         app.dataset_chosen.connect(self._on_dataset_chosen)
         app.datasets_changed.connect(self._list_datasets)
         app.models_changed.connect(self._list_models)
         self.session.viewer.events.theme.connect(self._on_theme)
 
+    def _on_theme(self, event: Any = None) -> None:
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(self.session.viewer.theme)
+        self.run_panel.curves.set_colours(theme.background.as_hex(), theme.text.as_hex())
+
+    # The workspace and the choices
+
+    def _on_study(self, found: study.Study) -> None:
+        self.settings.set_value(found.config)
+        self.settings.offer_models(found.models)
+        self.run_panel.show_minutes(self.settings.minutes)
+        self.dataset.offer(found.datasets)
+        self.dataset.box.set_value(found.dataset)
+        self._look_at_dataset()
+        self._on_listed(found.runs)
+        if found.run is not None:
+            self.show_run(found.run)
+
     def _config(self) -> TrainConfig:
         return replace(self.settings.value(), dataset=self.dataset.value())
-
-    # The workspace
-
-    def _on_study(self, study: _Study) -> None:
-        self.settings.set_value(study.config)
-        self.settings.offer_models(study.models)
-        self.run_panel.show_minutes(self.settings.minutes)
-        self.dataset.offer(study.datasets)
-        wanted = study.config.dataset
-        if not (wanted and Path(wanted).is_dir()):
-            wanted = str(study.datasets[0]) if study.datasets else ""
-        self.dataset.box.set_value(wanted)
-        self._look_at_dataset()
-        self._on_listed(study.runs)
-        first = _first_to_show(study)
-        if first is not None:
-            self.show_run(first)
 
     def _on_settings(self) -> None:
         self.run_panel.show_minutes(self.settings.minutes)
@@ -229,14 +212,16 @@ class TrainingDock(Page):
             return
         workspace = self.session.app.workspace
         self.workers.run(
-            _as_dict,
+            study.as_dict,
             config,
             lane="remember",
-            on_result=lambda values: self.attempt(partial(workspace.remember, _CONFIG_KEY, values)),
+            on_result=lambda values: self.attempt(partial(workspace.remember, study.CONFIG_KEY, values)),
         )
 
     def _list_models(self) -> None:
-        self.workers.run(_models, self.session.app, lane="models", on_result=self.settings.offer_models)
+        self.workers.run(
+            study.list_models, self.session.app, lane="models", on_result=self.settings.offer_models
+        )
 
     # The dataset
 
@@ -292,7 +277,7 @@ class TrainingDock(Page):
         path = workspace.new_folder(workspace.datasets_dir, "sample nuclei")
         self.dataset.show_looking()
         self.workers.run(
-            _make_sample, path, lane="sample", on_result=self._on_sample, on_error=self._on_no_facts
+            study.make_sample, path, lane="sample", on_result=self._on_sample, on_error=self._on_no_facts
         )
 
     def _on_sample(self, path: Path) -> None:
@@ -300,9 +285,11 @@ class TrainingDock(Page):
         self.session.app.datasets_changed.emit()
         self._keep.start()
 
-    # The run on screen
+    # Starting
 
-    def _begin(self, function: Any, *arguments: Any) -> None:
+    def _begin(self, function: Callable[..., Job], *arguments: Any) -> None:
+        if self._starting:
+            return
         self.message.clear()
         self._starting = True
         self._show_start()
@@ -318,9 +305,9 @@ class TrainingDock(Page):
     def _on_started(self, job: Job) -> None:
         self._starting = False
         self._show_start()
-        self._follow(job)
+        self._show_job(job)
         self._list_runs()
-        QTimer.singleShot(0, self._show_run_panel)
+        QTimer.singleShot(0, lambda: self.scroll.ensureWidgetVisible(self.run_panel, 0, 0))
 
     def _on_not_started(self, error: Exception) -> None:
         self._starting = False
@@ -334,32 +321,22 @@ class TrainingDock(Page):
         self.run_panel.resume.setEnabled(not self._starting)
         self.run_panel.longer.setEnabled(not self._starting)
 
-    def _show_run_panel(self) -> None:
-        self.scroll.ensureWidgetVisible(self.run_panel, 0, 0)
+    # The run on screen
 
     def _on_run_chosen(self, path: Path) -> None:
         self.message.clear()
         self.show_run(path)
 
-    def _follow(self, job: Job) -> None:
-        self.workers.drop("look")
-        self._follower = RunFollower(job)
-        self._seen = None
+    def _show_job(self, job: Job) -> None:
         self._plan = ()
         self.no_runs.hide()
         self.run_panel.show()
         self.run_panel.show_run(job.path)
         self.table.set_current(job.path)
-        self.attempt(partial(self.session.app.workspace.remember, _RUN_KEY, job.path.name))
-        self._look.start()
-        self._on_look()
+        self.attempt(partial(self.session.app.workspace.remember, study.RUN_KEY, job.path.name))
+        self.watch.follow(job)
 
-    def _on_look(self) -> None:
-        # The next one waits for the answer: a slow disk must not pile them up, nor may news be dropped.
-        self.workers.run(self._follower.look, lane="look", on_result=self._on_news, on_error=self._on_no_news)
-
-    def _on_news(self, news: RunNews) -> None:
-        before, self._seen = self._seen, news
+    def _on_news(self, news: RunNews, before: RunNews | None) -> None:
         self.run_panel.show_news(news)
         if news.plan != self._plan or before is None:
             self._plan = news.plan
@@ -368,16 +345,10 @@ class TrainingDock(Page):
             self.session.app.models_changed.emit()
         if before is None or news.state is not before.state:
             self._on_state(news, before)
-        if not news.state.ended:
-            self._look.start()
-
-    def _on_no_news(self, error: Exception) -> None:
-        self.message.show_error(error)
-        self._look.start()
 
     def _on_state(self, news: RunNews, before: RunNews | None) -> None:
         """Say how a training ended; of one that had ended before it is shown only what needs a remedy."""
-        name = self._follower.path.name
+        name = self.watch.path.name
         if before is not None:
             self._list_runs()
         if news.state is JobState.lost:
@@ -394,7 +365,7 @@ class TrainingDock(Page):
 
     def _show_plan(self) -> None:
         if self._plan:
-            self.plan_fold.set_title(f"Plan of {self._follower.path.name}")
+            self.plan_fold.set_title(f"Plan of {self.watch.path.name}")
             notes: Sequence[str] = self._plan
         else:
             self.plan_fold.set_title("Plan")
@@ -425,66 +396,3 @@ class TrainingDock(Page):
     def _show_runs(self, runs: Sequence[RunSummary]) -> None:
         self.table.show_runs(runs)
         self.table.setVisible(bool(runs))
-
-    def _show_no_runs(self) -> None:
-        self.table.show_runs([])
-        self.table.hide()
-        self.run_panel.hide()
-        self.no_runs.show()
-
-    def _on_theme(self, event: Any = None) -> None:
-        from napari.utils.theme import get_theme
-
-        theme = get_theme(self.session.viewer.theme)
-        self.run_panel.curves.set_colours(theme.background.as_hex(), theme.text.as_hex())
-
-
-def _study(app: App, workspace: Workspace, catalogue: RunCatalogue, context: Context) -> _Study:
-    try:
-        config = compose.from_dict(TrainConfig, workspace.recall(_CONFIG_KEY, {}))
-    except SegloopError:
-        config = TrainConfig()  # of another version; choosing anew is no loss
-    return _Study(
-        config=config,
-        datasets=workspace.datasets(),
-        models=app.models(),
-        runs=catalogue.look(workspace, context),
-        last_run=workspace.recall(_RUN_KEY, ""),
-    )
-
-
-def _first_to_show(study: _Study) -> Path | None:
-    """Return the run at work that started last, else the one shown last, else the newest."""
-    at_work = [run for run in study.runs if not run.state.ended]
-    shown_last = [run for run in study.runs if run.path.name == study.last_run]
-    candidates = at_work or shown_last or list(study.runs)
-    return candidates[0].path if candidates else None
-
-
-def _models(app: App, context: Context) -> dict[str, Path]:
-    return app.models()
-
-
-def _start(app: App, config: TrainConfig, context: Context) -> Job:
-    return app.start_training(config, Path(config.dataset).name)
-
-
-def _resume(app: App, path: Path, context: Context) -> Job:
-    return app.resume_training(path)
-
-
-def _stop(job: Job, context: Context) -> None:
-    """Ask, and stay until the job has ended: a job that does not heed is ended by looking at its state."""
-    job.stop()
-    while not job.ended and not context.cancelled():
-        time.sleep(0.1)
-
-
-def _as_dict(config: TrainConfig, context: Context) -> dict[str, Any]:
-    return compose.to_dict(config)
-
-
-def _make_sample(path: Path, context: Context) -> Path:
-    from segloop.app.sample import make_sample_dataset
-
-    return make_sample_dataset(path, accept_all=True).path

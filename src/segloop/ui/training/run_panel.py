@@ -9,6 +9,7 @@ from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from segloop.artifacts.job import JobState
+from segloop.core.context import Progress
 from segloop.ui.training.curves import CurvesPlot
 from segloop.ui.training.following import STATE_WORDS, RunNews
 from segloop.ui.widgets.fold import Fold
@@ -109,6 +110,8 @@ class RunPanel(QWidget):
             return
         if self._state is None or self._state.ended or news.state is not self._state:
             self.progress.start(_BUSY[news.state])
+            # A busy bar would have the whole window painted again and again for half a minute.
+            self.progress.set_progress(Progress(0, 1, _BUSY[news.state]))
             self.progress.button.setEnabled(news.state is not JobState.stopping)
         if news.progress is not None and self.progress.button.isEnabled():
             self.progress.set_progress(news.progress)

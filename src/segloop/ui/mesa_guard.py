@@ -1,0 +1,28 @@
+"""A guard against a crash of napari on software-rendered displays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vispy.gloo import gl
+from vispy.gloo.glir import GlirProgram
+
+
+def guard_removed_layers() -> None:
+    """Keep Mesa from freeing the shader programs of removed layers.
+
+    With Mesa 22 (Debian 12's; virtual machines, remote desktops and Xvfb render with it) and vispy 0.17, this
+    ends bare napari's process: add two images, remove one, resize the window. Deleting the removed layer's
+    shader program is what does it. A program is a few kilobytes, so on Mesa it is kept until the window closes;
+    other drivers are left as they are.
+    """
+    if getattr(GlirProgram.delete, "guarded", False):
+        return
+    delete = GlirProgram.delete
+
+    def delete_unless_mesa(program: Any) -> None:
+        if "Mesa" not in str(gl.glGetParameter(gl.GL_VERSION)):
+            delete(program)
+
+    delete_unless_mesa.guarded = True
+    GlirProgram.delete = delete_unless_mesa

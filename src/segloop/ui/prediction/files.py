@@ -1,0 +1,129 @@
+"""Predictions of files: found again, opened in the viewer, decoded anew."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+from segloop.app.jobs import Job
+from segloop.artifacts.job import EVENTS_FILE
+from segloop.ui.prediction.batch_panel import BatchPanel, find
+from segloop.ui.prediction.geometry import placement
+from segloop.ui.prediction.opening import OpenedImage, add_to_viewer, open_predicted
+from segloop.ui.prediction.result_layers import ResultLayers
+from segloop.ui.prediction.results import Results
+from segloop.ui.prediction.runner import Doing, Runner
+
+if TYPE_CHECKING:
+    from segloop.targets import Thresholds
+    from segloop.ui.widgets.page import Page
+
+JOB_FOLDER = ".segloop"
+"""Where the events of a job lie below a folder that the user chose for its outputs."""
+
+
+class Files(QObject):
+    """What the user does with predicted files.
+
+    Parameters
+    ----------
+    page : Page
+        The dock; its message line and workers are used.
+    batch : BatchPanel
+        Lists them.
+    runner, results
+        Those of the dock.
+    """
+
+    def __init__(self, page: Page, batch: BatchPanel, runner: Runner, results: Results) -> None:
+        super().__init__(page)
+        self._page = page
+        self._batch = batch
+        self._runner = runner
+        self._results = results
+        batch.open_requested.connect(self.open)
+
+    def begin(self, out: str, first: str) -> tuple[Path, Path]:
+        """Return the folders of outputs and of the job for a new prediction.
+
+        Parameters
+        ----------
+        out : str
+            Folder that the user chose; empty for a new one in the workspace.
+        first : str
+            First of the inputs, after which a new folder is named.
+        """
+        if out:
+            folder = Path(out).expanduser().absolute()
+            job = folder / JOB_FOLDER
+        else:
+            workspace = self._page.session.app.workspace
+            path = Path(first)
+            name = path.name if path.is_dir() else path.stem.strip("*?[]") or path.parent.name
+            folder = job = workspace.new_folder(workspace.predictions_dir, name)
+        self._batch.begin(folder)
+        return folder, job
+
+    def find_again(self, job_folder: str) -> bool:
+        """Follow a prediction that was started earlier, or show what came of it."""
+        if self._runner.busy or not job_folder or not (Path(job_folder) / EVENTS_FILE).is_file():
+            return False
+        job = Job(Path(job_folder))
+        self._batch.begin(job.path.parent if job.path.name == JOB_FOLDER else job.path)
+        self._runner.follow(Doing.files, "Looking for the prediction started earlier", job)
+        return True
+
+    def list_found(self) -> None:
+        """Show what is on disk."""
+        if self._batch.folder is not None:
+            self._page.workers.run(
+                find, self._batch.folder, lane="find", on_result=self._batch.set_found, on_error=_ignore
+            )
+
+    def open(self, record: Path) -> None:
+        """Show a prediction with its image."""
+        self._page.workers.run(
+            open_predicted,
+            record,
+            lane="open image",
+            on_result=partial(self._on_opened, record),
+            on_error=self._page.message.show_error,
+        )
+
+    def rethreshold(self, thresholds: Thresholds, *, otsu: bool) -> None:
+        """Decode all kept probabilities anew."""
+        from segloop.app.predicting import rethreshold
+
+        self._runner.run(
+            Doing.other,
+            "Decoding",
+            rethreshold,
+            self._batch.folder,
+            foreground="otsu" if otsu else thresholds.foreground,
+            min_size=thresholds.min_size,
+            splitting=thresholds.splitting,
+            then=self._on_rethresholded,
+        )
+
+    def _on_opened(self, record: Path, opened: OpenedImage) -> None:
+        viewer = self._page.session.viewer
+        layer = add_to_viewer(viewer, opened)
+        display = ResultLayers(viewer, layer, opened.name, opened.axes, placement(layer, opened.axes))
+        self._results.add(display, record)
+
+    def _on_rethresholded(self, summary: Any) -> None:
+        self.list_found()
+        words = "1 prediction" if summary.n_done == 1 else f"{summary.n_done} predictions"
+        if summary.problems:
+            self._page.message.show_warning(
+                f"{words} decoded, {len(summary.problems)} not: {summary.problems[0]}"
+            )
+        else:
+            self._page.message.show_info(f"{words} decoded anew in {self._batch.folder}.")
+
+
+def _ignore(error: Exception) -> None:
+    """The list then says less about each file."""

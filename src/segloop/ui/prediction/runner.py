@@ -1,0 +1,171 @@
+"""One thing at a time: a job, or something long beside jobs, with progress and Cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from segloop.app.jobs import Job
+from segloop.artifacts.job import JobState
+from segloop.ui.prediction.watch import JobWatch, News, progress_of
+from segloop.ui.widgets.progress import ProgressRow
+from segloop.ui.workers import Task, Workers
+
+
+class Doing(Enum):
+    """What runs."""
+
+    nothing = "nothing"
+    layers = "a prediction of layers"
+    files = "a prediction of files"
+    other = "something on a worker thread alone"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended.
+
+    Attributes
+    ----------
+    doing : Doing
+        What it was.
+    news : News
+        The last news of it.
+    cancelled : bool
+        Whether the user asked for it and it had not finished before.
+    seen : bool
+        Whether it was under way at any moment since it was followed; False of one that was over before.
+    """
+
+    doing: Doing
+    news: News
+    cancelled: bool
+    seen: bool
+
+
+class Runner(QObject):
+    """Starts on a worker thread, follows the job if there is one, and shows progress.
+
+    Parameters
+    ----------
+    workers : Workers
+        Run what is started.
+    progress : ProgressRow
+        Shows how far it is; its Cancel button is heeded.
+    """
+
+    changed = Signal()
+    """Something began or ended."""
+
+    news = Signal(object)
+    """`News` of the job."""
+
+    ended = Signal(object)
+    """`Ended`: a job is over."""
+
+    failed = Signal(object)
+    """Exception: it could not be started or stopped, or what ran on a worker thread alone failed."""
+
+    def __init__(self, workers: Workers, progress: ProgressRow) -> None:
+        super().__init__(workers)
+        self._workers = workers
+        self._progress = progress
+        self._task: Task | None = None
+        self._cancelling = False
+        self._seen = False
+        self.doing = Doing.nothing
+        self._watch = JobWatch(workers)
+        self._watch.news.connect(self._on_news)
+        progress.cancelled.connect(self.cancel)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs."""
+        return self.doing is not Doing.nothing
+
+    def run(
+        self,
+        doing: Doing,
+        words: str,
+        function: Callable[..., Any],
+        *arguments: Any,
+        then: Callable[[Any], Job | None],
+        **options: Any,
+    ) -> None:
+        """Call a function on a worker thread; ``then`` gets its answer, and returns the job to follow."""
+        self._begin(doing, words)
+        self._task = self._workers.run(
+            function,
+            *arguments,
+            lane="run",
+            on_result=lambda answer: self._on_result(then, answer),
+            on_error=self._on_error,
+            on_progress=self._progress.set_progress,
+            **options,
+        )
+
+    def follow(self, doing: Doing, words: str, job: Job) -> None:
+        """Follow a job that was started earlier."""
+        self._begin(doing, words)
+        self._watch.follow(job)
+
+    def cancel(self) -> None:
+        """Ask what runs to stop."""
+        self._cancelling = True
+        try:
+            if self._task is not None:
+                self._task.cancel()
+            self._watch.stop()
+        except Exception as error:
+            self.failed.emit(error)
+
+    def close(self) -> None:
+        """Follow no more; a prediction of layers, whose results nobody will see, is stopped."""
+        if self.doing is Doing.layers:
+            self.cancel()
+        self._watch.let_go()
+
+    def _begin(self, doing: Doing, words: str) -> None:
+        self.doing = doing
+        self._cancelling = False
+        self._seen = False
+        self._progress.start(words)
+        self.changed.emit()
+
+    def _end(self) -> None:
+        self.doing = Doing.nothing
+        self._task = None
+        self._progress.finish()
+        self.changed.emit()
+
+    def _on_result(self, then: Callable[[Any], Job | None], answer: Any) -> None:
+        self._task = None
+        if self.doing is Doing.other:
+            self._end()
+            then(answer)
+            return
+        job = then(answer)
+        self._seen = True
+        self._watch.follow(job)
+        if self._cancelling:
+            self.cancel()
+
+    def _on_error(self, error: Exception) -> None:
+        self._end()
+        self.failed.emit(error)
+
+    def _on_news(self, news: News) -> None:
+        for event in news.events:
+            if event["kind"] == "progress" and not self._cancelling:
+                self._progress.set_progress(progress_of(event))
+        self._seen |= not news.state.ended
+        self.news.emit(news)
+        if news.state.ended:
+            cancelled = self._cancelling and news.state is not JobState.finished
+            ended = Ended(self.doing, news, cancelled, self._seen)
+            self._end()
+            self.ended.emit(ended)

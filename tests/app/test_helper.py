@@ -1,0 +1,171 @@
+"""The warm prediction process, as the Prediction dock uses it: real processes, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from segloop.app.jobs import PredictionHelper
+from segloop.app.layers import LayerImage, new_scratch, start, start_files
+from segloop.app.workspace import Workspace
+from segloop.artifacts.job import JobState
+from segloop.artifacts.model import Model, ModelCard, NormalisationCard, RecipeCard, TargetCard, ThresholdCard
+from segloop.artifacts.prediction import find_predictions
+from segloop.config.device import DeviceConfig, DeviceKind
+from segloop.config.predict import OutputKind, PredictConfig
+from segloop.core.errors import JobError
+from segloop.networks import NetworkSpec, build_network
+
+pytestmark = pytest.mark.slow
+PATIENCE = 240  # seconds; importing torch alone takes a while on a busy computer
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A 2D foreground model with seeded random weights."""
+    kwargs = {"filters": [16, 32, 64], "strides": [[1, 1], [2, 2], [2, 2]], "kernels": [[3, 3]] * 3}
+    spec = NetworkSpec("unet", 2, 1, 1, kwargs)
+    torch.manual_seed(0)
+    network = build_network(spec).eval()
+    test_input = torch.randn(1, 1, 32, 32)
+    with torch.inference_mode():
+        test_output = network(test_input)
+    card = ModelCard(
+        name="random",
+        axes="YX",
+        recipe=RecipeCard(channels=["nuclei"]),
+        network=spec.to_dict(),
+        target=TargetCard(kind="semantic"),
+        normalisation=NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0),
+        stride=list(network.stride),
+        halo=list(network.halo),
+        thresholds=ThresholdCard(),
+    )
+    folder = tmp_path_factory.mktemp("models") / "random"
+    Model.save(folder, card, network.state_dict(), test_input[0].numpy(), test_output[0].numpy())
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "study")
+
+
+@pytest.fixture
+def helper(workspace):
+    helper = PredictionHelper(workspace)
+    yield helper
+    helper.close()
+
+
+@pytest.fixture
+def nuclei(sample_nuclei):
+    return tifffile.imread(sorted((sample_nuclei / "raw").glob("*.tif"))[0])
+
+
+CONFIG = PredictConfig(
+    outputs=[OutputKind.mask, OutputKind.probability], device=DeviceConfig(kind=DeviceKind.cpu)
+)
+
+
+def submit(helper, workspace, model, pixels):
+    folder = new_scratch(workspace.scratch_dir)
+    return start(helper, str(model), [LayerImage("mine", (pixels,), "YX", ("mine",))], CONFIG, folder)
+
+
+def until(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)  # other processes work meanwhile; there is no event to wait for
+
+
+def end(job):
+    until(lambda: job.ended, "the job did not end")
+    return job.state()
+
+
+def test_a_second_prediction_starts_quicker(helper, workspace, model, nuclei):
+    seconds = []
+    for _ in range(2):
+        begun = time.monotonic()
+        assert end(submit(helper, workspace, model, nuclei).job) is JobState.finished
+        seconds.append(time.monotonic() - begun)
+    print(f"cold {seconds[0]:.2f} s, warm {seconds[1]:.2f} s")
+    assert seconds[1] < seconds[0] / 2
+
+
+def test_a_layer_comes_back_as_growing_and_then_whole_zarr(helper, workspace, model, nuclei):
+    started = submit(helper, workspace, model, nuclei)
+    assert end(started.job) is JobState.finished
+    outputs = [event for event in started.job.new_events() if event["kind"] == "output"]
+    assert {event["input"] for event in outputs} == set(started.inputs)
+    assert [event["partial"] for event in outputs] == [True, True, False, False]
+    (prediction,) = find_predictions(started.folder / "output")
+    assert set(prediction.outputs()) == {"mask", "probability"}
+
+
+def test_cancel_acts_within_a_second(helper, workspace, model, nuclei):
+    end(submit(helper, workspace, model, nuclei).job)
+    job = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
+    until(lambda: any(event["kind"] == "progress" for event in job.new_events()), "no progress")
+    begun = time.monotonic()
+    job.stop()
+    assert end(job) is JobState.stopped
+    seconds = time.monotonic() - begun
+    print(f"cancel took {seconds:.2f} s")
+    assert seconds < 1.5  # a second, and what a loaded computer adds
+    assert not list((job.path / "output").glob("*.json"))
+
+
+def test_cancel_before_the_process_is_warm_acts_within_a_second(helper, workspace, model, nuclei):
+    job = submit(helper, workspace, model, nuclei).job
+    begun = time.monotonic()
+    job.stop()
+    assert end(job) is JobState.stopped
+    assert time.monotonic() - begun < 1.5
+
+
+def test_after_kill_9_the_job_is_lost_and_the_next_one_works(helper, workspace, model, nuclei):
+    job = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
+    until(lambda: job.new_events(), "the job did not begin")
+    os.kill(helper.pid, signal.SIGKILL)
+    assert end(job) is JobState.lost
+    assert "ended without finishing" in job.failure()
+    assert helper.pid is None
+    assert end(submit(helper, workspace, model, nuclei).job) is JobState.finished
+
+
+def test_a_job_that_fails_says_why_and_the_process_goes_on(helper, workspace, model, nuclei, tmp_path):
+    job = submit(helper, workspace, tmp_path / "no such model", nuclei).job
+    assert end(job) is JobState.failed
+    assert "no such model" in job.failure()
+    pid = helper.pid
+    assert end(submit(helper, workspace, model, nuclei).job) is JobState.finished
+    assert helper.pid == pid
+
+
+def test_files_are_predicted_and_the_same_folder_again(helper, workspace, model, sample_nuclei, tmp_path):
+    files = [str(path) for path in sorted((sample_nuclei / "raw").glob("*.tif"))[:2]]
+    folder = tmp_path / "out"
+    for _ in range(2):
+        job = start_files(helper, str(model), files, CONFIG, folder, folder / ".segloop")
+        assert end(job) is JobState.finished
+        assert len(find_predictions(folder)) == 2
+
+
+def test_closing_ends_the_process(workspace):
+    helper = PredictionHelper(workspace)
+    helper.warm_up()
+    pid = helper.pid
+    helper.close()
+    until(lambda: not Path(f"/proc/{pid}").exists() if Path("/proc").exists() else True, "it still runs")
+    with pytest.raises(JobError, match="closing"):
+        helper.submit(workspace.path)

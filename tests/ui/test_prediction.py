@@ -1,0 +1,403 @@
+"""The Prediction dock, by mouse and keys, with a model that was really trained, on real nuclei."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+import tifffile
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from segloop.artifacts.model import Model
+from segloop.artifacts.prediction import Provenance
+from segloop.config.predict import OutputKind
+
+LONG = 180_000  # milliseconds; importing torch alone takes a while on a busy computer
+
+
+@pytest.fixture(scope="session")
+def trained(sample_nuclei, tmp_path_factory):
+    """Run folder of a small model, trained by the command line on a few of the bundled nuclei."""
+    root = tmp_path_factory.mktemp("trained")
+    for part in ("raw", "seg"):
+        (root / part).mkdir()
+        for path in sorted((sample_nuclei / part).glob("*.tif"))[4:14]:
+            shutil.copy(path, root / part)
+    segloop = [sys.executable, "-m", "segloop"]
+    folders = ["--raw", str(root / "raw"), "--seg", str(root / "seg")]
+    knobs = ["network.size=small", "patch.size=[96,96]", "patch.batch_size=8", "patch.per_epoch=160"]
+    knobs += ["stop.max_epochs=2", "device.kind=cpu"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(root / "cache")}
+    for verb in (
+        ["dataset", "create", str(root / "nuclei"), *folders, "--val", "0.1"],
+        ["train", str(root / "nuclei"), "--out", str(root / "run"), *knobs],
+    ):
+        subprocess.run([*segloop, *verb], check=True, capture_output=True, env=environment)
+    return root / "run"
+
+
+@pytest.fixture
+def model(trained, workspace):
+    """The model as a run of the workspace."""
+    return shutil.copytree(trained, workspace.runs_dir / "nuclei")
+
+
+@pytest.fixture
+def nuclei(sample_nuclei):
+    """One real image that the model has not seen."""
+    return tifffile.imread(sorted((sample_nuclei / "raw").glob("*.tif"))[1])
+
+
+@pytest.fixture
+def dock(open_dock, model, viewer, nuclei):
+    """The dock, with a model, and an image open that was never saved."""
+    viewer.add_image(nuclei, name="nuclei", scale=(0.5, 0.5), translate=(10, 20))
+    dock = open_dock("Prediction")
+    yield dock
+    dock.session.close()
+
+
+@pytest.fixture
+def wait(qtbot):
+    """Wait until something is so."""
+    return lambda condition, timeout=LONG: qtbot.waitUntil(condition, timeout=timeout)
+
+
+@pytest.fixture
+def predict(dock, wait):
+    """Click Predict and wait for the end."""
+
+    def predict():
+        wait(dock.predict_button.isEnabled)
+        click(dock.predict_button)
+        assert dock.runner.busy
+        wait(lambda: not dock.runner.busy and not dock.workers.busy)
+
+    return predict
+
+
+def click(widget):
+    widget.window().activateWindow()
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+
+
+def tick(box):
+    if not box.isChecked():
+        box.setFocus()
+        QTest.keyClick(box, Qt.Key.Key_Space)
+    assert box.isChecked()
+
+
+def type_into(box, text):
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, text)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    QApplication.processEvents()
+
+
+def helper_pid(dock):
+    return dock.session.app.helper.pid
+
+
+def test_without_a_model_the_dock_says_what_to_do(open_dock, qtbot):
+    dock = open_dock("Prediction")
+    qtbot.waitUntil(dock.empty.isVisible)
+    assert dock.empty.training.isVisible()
+    assert not dock.body.isVisible()
+    dock.session.close()
+
+
+def test_a_new_model_appears_by_itself(open_dock, workspace, trained, qtbot):
+    dock = open_dock("Prediction")
+    qtbot.waitUntil(dock.empty.isVisible)
+    shutil.copytree(trained, workspace.runs_dir / "fresh")
+    dock.session.app.models_changed.emit()
+    qtbot.waitUntil(dock.body.isVisible)
+    assert "fresh" in dock.model_row.combo.currentText()
+    assert "2D objects" in dock.model_row.card.text()
+    dock.session.close()
+
+
+def test_a_damaged_model_file_is_refused_in_one_sentence(dock, tmp_path, qtbot):
+    (tmp_path / "bad.zip").write_bytes(b"no zip")
+    dock.use_model(str(tmp_path / "bad.zip"))
+    qtbot.waitUntil(lambda: dock.message.level == "error")
+    assert "bad.zip" in dock.message.text
+    assert not dock.predict_button.isEnabled()
+
+
+def test_a_layer_that_was_never_saved_gets_its_objects_right_above_it(dock, viewer, predict, nuclei, model):
+    from segloop import predict as predict_array
+
+    above = viewer.add_points(np.zeros((1, 2)), name="mine")
+    predict()
+    assert [layer.name for layer in viewer.layers] == ["nuclei", "nuclei labels", "mine"]
+    labels = viewer.layers["nuclei labels"]
+    assert labels.data.shape == nuclei.shape
+    assert labels.data.max() > 3
+    assert np.array_equal(labels.scale, (0.5, 0.5))
+    assert np.array_equal(labels.translate, (10, 20))
+    assert dock.result_panel.summary.text().startswith(f"{labels.data.max()} objects, median ")
+    assert np.array_equal(viewer.layers["nuclei"].data, nuclei)
+    assert above in viewer.layers
+    expected = predict_array(Model.load(model), nuclei, axes="YX")["labels"]
+    assert np.array_equal(labels.data, expected)
+
+
+def test_sliders_act_at_once_on_the_kept_probability(dock, viewer, predict, wait):
+    predict()
+    before = viewer.layers["nuclei labels"].data.copy()
+    process = helper_pid(dock)
+    started = time.monotonic()
+    type_into(dock.thresholds.foreground_box, "0.90")
+    wait(lambda: not dock.results.decoding)
+    seconds = time.monotonic() - started
+    after = viewer.layers["nuclei labels"].data
+    assert 0 < (after > 0).sum() < (before > 0).sum()
+    assert dock.result_panel.summary.text().startswith(f"{after.max()} object")
+    assert dock.thresholds.foreground.value() == 90
+    assert helper_pid(dock) == process
+    assert seconds < 5
+    click(dock.thresholds.reset)
+    wait(lambda: not dock.results.decoding)
+    assert np.array_equal(viewer.layers["nuclei labels"].data, before)
+
+
+def test_dragging_a_slider_ends_at_its_last_value(dock, viewer, predict, wait):
+    predict()
+    slider = dock.thresholds.min_size
+    slider.setFocus()
+    for _ in range(12):
+        QTest.keyClick(slider, Qt.Key.Key_PageUp)
+        QApplication.processEvents()
+    wait(lambda: not dock.results.decoding)
+    smallest = dock.thresholds.min_size_box.value()
+    assert smallest > 100
+    sizes = np.bincount(viewer.layers["nuclei labels"].data.ravel())[1:]
+    assert (sizes >= smallest).all()
+
+
+def test_ticking_an_output_shows_it_without_predicting_again(dock, viewer, predict, wait):
+    predict()
+    tick(dock.outputs.boxes[OutputKind.mask])
+    tick(dock.outputs.boxes[OutputKind.probability])
+    wait(lambda: not dock.results.decoding and "nuclei mask" in viewer.layers)
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["nuclei", "nuclei probability", "nuclei mask", "nuclei labels"]
+    labels = viewer.layers["nuclei labels"].data
+    assert np.array_equal(viewer.layers["nuclei mask"].data > 0, labels > 0)
+
+
+def test_predicting_again_replaces_the_result(dock, viewer, predict):
+    predict()
+    predict()
+    assert [layer.name for layer in viewer.layers] == ["nuclei", "nuclei labels"]
+
+
+def test_a_layer_that_was_painted_on_is_left_alone(dock, viewer, predict, wait):
+    predict()
+    mine = viewer.layers["nuclei labels"]
+    mine.paint((5, 5), 99)
+    assert "yours" in dock.message.text
+    painted = mine.data.copy()
+    type_into(dock.thresholds.foreground_box, "0.80")
+    wait(lambda: not dock.results.decoding)
+    assert np.array_equal(mine.data, painted)
+    assert len([layer for layer in viewer.layers if "labels" in layer.name]) == 2
+
+
+def test_saving_writes_what_shows_and_where_it_came_from(dock, viewer, predict, wait, tmp_path):
+    predict()
+    type_into(dock.thresholds.foreground_box, "0.70")
+    wait(lambda: not dock.results.decoding)
+    dock.result_panel.save_requested.emit(tmp_path / "saved")
+    wait(lambda: dock.message.text.startswith("Saved"))
+    assert np.array_equal(
+        tifffile.imread(tmp_path / "saved" / "nuclei.tif"), viewer.layers["nuclei labels"].data
+    )
+    record = Provenance.read(tmp_path / "saved" / "nuclei.json")
+    assert record.image == "nuclei"
+    assert record.input is None
+    assert record.thresholds.foreground == 0.7
+    assert record.n_objects == viewer.layers["nuclei labels"].data.max()
+
+
+def test_a_result_is_scored_against_a_truth_layer(dock, viewer, predict, wait, sample_nuclei):
+    truth = tifffile.imread(sorted((sample_nuclei / "seg").glob("*.tif"))[1])
+    viewer.add_labels(truth, name="truth")
+    predict()
+    click(dock.result_panel.score)
+    wait(lambda: "Dice" in dock.result_panel.scores.text())
+    assert dock.result_panel.scores.text().startswith("AP at IoU 0.5 is 0.")
+
+
+def test_a_stack_needs_slice_by_slice_and_then_gets_labels_in_each_slice(
+    open_dock, model, viewer, nuclei, wait
+):
+    stack = np.stack([nuclei, nuclei[::-1], nuclei.T[: nuclei.shape[0], : nuclei.shape[1]]][:2])
+    viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5))
+    dock = open_dock("Prediction")
+    wait(lambda: "stack of 2 slices" in dock.fit_panel.label.text())
+    assert not dock.predict_button.isEnabled()
+    tick(dock.fit_panel.slices)
+    wait(dock.predict_button.isEnabled)
+    click(dock.predict_button)
+    wait(lambda: not dock.runner.busy and not dock.workers.busy)
+    labels = viewer.layers["stack labels"]
+    assert labels.data.shape == stack.shape
+    assert labels.data[0].any()
+    assert labels.data[1].any()
+    assert np.array_equal(labels.scale, (2, 0.5, 0.5))
+    dock.session.close()
+
+
+def test_channels_are_chosen_where_there_are_several(open_dock, model, viewer, nuclei, wait):
+    channels = np.stack([np.zeros_like(nuclei), nuclei, nuclei // 2])
+    viewer.add_image(channels, name="three")
+    dock = open_dock("Prediction")
+    combo = dock.sources.layers.axes_combos["three"]
+    combo.setFocus()
+    QTest.keyClicks(combo, "channels")
+    wait(lambda: bool(dock.fit_panel.combos) and "has 3 channels" in dock.fit_panel.label.text())
+    assert not dock.predict_button.isEnabled()
+    QTest.keyClicks(dock.fit_panel.combos[0], "Channel 1")
+    wait(dock.predict_button.isEnabled)
+    click(dock.predict_button)
+    wait(lambda: not dock.runner.busy and not dock.workers.busy)
+    assert viewer.layers["three labels"].data.shape == nuclei.shape
+    assert viewer.layers["three labels"].data.any()
+    dock.session.close()
+
+
+def test_cancel_acts_within_a_second(dock, viewer, wait):
+    large = np.tile(viewer.layers["nuclei"].data, (12, 12))
+    viewer.add_image(large, name="large")
+    wait(dock.predict_button.isEnabled)
+    click(dock.predict_button)
+    wait(lambda: 0 < dock.progress.bar.value() < 900 and "large" in dock.progress.label.text())
+    started = time.monotonic()
+    click(dock.progress.button)
+    wait(lambda: not dock.runner.busy)
+    assert time.monotonic() - started < 1.5  # a second, and what a loaded computer adds
+    wait(lambda: not dock.workers.busy)
+    assert dock.message.text == "Cancelled."
+    assert "large labels" not in viewer.layers
+
+
+def test_after_kill_9_the_dock_says_so_and_predict_works_again(dock, viewer, wait):
+    wait(dock.predict_button.isEnabled)
+    wait(lambda: helper_pid(dock) is not None)
+    click(dock.predict_button)
+    os.kill(helper_pid(dock), signal.SIGKILL)
+    wait(lambda: not dock.runner.busy)
+    assert "ended unexpectedly" in dock.message.text
+    assert dock.message.remedy.text() == "Predict again"
+    assert [layer.name for layer in viewer.layers] == ["nuclei"]
+    click(dock.message.remedy)
+    wait(lambda: not dock.runner.busy and not dock.workers.busy)
+    assert "nuclei labels" in viewer.layers
+
+
+def test_the_event_loop_is_never_held_up_while_a_prediction_runs(dock, viewer, wait, nuclei):
+    image = np.tile(nuclei, (4, 4))
+    viewer.add_image(image, name="tiled")
+    wait(dock.predict_button.isEnabled)
+    labels = np.zeros(image.shape, np.uint16)
+    baseline = time.perf_counter()
+    viewer.add_labels(labels, name="bare napari")
+    baseline = time.perf_counter() - baseline
+    QApplication.processEvents()
+    beats = [time.perf_counter()]
+    timer = QTimer(interval=5)
+    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    timer.start()
+    click(dock.predict_button)
+    wait(lambda: not dock.runner.busy and not dock.workers.busy)
+    timer.stop()
+    assert "tiled labels" in viewer.layers
+    worst = max(np.diff(beats))
+    print(f"longest stall {1000 * worst:.0f} ms, bare napari {1000 * baseline:.0f} ms")
+    assert worst < 0.1 + baseline
+
+
+def test_torch_stays_out_of_the_process_of_the_gui(dock, predict, viewer):
+    predict()
+    threads = psutil.Process().memory_maps() if hasattr(psutil.Process, "memory_maps") else []
+    assert not any("libtorch" in each.path for each in threads)
+
+
+@pytest.fixture
+def files(dock, nuclei_folders):
+    """The dock, told to predict a folder with three good images and a bad one."""
+    (nuclei_folders / "raw" / "bad.tif").write_bytes(b"no tiff")
+    click(dock.sources.use_files)
+    type_into(dock.sources.inputs.line, str(nuclei_folders / "raw"))
+    return nuclei_folders / "raw"
+
+
+def test_a_folder_is_predicted_and_the_bad_file_is_named(dock, files, predict, workspace, wait):
+    predict()
+    texts = [dock.batch.list.item(row).text() for row in range(dock.batch.list.count())]
+    done = [text for text in texts if text.startswith("✓")]
+    assert len(done) == 3
+    assert all("object" in text for text in done)
+    assert len([text for text in texts if text.startswith("✗") and "bad.tif" in text]) == 1
+    assert dock.batch.title.text().startswith("3 done, 1 failed")
+    (out,) = workspace.predictions()
+    assert len(list(out.glob("*.labels.tif"))) == 3
+    assert len(list(out.glob("*.probability.tif"))) == 3
+
+
+def test_a_predicted_file_opens_in_the_viewer_and_obeys_the_sliders(dock, files, predict, viewer, wait):
+    predict()
+    click(dock.batch.open)
+    wait(lambda: bool(dock.results.finished()))
+    stem = dock.batch.list.item(0).text().split()[1].rstrip(":")
+    image = viewer.layers[stem].data
+    assert np.array_equal(image, tifffile.imread(files / f"{stem}.tif"))
+    before = (viewer.layers[f"{stem} labels"].data > 0).sum()
+    type_into(dock.thresholds.foreground_box, "0.90")
+    wait(lambda: not dock.results.decoding)
+    assert (viewer.layers[f"{stem} labels"].data > 0).sum() < before
+
+
+@pytest.mark.parametrize("how", ["sliders", "otsu"])
+def test_a_folder_of_kept_probabilities_is_decoded_anew_at_once(dock, files, predict, wait, workspace, how):
+    predict()
+    (out,) = workspace.predictions()
+    before = {path.name: tifffile.imread(path) for path in out.glob("*.labels.tif")}
+    if how == "otsu":
+        click(dock.batch.use_otsu)
+    else:
+        type_into(dock.thresholds.foreground_box, "0.90")
+    click(dock.batch.rethreshold)
+    wait(lambda: not dock.runner.busy and not dock.workers.busy)
+    assert dock.message.text.startswith("3 predictions decoded anew")
+    changed = [name for name, old in before.items() if not np.array_equal(tifffile.imread(out / name), old)]
+    assert changed
+    if how == "sliders":
+        assert all(Provenance.read(path).thresholds.foreground == 0.9 for path in out.glob("0*.json"))
+
+
+def test_reopening_the_dock_finds_choices_and_predictions_again(
+    dock, files, predict, viewer, open_dock, wait
+):
+    predict()
+    viewer.window.remove_dock_widget(dock)
+    again = open_dock("Prediction")
+    wait(lambda: again.batch.isVisible() and again.batch.list.count() == 4 and not again.workers.busy)
+    assert again.sources.use_files.isChecked()
+    assert again.sources.inputs.value() == str(files)
+    assert again.batch.title.text().startswith("3 done, 1 failed")
+    assert again.message.text == ""

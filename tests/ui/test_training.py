@@ -1,0 +1,384 @@
+"""The Training dock, by mouse and keys, with real trainings on real nuclei."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+import pytest
+import tifffile
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from segloop.app.workspace import Workspace
+from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.job import EventLog, JobFolder, JobState
+from segloop.artifacts.manifest import Verdict
+from segloop.artifacts.model import Model
+from segloop.artifacts.run import Run
+from segloop.config import compose
+from segloop.config.device import DeviceConfig, DeviceKind
+from segloop.config.train import NetworkSize, PatchConfig, StopConfig, TargetKind, TrainConfig
+from segloop.images.pairing import pair_by_stem
+
+LONG = 180_000  # milliseconds; importing torch alone takes a while on a busy computer
+
+
+@pytest.fixture
+def dataset(sample_nuclei, tmp_path, workspace):
+    """Corners of five real images of nuclei, all accepted, one of them for validation."""
+    for kind in ("raw", "seg"):
+        (tmp_path / kind).mkdir()
+        for path in sorted((sample_nuclei / kind).glob("*.tif"))[:5]:
+            tifffile.imwrite(tmp_path / kind / path.name, tifffile.imread(path)[:96, :96])
+    pairs = pair_by_stem(tmp_path / "raw", tmp_path / "seg").pairs
+    return CuratedDataset.create(workspace.datasets_dir / "nuclei", pairs, val=0.2, accept_all=True).path
+
+
+@pytest.fixture
+def quick(dataset, workspace):
+    """Choices of an endless training with epochs of some milliseconds, as the user left them last time."""
+    config = TrainConfig(
+        dataset=str(dataset),
+        patch=PatchConfig(size=[32, 32], batch_size=2, per_epoch=8),
+        stop=StopConfig(max_epochs=1_000_000, patience=0, max_minutes=60),
+        device=DeviceConfig(kind=DeviceKind.cpu),
+    )
+    workspace.remember("training.config", compose.to_dict(config))
+    return config
+
+
+@pytest.fixture
+def end_trainings(workspace):
+    """End what a test has left running."""
+    yield
+    for path in workspace.runs():
+        pid = JobFolder(path).pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+
+
+@pytest.fixture
+def ready(quick, end_trainings, open_dock, qtbot):
+    """The dock, ready to start a quick training."""
+    dock = open_dock("Training")
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
+    return dock
+
+
+def click(button):
+    assert button.isVisible()
+    assert button.isEnabled()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+
+
+def wait_for_epochs(dock, qtbot, count=2):
+    qtbot.waitUntil(lambda: len(dock.run_panel.curves.curve("train_loss")[0]) >= count, timeout=LONG)
+
+
+def wait_for_title(dock, qtbot, words):
+    qtbot.waitUntil(lambda: words in dock.run_panel.title.text(), timeout=LONG)
+
+
+def kill(path):
+    os.kill(JobFolder(path).pid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def make_run(workspace, name, dataset, state=JobState.finished, scores=(), pid=None):
+    """Write a run as a training does, but for the network."""
+    run = Run.create(workspace.runs_dir / name, TrainConfig(dataset=str(dataset)))
+    log = EventLog(run.path)
+    log.state(JobState.running, **({"pid": pid} if pid else {}))
+    log.message("Network unet, small: 0.48 million weights.")
+    for epoch, score in enumerate(scores, 1):
+        values = {"train_loss": 1 / epoch, "val_loss": 1.1 / epoch, "val_dice": score, "val_ap50": score}
+        log.metrics(epoch, values)
+        run.append_metrics({"epoch": epoch, "seconds": 10 * epoch, **values})
+    if state is not JobState.running:
+        log.state(state, ended_by="time")
+    return run.path
+
+
+# Before a training
+
+
+def test_an_empty_workspace_says_what_to_do(open_dock):
+    dock = open_dock("Training")
+    assert dock.dataset.facts.text().startswith("No dataset yet.")
+    assert dock.dataset.curation.isVisible()
+    assert dock.dataset.sample.isVisible()
+    assert not dock.start_button.isEnabled()
+    assert dock.no_runs.isVisible()
+    assert not dock.run_panel.isVisible()
+
+
+def test_the_sample_nuclei_are_one_click_away(open_dock, qtbot):
+    dock = open_dock("Training")
+    click(dock.dataset.sample)
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
+    assert dock.dataset.facts.text().startswith("23 train, 6 val, 2D, 1 channel")
+    assert dock.dataset.box.currentText() == "sample-nuclei"
+
+
+def test_a_dataset_without_accepted_samples_leads_to_curation(open_dock, qtbot, nuclei_dataset, settle):
+    dock = open_dock("Training")
+    qtbot.waitUntil(lambda: "None of the 3 samples is accepted" in dock.dataset.facts.text())
+    assert not dock.start_button.isEnabled()
+    click(dock.dataset.curation)
+    curation = dock.session.dock("Curation")
+    settle(curation)
+    click(curation.panel.accept)
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
+    assert CuratedDataset.open(nuclei_dataset).counts().accepted == 1
+
+
+def test_the_dataset_opened_in_curation_is_chosen(open_dock, qtbot, dataset, workspace, settle):
+    other = workspace.datasets_dir / "other"
+    shutil.copytree(dataset, other)
+    dock = open_dock("Training")
+    curation = open_dock("Curation")
+    curation.open_dataset(dataset)
+    qtbot.waitUntil(lambda: dock.dataset.value() == str(dataset))
+    curation.open_dataset(other)
+    qtbot.waitUntil(lambda: dock.dataset.value() == str(other))
+    qtbot.waitUntil(lambda: dock.dataset.facts.text().startswith("4 train, 1 val"))
+
+
+def test_the_plan_says_what_is_known_before_the_training(ready):
+    click(ready.plan_fold.button)
+    assert "2D network because the first image has one slice." in ready.plan.text()
+    assert "Learns from 4 images and checks itself on 1 others." in ready.plan.text()
+
+
+def test_a_dataset_that_is_gone_is_told(open_dock, dataset, qtbot):
+    dock = open_dock("Training")
+    shutil.rmtree(dataset)
+    dock.choose_dataset(dataset)
+    qtbot.waitUntil(lambda: str(dataset) in dock.dataset.facts.text())
+    assert not dock.start_button.isEnabled()
+
+
+def test_choices_are_remembered(ready, qtbot, open_dock, workspace):
+    click(ready.settings.targets[TargetKind.semantic])
+    click(ready.settings.sizes[NetworkSize.medium])
+    click(ready.settings.early)
+    minutes = ready.settings.stop_minutes.lineEdit()
+    minutes.selectAll()
+    QTest.keyClicks(minutes, "7.5")
+    QTest.keyClick(minutes, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: workspace.recall("training.config")["stop"]["max_minutes"] == 7.5)
+    ready.parent().destroyOnClose()
+    again = open_dock("Training")
+    qtbot.waitUntil(again.start_button.isEnabled, timeout=LONG)
+    config = again.settings.value()
+    assert config.target.kind is TargetKind.semantic
+    assert config.network.size is NetworkSize.medium
+    assert (config.stop.max_minutes, config.stop.patience) == (7.5, StopConfig().patience)
+    assert config.patch.size == [32, 32]
+
+
+def test_a_bad_value_is_told_and_nothing_starts(ready, workspace):
+    click(ready.settings.form.parentWidget().parentWidget().button)
+    ready.settings.form.rows["patch.size"].value = "large"
+    click(ready.start_button)
+    assert "write numbers with commas" in ready.message.text
+    assert workspace.runs() == []
+
+
+# A training
+
+
+def test_a_training_is_started_seen_stopped_and_kept(ready, qtbot, workspace):
+    click(ready.start_button)
+    wait_for_epochs(ready, qtbot)
+    (run,) = workspace.runs()
+    assert run.name == "nuclei"
+    panel = ready.run_panel
+    assert "training" in panel.title.text()
+    assert "min left" in panel.progress.label.text()
+    assert "Device cpu" in ready.plan.text()
+    assert ready.plan_fold.button.text() == "Plan of nuclei"
+    qtbot.waitUntil(lambda: bool(panel.curves.curve("val_ap50")[0]), timeout=LONG)
+
+    click(panel.progress.button)
+    wait_for_title(ready, qtbot, "stopped")
+
+    Model.load(run).verify()
+    assert ready.message.text == "nuclei is stopped; its best model so far is kept."
+    assert panel.resume.isVisible()
+    assert panel.predict.isVisible()
+    qtbot.waitUntil(lambda: [row[2] for row in ready.table.texts()] == ["stopped"], timeout=LONG)
+    qtbot.waitUntil(lambda: ready.settings.start_from.findText("run nuclei") >= 0, timeout=LONG)
+    assert "Epoch 1: training loss" in panel.log.toPlainText()
+
+
+@pytest.mark.slow
+def test_a_killed_training_is_told_and_resumed(ready, qtbot, workspace):
+    click(ready.start_button)
+    wait_for_epochs(ready, qtbot)
+    (run,) = workspace.runs()
+    qtbot.waitUntil(lambda: Run(run).last_checkpoint.is_file(), timeout=LONG)
+
+    kill(run)
+    wait_for_title(ready, qtbot, "ended unexpectedly")
+    assert ready.message.text == "The process of nuclei ended without finishing; what it had saved is kept."
+    assert ready.message.level == "error"
+
+    assert ready.message.remedy.text() == "Resume"
+    click(ready.message.remedy)
+    wait_for_title(ready, qtbot, ": training")
+    qtbot.waitUntil(lambda: "Going on after epoch" in ready.run_panel.log.toPlainText(), timeout=LONG)
+    assert workspace.runs() == [run]
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_without_napari_and_is_found_again(
+    ready, qtbot, workspace, viewer, make_napari_viewer, settle
+):
+    click(ready.start_button)
+    wait_for_epochs(ready, qtbot)
+    (run,) = workspace.runs()
+    pid = JobFolder(run).pid()
+    viewer.close()
+
+    again = make_napari_viewer(show=True)
+    _, dock = again.window.add_plugin_dock_widget("napari-segloop", "Training")
+
+    wait_for_title(dock, qtbot, ": training")
+    known = len(dock.run_panel.curves.curve("train_loss")[0])
+    assert known >= 2
+    wait_for_epochs(dock, qtbot, known + 1)
+    assert JobFolder(run).pid() == pid
+    click(dock.run_panel.progress.button)
+    wait_for_title(dock, qtbot, "stopped")
+    dock.watch.let_go()
+    settle(dock)
+
+
+@pytest.mark.slow
+def test_a_finished_training_leads_to_prediction_and_can_be_longer(
+    quick, end_trainings, open_dock, workspace, qtbot, settle
+):
+    quick.stop.max_epochs = 1
+    workspace.remember("training.config", compose.to_dict(quick))
+    dock = open_dock("Training")
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
+    click(dock.start_button)
+    wait_for_title(dock, qtbot, "finished")
+    assert dock.message.text == "nuclei is trained."
+    assert dock.run_panel.longer.text() == "Train 60 min more"
+
+    click(dock.run_panel.longer)
+    wait_for_title(dock, qtbot, ": training")
+    wait_for_epochs(dock, qtbot, 3)
+    click(dock.run_panel.progress.button)
+    wait_for_title(dock, qtbot, "stopped")
+
+    click(dock.run_panel.predict)
+    prediction = dock.session.dock("Prediction")
+    settle(prediction)
+    qtbot.waitUntil(lambda: prediction.model_row.entry is not None, timeout=LONG)
+    assert prediction.model_row.entry.path == str(workspace.runs()[0])
+
+
+@pytest.mark.slow
+def test_why_a_training_failed_is_told(ready, qtbot):
+    ready.settings.form.rows["recipe.channels"].value = "DAPI"
+    click(ready.start_button)
+    wait_for_title(ready, qtbot, "failed")
+    assert "DAPI" in ready.message.text
+    assert ready.message.level == "error"
+
+
+# The list of runs
+
+
+def test_runs_are_listed_best_first_and_choosing_one_shows_its_curves(open_dock, dataset, workspace, qtbot):
+    make_run(workspace, "poor", dataset, scores=[0.1, 0.2])
+    make_run(workspace, "good", dataset, scores=[0.5, 0.9, 0.8])
+    dock = open_dock("Training")
+    qtbot.waitUntil(lambda: dock.table.rowCount() == 2)
+    assert [row[:3] for row in dock.table.texts()] == [
+        ["good", "AP50 0.90", "finished"],
+        ["poor", "AP50 0.20", "finished"],
+    ]
+    for row, (name, title) in enumerate([("good", "best AP50 0.90 at epoch 2"), ("poor", "best AP50 0.20")]):
+        place = dock.table.visualItemRect(dock.table.item(row, 0)).center()
+        QTest.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        wait_for_title(dock, qtbot, title)
+        assert name in dock.run_panel.title.text()
+    assert dock.run_panel.curves.curve("val_ap50") == ([1, 2], [0.1, 0.2])
+    assert dock.run_panel.log.toPlainText().count("Epoch") == 2
+    assert workspace.recall("training.run") == "poor"
+
+
+def test_a_run_whose_process_is_gone_is_told_on_opening(open_dock, dataset, workspace, qtbot):
+    path = make_run(workspace, "lost", dataset, JobState.running, scores=[0.5], pid=2**22 + 1)
+    dock = open_dock("Training")
+    wait_for_title(dock, qtbot, "ended unexpectedly")
+    assert dock.message.remedy.text() == "Resume"
+    assert JobFolder(path).state() is JobState.lost
+
+
+def test_another_workspace_shows_its_own_runs(open_dock, dataset, workspace, qtbot, tmp_path):
+    make_run(workspace, "here", dataset, scores=[0.5])
+    other = Workspace(tmp_path / "other")
+    make_run(other, "there", dataset, scores=[0.6])
+    dock = open_dock("Training")
+    wait_for_title(dock, qtbot, "here")
+    dock.session.app.open_workspace(other.path)
+    wait_for_title(dock, qtbot, "there")
+    assert [row[0] for row in dock.table.texts()] == ["there"]
+
+
+# On screen
+
+
+@pytest.mark.parametrize("state", ["start", "run", "settings"])
+def test_it_fits_a_panel_of_400_pixels(open_dock, dataset, workspace, qtbot, state):
+    if state == "run":
+        make_run(workspace, "a-run-with-quite-a-long-name-that-says-all", dataset, scores=[0.5])
+    dock = open_dock("Training")
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
+    if state == "run":
+        wait_for_title(dock, qtbot, "finished")
+        click(dock.run_panel.log_fold.button)
+    if state == "settings":
+        for fold in dock.settings.findChildren(type(dock.plan_fold)):
+            fold.set_opened(True)
+    dock.message.show_error("A sentence that is long enough to need several lines " * 3, "Resume")
+    QApplication.processEvents()
+    assert dock.content.minimumSizeHint().width() <= 400
+    assert dock.message.minimumSizeHint().width() <= 384
+
+
+def test_closing_the_dock_leaves_nothing_behind(ready, viewer):
+    app = ready.session.app
+    ready.parent().destroyOnClose()
+    viewer.theme = "light"
+    app.datasets_changed.emit()
+    app.models_changed.emit()
+    assert [len(signal) for signal in (app.dataset_chosen, app.datasets_changed, app.models_changed)] == [
+        0,
+        0,
+        0,
+    ]
+
+
+def test_colours_follow_the_theme(open_dock, viewer):
+    dock = open_dock("Training")
+    curves = dock.run_panel.curves
+    dark = curves.backgroundBrush().color().lightness()
+    viewer.theme = "light"
+    assert curves.backgroundBrush().color().lightness() > dark + 100
+
+
+def test_an_accepted_sample_counts_at_once(ready, dataset, qtbot):
+    opened = CuratedDataset.open(dataset)
+    sample = opened.sample(opened.split("train")[0])
+    opened.save(sample.edit(verdict=Verdict.rejected), "reject")
+    ready.session.app.datasets_changed.emit()
+    qtbot.waitUntil(lambda: ready.dataset.facts.text().startswith("3 train, 1 val"))
