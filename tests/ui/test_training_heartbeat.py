@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 
 import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from segloop.artifacts.job import JobFolder, JobState
+from segloop.app.jobs import start_training
+from segloop.app.sample import make_sample_dataset
 from segloop.config import compose
 from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.train import PatchConfig, StopConfig, TrainConfig
 
 LONG = 180_000
+EPOCHS = 8
 ALLOWED_S = 0.1
 """Longest stall beyond the one of bare napari."""
 
@@ -48,10 +48,8 @@ class Heartbeat:
 
 @pytest.mark.slow
 def test_the_event_loop_never_stalls_while_a_training_starts_and_runs(
-    viewer, workspace, open_dock, qtbot, record_property
+    viewer, workspace, open_dock, qtbot, settle, record_property
 ):
-    from segloop.app.sample import make_sample_dataset
-
     dataset = make_sample_dataset(workspace.datasets_dir / "nuclei", accept_all=True).path
     config = TrainConfig(
         dataset=str(dataset),
@@ -60,42 +58,46 @@ def test_the_event_loop_never_stalls_while_a_training_starts_and_runs(
         device=DeviceConfig(kind=DeviceKind.cpu),
     )
     workspace.remember("training.config", compose.to_dict(config))
-    dock = open_dock("Training")
-    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
-    qtbot.wait(500)
     heart = Heartbeat()
 
-    heart.start()
-    QTest.mouseClick(dock.start_button, Qt.MouseButton.LeftButton)
-    curve = dock.run_panel.curves.curve
-    qtbot.waitUntil(lambda: len(curve("val_ap50")[0]) >= 2, timeout=LONG)
-    qtbot.wait(4000)
-    with_dock = heart.stop()
-    (run,) = workspace.runs()
-    pid = JobFolder(run).pid()
-    dock.parent().destroyOnClose()
-    qtbot.wait(500)
-
-    # Bare napari beside the same training, a line of text changing in a dock: that alone may cost as much where
-    # OpenGL is emulated, because napari then paints its window in software.
-    label = QLabel()
-    viewer.window.add_dock_widget(label)
+    # Bare napari beside such a training, a text and a bar changing in a dock: where OpenGL is emulated, that
+    # alone takes a while, because napari then has its whole window put together by the processor.
+    frame, text, bar = QWidget(), QLabel(), QProgressBar()
+    for widget in (text, bar):
+        (frame.layout() or QVBoxLayout(frame)).addWidget(widget)
+    around = viewer.window.add_dock_widget(frame)
     clock = QTimer(interval=200)
-    clock.timeout.connect(lambda: label.setText(f"{time.perf_counter():.1f} s"))
+    clock.timeout.connect(lambda: text.setText(f"{time.perf_counter():.1f} s"))
+    clock.timeout.connect(lambda: bar.setValue((bar.value() + 1) % 100))
+    first = start_training(config, workspace.runs_dir / "first", workspace)
     clock.start()
-    qtbot.wait(500)
     heart.start()
-    qtbot.wait(8000)
+    qtbot.waitUntil(lambda: epochs(first.path) >= EPOCHS, timeout=LONG)
     bare = heart.stop()
     clock.stop()
-    assert JobFolder(run).state() is JobState.running
-    os.kill(pid, signal.SIGTERM)
+    viewer.window.remove_dock_widget(around)
+    first.stop()
+    qtbot.waitUntil(lambda: first.ended, timeout=LONG)
 
-    record_property("longest stall with the dock (ms)", round(1000 * with_dock[0]))
-    record_property("longest stall of bare napari (ms)", round(1000 * bare[0]))
-    import sys
+    dock = open_dock("Training")
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
+    settle(dock)
+    heart.start()
+    QTest.mouseClick(dock.start_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "nuclei" in dock.run_panel.title.text(), timeout=LONG)
+    qtbot.waitUntil(lambda: len(dock.run_panel.curves.curve("train_loss")[0]) >= EPOCHS, timeout=LONG)
+    with_dock = heart.stop()
+    dock.stop()
+    qtbot.waitUntil(lambda: "stopped" in dock.run_panel.title.text(), timeout=LONG)
 
-    sys.__stderr__.write(
-        f"HB dock {[round(1000 * g) for g in with_dock[:12]]} bare {[round(1000 * g) for g in bare[:12]]} n {len(with_dock)} {len(bare)}\n"
-    )
-    assert with_dock[0] < bare[0] + ALLOWED_S, f"with the dock {with_dock[:5]}, bare {bare[:5]}"
+    record_property("longest stalls with the dock (ms)", [round(1000 * gap) for gap in with_dock[:5]])
+    record_property("longest stalls of bare napari (ms)", [round(1000 * gap) for gap in bare[:5]])
+    assert with_dock[0] < bare[0] + ALLOWED_S, f"with the dock {with_dock[:5]}, bare {bare[:5]} seconds"
+
+
+def epochs(run):
+    """Return how many epochs a run has finished, at next to no cost."""
+    try:
+        return (run / "metrics.csv").read_bytes().count(b"\n") - 1
+    except FileNotFoundError:
+        return 0

@@ -55,11 +55,21 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A sample as it is to be shown: pixels, and the ground truth composed from them."""
+    """A sample as it is to be shown: pixels, and the ground truth composed from them.
+
+    Attributes
+    ----------
+    truth : (Z, Y, X) int32
+        Labels of the ground truth, 0 where they are not valid.
+    excluded : (Z, Y, X) uint8
+        What is not valid, striped; see `stripes`.
+    """
 
     sample: Sample
     pixels: Pixels
     ground_truth: GroundTruth
+    truth: NDArray[np.int32]
+    excluded: NDArray[np.uint8]
 
 
 class PixelCache:
@@ -107,7 +117,9 @@ def load_snapshot(
     pixels = cache.get(dataset, sample, context)
     context.check()
     truth = compose(pixels.seg1, pixels.seg2, sample, instances=dataset.label_kind == "instances")
-    return Snapshot(sample, pixels, truth)
+    context.check()
+    shown = np.where(truth.valid, truth.labels, np.int32(0))
+    return Snapshot(sample, pixels, truth, shown, stripes(truth.valid))
 
 
 def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None = None) -> Pixels:

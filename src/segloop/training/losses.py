@@ -120,10 +120,16 @@ def probability_loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
 def distance_loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     """Cross-entropy with soft labels plus smooth L1 of one distance map in 0..1; shapes (B, *S).
 
-    Cross-entropy alone has the right minimum and a strong gradient from the first step on; smooth L1 sharpens
-    the ridges between touching objects.
+    Cross-entropy has the right minimum and a strong gradient from the first step on; smooth L1 sharpens the
+    valleys between touching objects. Objects, usually the smaller part of an image, count once more by
+    themselves.
     """
-    return masked_bce(logits, truth, valid) + masked_smooth_l1(torch.sigmoid(logits), truth, valid)
+    inside = valid & (truth > 0)
+    return (
+        masked_bce(logits, truth, valid)
+        + 0.5 * masked_bce(logits, truth, inside)
+        + masked_smooth_l1(torch.sigmoid(logits), truth, inside)
+    )
 
 
 def target_loss(logits: Tensor, truth: Tensor, valid: Tensor, kinds: Sequence[str]) -> Tensor:

@@ -81,7 +81,7 @@ class Session(QObject):
         """Return a dock by its name in the menu, opened and raised if need be."""
         dock = self._docks.get(name)
         if dock is None:
-            self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
+            self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
             return self._docks[name]
         around = dock.parentWidget()
         while around is not None and not hasattr(around, "setFloating"):

@@ -312,7 +312,7 @@ class CurationDock(Page):
         if self.review is None or snapshot.sample.id != self.review.current.id:
             return
         if self._shown is not None and self._shown.sample.id == snapshot.sample.id:
-            self.view.layers.show_truth(snapshot.ground_truth)
+            self.view.layers.show_truth(snapshot)
         else:
             self.view.show(snapshot)
             self.panel.show_slices(snapshot.pixels.n_slices)

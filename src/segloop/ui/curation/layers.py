@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from segloop.artifacts.ground_truth import GroundTruth
-from segloop.curation.snapshot import Pixels, Snapshot, stripes
+from segloop.curation.snapshot import Pixels, Snapshot
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -63,27 +62,31 @@ class SampleLayers:
             self._updating = False
 
     def show(self, snapshot: Snapshot) -> bool:
-        """Show a sample; returns whether layers were made anew, which is when the view should be fitted."""
+        """Show a sample; returns whether the layers had to be made anew, which takes napari long."""
         pixels = snapshot.pixels
         self.scale = _scale(pixels)
         structure = (pixels.n_slices > 1, pixels.channel_names, pixels.seg2 is not None)
         fresh = structure != self._structure or any(
             layer not in self._viewer.layers for layer in self._layers.values()
         )
-        size_changed = not fresh and self._layers["seg1"].data.shape != _plain(pixels.seg1).shape
         if fresh:
             self.remove()
             self._create(snapshot)
             self._structure = structure
         else:
             self._update(snapshot)
-        return fresh or size_changed
+        return fresh
 
-    def show_truth(self, truth: GroundTruth) -> None:
+    def show_truth(self, snapshot: Snapshot) -> None:
         """Show another ground truth of the same sample."""
-        for role, data in (("truth", truth.labels), ("excluded", stripes(truth.valid))):
+        for role, data in (("truth", snapshot.truth), ("excluded", snapshot.excluded)):
             layer = self._layers.get(role)
-            if layer is not None and layer in self._viewer.layers:
+            # Each assignment makes napari draw anew, and mostly nothing is excluded before or after.
+            if (
+                layer is not None
+                and layer in self._viewer.layers
+                and not np.array_equal(layer.data, _plain(data))
+            ):
                 layer.data = _plain(data)
 
     def remove(self) -> None:
@@ -112,13 +115,13 @@ class SampleLayers:
             _set_contrast(layer, pixels, number)
             self._add(f"raw{number}", layer)
         truth = Labels(
-            _plain(snapshot.ground_truth.labels),
+            _plain(snapshot.truth),
             name=f"{PREFIX}ground truth",
             colormap=_one_colour(TRUTH_COLOUR),
             opacity=0.3,
         )
         excluded = Labels(
-            _plain(stripes(snapshot.ground_truth.valid)),
+            _plain(snapshot.excluded),
             name=f"{PREFIX}excluded",
             colormap=_hatch_colours(),
             opacity=0.6,
@@ -128,7 +131,8 @@ class SampleLayers:
         )
         self._add_labels("truth", truth)
         self._add_labels("excluded", excluded)
-        self._add_labels("seg1", seg1, contour=1)
+        # Wider than the second one, so that both are seen where they agree.
+        self._add_labels("seg1", seg1, contour=1 if pixels.seg2 is None else 2)
         if pixels.seg2 is not None:
             seg2 = Labels(
                 _plain(pixels.seg2), name=f"{PREFIX}seg 2", colormap=_one_colour(SEG2_COLOUR), opacity=0.9
@@ -158,11 +162,10 @@ class SampleLayers:
         self._layers["seg1"].data = _plain(pixels.seg1)
         if pixels.seg2 is not None:
             self._layers["seg2"].data = _plain(pixels.seg2)
-        self.show_truth(snapshot.ground_truth)
+        self.show_truth(snapshot)
         for layer in self._layers.values():
-            layer.scale = self.scale
-            if hasattr(layer, "contour"):
-                layer.editable = False
+            if tuple(layer.scale) != self.scale:
+                layer.scale = self.scale
 
     def _on_visible(self, event: Any) -> None:
         if self._updating:

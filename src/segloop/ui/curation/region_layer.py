@@ -131,7 +131,8 @@ class RegionLayer:
         )
         self._updating = True
         try:
-            self.layer.scale = tuple(scale)
+            if tuple(self.layer.scale) != tuple(scale):
+                self.layer.scale = tuple(scale)
             self.layer.current_edge_width = max(1.0, size / 300)
             if not same:
                 self.layer.selected_data = set()

@@ -38,8 +38,10 @@ class RegionRow(QWidget):
         self.button.clicked.connect(self.draw_requested)
         self.count = QLabel("none")
         self.menu = QMenu(self)
-        self.list = QToolButton(text="List")
+        self.list = QToolButton(text="List ▾")
         self.list.setToolTip("Select or delete single regions")
+        # The themes draw the arrow over the text.
+        self.list.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.list.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.list.setMenu(self.menu)
         layout = QHBoxLayout(self)

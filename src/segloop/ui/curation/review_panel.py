@@ -155,7 +155,7 @@ class ReviewPanel(QWidget):
         self.filter.currentIndexChanged.connect(lambda: self.filter_chosen.emit(self.filter.currentData()))
         row = QHBoxLayout()
         row.addWidget(self.bar, 1)
-        row.addWidget(QLabel("Show"))
+        row.addWidget(QLabel("Filter"))
         row.addWidget(self.filter)
         layout = QVBoxLayout()
         layout.setSpacing(4)
@@ -263,10 +263,9 @@ def _button(text: str, tip: str, key: str) -> QPushButton:
 
 def _slice_box(tip: str) -> QSpinBox:
     box = QSpinBox(toolTip=tip)
-    # napari's themes draw wide buttons, for which a narrow dock has no room.
+    # napari's themes make these wider than a narrow dock has room for.
     box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-    box.setMinimumWidth(44)
-    box.setMaximumWidth(60)
+    box.setStyleSheet("QSpinBox { min-width: 36px; max-width: 36px; }")
     return box
 
 

@@ -17,7 +17,7 @@ from segloop.artifacts.job import JobState
 from segloop.config import compose
 from segloop.config.predict import OutputKind, PredictConfig, ThresholdConfig
 from segloop.core.context import Context
-from segloop.core.errors import ConfigError, JobError
+from segloop.core.errors import Cancelled, ConfigError, JobError
 from segloop.ui.prediction.batch_panel import BatchPanel
 from segloop.ui.prediction.choices import Choices
 from segloop.ui.prediction.empty_state import EmptyState
@@ -171,7 +171,7 @@ class PredictionDock(Page):
         self.runner.changed.connect(self._enable)
         self.runner.news.connect(self._on_news)
         self.runner.ended.connect(self._on_ended)
-        self.runner.failed.connect(self.message.show_error)
+        self.runner.failed.connect(self._on_failed)
 
     # The model, and whether it fits.
 
@@ -353,6 +353,12 @@ class PredictionDock(Page):
             self.batch.on_events(news.events)
         else:
             self.results.on_events(news.events)
+
+    def _on_failed(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self.message.show_info("Cancelled.")
+        else:
+            self.message.show_error(error)
 
     def _on_ended(self, ended: Ended) -> None:
         files, news = ended.doing is Doing.files, ended.news

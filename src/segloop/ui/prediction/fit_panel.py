@@ -88,7 +88,8 @@ def check_images(
         try:
             found = fit(card, image, config)
         except SegloopError as error:
-            remarks.append(("error", str(error)))
+            other = config.channels and image.channel_names != images[0].channel_names
+            remarks.append(("error", _apart(image, images[0]) if other else str(error)))
         else:
             remarks += found.remarks or ((("ok", _ok(card, image)),) if len(images) == 1 else ())
     if len(images) > 1 and not any(level in ("warning", "error") for level, _ in remarks):
@@ -98,12 +99,16 @@ def check_images(
     return Check(unique, tuple(images[0].channel_names), is_stack, n_images)
 
 
+def _apart(image: Any, first: Any) -> str:
+    return f"`{image.name}` has other channels than `{first.name}`: predict them one after the other"
+
+
 def _ok(card: ModelCard, image: Any) -> str:
     own, learned = image.pixel_size_um[2], card.pixel_size_um[2]
     if own and learned:
         return f"pixel size {own:.3g} µm, the model learned from {learned:.3g} µm"
-    unknown = "The image" if learned else "The model"
-    return f"it fits. {unknown} has no pixel size, so objects should look as large as in training"
+    unknown = "the image" if learned else "the model"
+    return f"channels and slices fit; the pixel size of {unknown} is not known"
 
 
 class FitPanel(QWidget):

@@ -76,6 +76,8 @@ class LayerList(QWidget):
         self._watched: weakref.WeakSet[Image] = weakref.WeakSet()
         self.list = QListWidget(toolTip="Space ticks; layers need not be saved")
         self.list.setAccessibleName("Layers to predict")
+        # napari's themes draw a box that is not ticked in the colour of the list.
+        self.list.setStyleSheet("QListWidget::indicator { border: 1px solid rgba(128, 128, 128, 200); }")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.nothing = QLabel("No image is open: drop one on the canvas, or use File > Open Sample.")

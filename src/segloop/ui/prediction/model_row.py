@@ -88,7 +88,8 @@ class ModelRow(QWidget):
         self.combo.setMinimumContentsLength(12)
         self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.combo.setAccessibleName("Model")
-        self.browse = QToolButton(text="Browse", toolTip="Use a model from elsewhere")
+        self.browse = QToolButton(text="Browse…", toolTip="Use a model from elsewhere")
+        self.browse.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.browse.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.browse)
         menu.addAction("Folder of a model or run…", self.browse_folder)
@@ -179,14 +180,14 @@ def describe(model: Model) -> str:
     first += [network] if network else []
     lines = [", ".join(first), f"Channels: {', '.join(card.recipe.channels)}"]
     dataset = made.get("dataset") or {}
+    trained = []
     if dataset.get("name"):
-        lines.append(f"Trained on {dataset['name']} ({dataset.get('train_samples', '?')} images)")
+        trained.append(f"Trained on {dataset['name']} ({dataset.get('train_samples', '?')} images)")
+    if made.get("created"):
+        trained.append(str(made["created"])[:10])
+    lines += [", ".join(trained)] if trained else []
     judged = _scores(made.get("scores") or {})
-    date = str(made.get("created", ""))[:10]
-    last = [judged] if judged else []
-    last += [f"made {date}"] if date else []
-    if last:
-        lines.append(", ".join(last))
+    lines += [judged] if judged else []
     return "\n".join(lines)
 
 

@@ -93,5 +93,6 @@ class JobWatch(QObject):
 
 
 def progress_of(event: dict[str, Any]) -> Progress:
-    """Return what a progress event says."""
-    return Progress(event["done"], event["total"], event.get("message", ""), event.get("seconds_left"))
+    """Return what a progress event says; layers are called by their names, not by those of scratch files."""
+    message = event.get("message", "").removesuffix(".ome.zarr")
+    return Progress(event["done"], event["total"], message, event.get("seconds_left"))

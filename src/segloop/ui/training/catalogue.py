@@ -31,7 +31,7 @@ class RunSummary:
     epochs : int
         Finished epochs.
     active : float
-        When it last said anything, in seconds since the epoch.
+        When it last said anything, in seconds since the epoch, to the minute.
     """
 
     path: Path
@@ -79,7 +79,7 @@ def _summarise(path: Path, job: JobFolder) -> RunSummary:
             break
     epochs = max((curve[-1][0] for curve in curves.values()), default=0)
     active = max((_modified(path / name) for name in (EVENTS_FILE, "config.yaml")), default=0.0)
-    return RunSummary(path, job.state(), measure, score, epochs, active)
+    return RunSummary(path, job.state(), measure, score, epochs, active // 60 * 60)
 
 
 def _signature(file: Path) -> tuple[int, int]:

@@ -61,7 +61,7 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         # Painting takes a while where OpenGL is emulated, and nobody follows faster epochs by eye.
         self._pause = QTimer(self, singleShot=True, interval=_DRAW_MS)
         self._pause.timeout.connect(self._draw)
-        self.ci.layout.setContentsMargins(0, 2, 6, 0)
+        self.ci.layout.setContentsMargins(0, 2, 6, 6)
         self.ci.layout.setVerticalSpacing(2)
         self.losses = self._add_plot(0, "Loss", _LOSSES)
         self.scores = self._add_plot(1, "Score", _SCORES)

@@ -17,6 +17,7 @@ _COLUMNS = ("Run", "Best", "State", "When")
 _SORT_ROLE = Qt.ItemDataRole.UserRole
 _PATH_ROLE = Qt.ItemDataRole.UserRole + 1
 _DAY_S = 86400
+_AT_WORK = 2.0  # above every score, so that runs at work are seen first
 
 
 class _Item(QTableWidgetItem):
@@ -97,7 +98,7 @@ class RunTable(QTableWidget):
         score = f"{run.measure} {run.score:.2f}" if run.measure else "none yet"
         cells: list[tuple[str, Any]] = [
             (run.path.name, run.path.name),
-            (score, run.score),
+            (score, run.score if run.state.ended else _AT_WORK),
             (STATE_WORDS[run.state], run.state.ended),
             (_moment(run.active), run.active),
         ]
