@@ -95,7 +95,7 @@ class PredictionDock(Page):
     def on_workspace(self, workspace: Workspace) -> None:
         """Show the choices remembered for another workspace."""
         self.choices.restore(self)
-        self._list_models(self.choices.model)
+        self._list_models(self.choices.model, anew=True)
         self.workers.run(layer_jobs.clean_scratch, workspace.scratch_dir, lane="clean", on_error=_ignore)
         self.result_panel.set_folder(self.choices.save_folder or str(workspace.predictions_dir))
         self.files.find_again(self.choices.files_job)
@@ -175,13 +175,13 @@ class PredictionDock(Page):
 
     # The model, and whether it fits.
 
-    def _list_models(self, wanted: str) -> None:
+    def _list_models(self, wanted: str, *, anew: bool = False) -> None:
         self.workers.run(
             _load_models,
             self.session.app,
             self.choices.extra_models,
             lane="models",
-            on_result=partial(self._on_listed, wanted),
+            on_result=partial(self._on_listed, wanted, anew),
             on_error=self.message.show_error,
         )
 
@@ -189,7 +189,7 @@ class PredictionDock(Page):
         entry = self.model_row.entry
         self._list_models(entry.path if entry is not None else self.choices.model)
 
-    def _on_listed(self, wanted: str, entries: list[ModelEntry]) -> None:
+    def _on_listed(self, wanted: str, anew: bool, entries: list[ModelEntry]) -> None:
         before = self.model_row.entry
         self.model_row.set_entries(entries, wanted)
         self.empty.setVisible(not entries)
@@ -198,7 +198,7 @@ class PredictionDock(Page):
         if problem:
             self.message.show_error(problem)
         entry = self.model_row.entry
-        if entry is not None and (before is None or _identity(before) != _identity(entry)):
+        if entry is not None and (anew or before is None or _identity(before) != _identity(entry)):
             self._on_model()
 
     def _on_model(self) -> None:
