@@ -302,17 +302,18 @@ def test_cancel_acts_within_a_second(dock, viewer, wait):
 
 
 def test_after_kill_9_the_dock_says_so_and_predict_works_again(dock, viewer, wait):
+    viewer.add_image(np.tile(viewer.layers["nuclei"].data, (8, 8)), name="large")
     wait(dock.predict_button.isEnabled)
-    wait(lambda: helper_pid(dock) is not None)
     click(dock.predict_button)
+    wait(lambda: dock.progress.label.text().startswith("large"))  # the network is at work
     os.kill(helper_pid(dock), signal.SIGKILL)
     wait(lambda: not dock.runner.busy)
     assert "ended unexpectedly" in dock.message.text
     assert dock.message.remedy.text() == "Predict again"
-    assert [layer.name for layer in viewer.layers] == ["nuclei"]
+    assert [layer.name for layer in viewer.layers] == ["nuclei", "large"]
     click(dock.message.remedy)
     wait(lambda: not dock.runner.busy and not dock.workers.busy)
-    assert "nuclei labels" in viewer.layers
+    assert "large labels" in viewer.layers
 
 
 def test_the_event_loop_is_never_held_up_while_a_prediction_runs(dock, viewer, wait, nuclei):
