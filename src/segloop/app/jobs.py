@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from segloop.app.processes import kill_tree, last_line, start_segloop
+from segloop.app.processes import has_ended, kill_tree, last_line, start_segloop
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job import EVENTS_FILE, EventLog, JobFolder, JobState
 from segloop.artifacts.run import Run
@@ -227,7 +227,7 @@ class PredictionHelper:
     def pid(self) -> int | None:
         """Number of the process; None while there is none."""
         process = self._process
-        return None if process is None or process.poll() is not None else process.pid
+        return None if process is None or has_ended(process) else process.pid
 
     def warm_up(self) -> None:
         """Start the process if it does not run."""
@@ -260,7 +260,7 @@ class PredictionHelper:
             self._let_go()
 
     def _running(self) -> subprocess.Popen[bytes] | None:
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and has_ended(self._process):
             self._let_go()
         if self._process is None and not self._closed:
             try:

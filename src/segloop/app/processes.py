@@ -60,6 +60,16 @@ def _yield_to_the_viewer(pid: int) -> None:
         psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _NICENESS)
 
 
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a process does nothing more, even if its last threads are still being cleared away."""
+    if process.poll() is not None:
+        return True
+    try:
+        return bool(psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def kill_tree(pid: int) -> None:
     """End a process and its children at once; a process that is already gone is no error."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from segloop.targets import Target, Thresholds, quantise
 from segloop.training.cache import CachedSample
 from segloop.training.validation import count_objects, predict_maps
 
-CANDIDATES = (0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25)
+CANDIDATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25)
 """Values of ``splitting`` that are tried."""
 
 _IOU = (0.5, 0.6, 0.7)
@@ -49,7 +50,7 @@ def calibrate(
     context: Context,
     seconds: float,
 ) -> Calibration | None:
-    """Choose ``splitting`` by average precision (mean of IoU 0.5, 0.6, 0.7), smoothed over neighbours.
+    """Choose ``splitting`` by average precision (mean of IoU 0.5, 0.6, 0.7), see `middle_of_plateau`.
 
     Parameters
     ----------
@@ -100,7 +101,25 @@ def calibrate(
     pooled = [reduce(add, column) for column in zip(*counts, strict=True)]
     if pooled[0].n_truth == 0:
         return None
-    scores = [np.mean([count.average_precision(iou) for iou in _IOU]) for count in pooled]
+    scores = [float(np.mean([count.average_precision(iou) for iou in _IOU])) for count in pooled]
+    splitting = CANDIDATES[middle_of_plateau(scores, pooled[0].n_truth)]
+    return Calibration(replace(thresholds, splitting=splitting), pooled[0].n_truth)
+
+
+def middle_of_plateau(scores: Sequence[float], n_objects: int) -> int:
+    """Return the position in the middle of those scores that are as good as the best.
+
+    The best value of a few images is mostly chance; the middle of the good ones is not.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        Average precision, 0 to 1, for neighbouring values of a threshold.
+    n_objects : int
+        Number of true objects the scores rest on: less than one standard error of a proportion among so many
+        is no difference.
+    """
     smooth = np.convolve(np.pad(scores, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    best = CANDIDATES[int(np.argmax(smooth))]
-    return Calibration(replace(thresholds, splitting=best), pooled[0].n_truth)
+    best = float(smooth.max())
+    good = np.flatnonzero(smooth >= best - math.sqrt(best * (1 - best) / n_objects))
+    return int(good[len(good) // 2])

@@ -153,8 +153,8 @@ class RunJudge:
             return ""
         self._save(network, found.thresholds, model.card.provenance)
         return (
-            f"Splitting {found.thresholds.splitting:g} works best on the {found.n_objects} objects of the "
-            "validation images."
+            f"Splitting {found.thresholds.splitting:g} is in the middle of what works best on the "
+            f"{found.n_objects} objects of the validation images."
         )
 
     def _save(self, network: nn.Module, thresholds: Thresholds, provenance: Mapping[str, Any]) -> None:

@@ -341,7 +341,12 @@ class PredictionDock(Page):
         results = []
         for each, path in zip(chosen, started.inputs, strict=True):
             display = ResultLayers(
-                self.session.viewer, each.topmost, each.image.name, each.axes, each.placement
+                self.session.viewer,
+                each.topmost,
+                each.image.name,
+                each.axes,
+                each.placement,
+                self.results.later,
             )
             record = started.folder / "output" / f"{Path(path).name.removesuffix('.ome.zarr')}.json"
             results.append(Result(display, path, record, started.folder, each.image.source))

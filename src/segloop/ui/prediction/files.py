@@ -111,7 +111,9 @@ class Files(QObject):
     def _on_opened(self, record: Path, opened: OpenedImage) -> None:
         viewer = self._page.session.viewer
         layer = add_to_viewer(viewer, opened)
-        display = ResultLayers(viewer, layer, opened.name, opened.axes, placement(layer, opened.axes))
+        display = ResultLayers(
+            viewer, layer, opened.name, opened.axes, placement(layer, opened.axes), self._results.later
+        )
         self._results.add(display, record)
 
     def _on_rethresholded(self, summary: Any) -> None:

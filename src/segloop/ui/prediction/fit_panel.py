@@ -14,6 +14,7 @@ from segloop.artifacts.model import ModelCard
 from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
+from segloop.images.image import default_names
 from segloop.ui.widgets.wheel import guard_wheel
 
 _CHOOSE = "choose…"
@@ -193,6 +194,8 @@ class FitPanel(QWidget):
             return
         folded = [name.casefold() for name in self._names]
         in_order = len(self._names) == len(self._inputs)
+        # Names that were only made up by counting say nothing of an image with more channels.
+        counted = self._inputs == default_names(len(self._inputs)) and not in_order
         for number, name in enumerate(self._inputs):
             combo = QComboBox(toolTip=f"The channel of the image that feeds the model's input {name}")
             guard_wheel(combo)
@@ -201,7 +204,7 @@ class FitPanel(QWidget):
                 unique = folded.count(channel.casefold()) == 1 and not channel.strip().isdigit()
                 combo.addItem(channel, channel if unique else index)
             guess = number + 1 if in_order else 0
-            if folded.count(name.casefold()) == 1:
+            if folded.count(name.casefold()) == 1 and not counted:
                 guess = folded.index(name.casefold()) + 1
             if len(wanted) == len(self._inputs) and wanted[number] in self._names:
                 guess = self._names.index(wanted[number]) + 1

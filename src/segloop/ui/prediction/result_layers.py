@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from segloop.app.results import Shown
@@ -23,6 +24,7 @@ _ORDER = (OutputKind.probability, OutputKind.mask, OutputKind.classes, OutputKin
 _WORDS = {OutputKind.labels: "labels", OutputKind.mask: "mask", OutputKind.classes: "classes"}
 
 Key = tuple[OutputKind, int]
+Later = Callable[[Callable[[], None]], None]
 
 
 class ResultLayers:
@@ -43,31 +45,39 @@ class ResultLayers:
         Of the source, without colour samples.
     place : dict
         Arguments that put a layer at its place, from `placement`.
+    later : callable
+        Calls a function in a turn of its own of the event loop. Adding or removing a layer keeps napari busy
+        for a while, so two of them should not share a turn.
     """
 
     painted = Signal(str)
     """The user painted on the layer of this name; it is the user's own now."""
 
-    def __init__(self, viewer: Viewer, source: Layer, name: str, axes: str, place: dict[str, Any]) -> None:
+    def __init__(
+        self, viewer: Viewer, source: Layer, name: str, axes: str, place: dict[str, Any], later: Later
+    ) -> None:
         self._viewer = viewer
         self._source = weakref.ref(source)
         self.name = name
         self._axes = axes
         self._place = place
+        self._later = later
         self._layers: dict[Key, Layer] = {}
+        self._coming: dict[Key, tuple[Any, Sequence[str]]] = {}
 
     @property
     def source(self) -> Layer | None:
         """The layer it was made from; None once that is gone."""
         return self._source()
 
-    def layers(self) -> Iterator[Layer]:
-        """Iterate over the layers that are in the viewer."""
-        return (layer for layer in self._layers.values() if layer in self._viewer.layers)
+    @property
+    def is_empty(self) -> bool:
+        """Whether no layer is in the viewer, or about to be."""
+        return not self._coming and not self._present()
 
     def shows(self, kind: OutputKind) -> bool:
         """Whether a layer of this kind is in the viewer."""
-        return any(key[0] is kind for key, _ in self._present())
+        return any(key[0] is kind for key in (*self._coming, *dict(self._present())))
 
     def holds(self, layer: Any) -> bool:
         """Whether a layer is one of these, in the viewer or not."""
@@ -85,26 +95,42 @@ class ResultLayers:
                     wanted[kind, number] = array[:, number]
             else:
                 wanted[kind, 0] = array
-        for key in [key for key in self._layers if key not in wanted and key[0] not in kinds]:
+        for key in [key for key in self._layers if key not in wanted]:
             self._remove(key)
+        for key in [key for key in self._coming if key not in wanted]:
+            del self._coming[key]
         for key, array in wanted.items():
             self._show(key, arrange(array, self._axes), shown.maps)
 
+    def adopt(self, older: ResultLayers) -> None:
+        """Take over the layers of an older result of the same source, or take them away if they don't fit."""
+        same_place = self._axes == older._axes and all(
+            np.array_equal(self._place[name], older._place[name]) for name in self._place
+        )
+        if not same_place:
+            older.remove()
+            return
+        for key in list(older._layers):
+            layer = older._let_go(key)
+            self._keep(key, layer)
+            layer.name = self._named(layer.name.removeprefix(older.name))
+
     def update(self, shown: Shown) -> None:
         """Show other objects, masks and classes in the layers that are there."""
-        present = [key for key, layer in self._layers.items() if layer in self._viewer.layers]
-        for kind, number in present:
+        for kind, number in [*dict(self._present()), *self._coming]:
             array = shown.arrays.get(kind)
             if array is not None and kind is not OutputKind.probability:
-                self._layers[kind, number].data = arrange(array, self._axes)
+                self._show((kind, number), arrange(array, self._axes), shown.maps)
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
+        self._coming.clear()
         for key in list(self._layers):
             self._remove(key)
 
     def let_go(self) -> None:
         """Leave the layers to the user."""
+        self._coming.clear()
         for key in list(self._layers):
             self._let_go(key)
 
@@ -113,11 +139,21 @@ class ResultLayers:
         if layer is not None and layer in self._viewer.layers:
             layer.data = data
             return
-        layer = self._make(key, data, maps)
+        waiting = key in self._coming
+        self._coming[key] = (data, maps)
+        if not waiting:
+            self._later(lambda: self._add(key))
+
+    def _add(self, key: Key) -> None:
+        if key in self._coming:
+            layer = self._make(key, *self._coming.pop(key))
+            self._keep(key, layer)
+            self._viewer.layers.insert(self._position(key), layer)
+
+    def _keep(self, key: Key, layer: Layer) -> None:
         self._layers[key] = layer
         if hasattr(layer.events, "paint"):
             layer.events.paint.connect(self._on_paint)
-        self._viewer.layers.insert(self._position(key), layer)
 
     def _make(self, key: Key, data: Any, maps: Sequence[str]) -> Layer:
         from napari.layers import Image, Labels
@@ -129,18 +165,21 @@ class ResultLayers:
             several = len(_shown_maps(maps)) > 1
             return Image(
                 data,
-                name=f"{self.name} probability {maps[number]}" if several else f"{self.name} probability",
+                name=self._named(f" probability {maps[number]}" if several else " probability"),
                 colormap="magma",
                 contrast_limits=(0, 255),
                 opacity=0.7,
                 blending="translucent_no_depth",
                 **words,
             )
-        layer = Labels(data, name=f"{self.name} {_WORDS[kind]}", **words)
+        layer = Labels(data, name=self._named(f" {_WORDS[kind]}"), **words)
         if kind is OutputKind.mask:
             layer.colormap = DirectLabelColormap(color_dict={0: "transparent", None: MASK_COLOUR})
             layer.opacity = 0.5
         return layer
+
+    def _named(self, ending: str) -> str:
+        return f"{self.name}{ending}"
 
     def _position(self, key: Key) -> int:
         layers = self._viewer.layers
@@ -156,8 +195,13 @@ class ResultLayers:
 
     def _remove(self, key: Key) -> None:
         layer = self._let_go(key)
-        if layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        viewer = self._viewer
+
+        def remove() -> None:
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)
+
+        self._later(remove)
 
     def _let_go(self, key: Key) -> Layer:
         layer = self._layers.pop(key)

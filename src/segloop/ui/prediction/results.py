@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _REFRESH_MS = 500
+_GROW_AFTER_S = 1.5
+"""What is finished sooner is not worth showing while it grows."""
+
 _DECODE_DELAY_MS = 30
 
 
@@ -94,6 +99,10 @@ class Results(QObject):
         self._decoding = False
         self._stale = False
         self._grow_due = False
+        self._begun = 0.0
+        self._later: deque[Callable[[], None]] = deque()
+        self._later_timer = QTimer(self, singleShot=True, interval=0)
+        self._later_timer.timeout.connect(self._do_next)
         self._decode_timer = QTimer(self, singleShot=True, interval=_DECODE_DELAY_MS)
         self._decode_timer.timeout.connect(self._decode)
         self._grow_timer = QTimer(self, singleShot=True, interval=_REFRESH_MS)
@@ -105,9 +114,14 @@ class Results(QObject):
         return [result for result in self._results if result.shown is not None]
 
     @property
-    def decoding(self) -> bool:
+    def updating(self) -> bool:
         """Whether the layers don't show yet what the thresholds say."""
-        return self._decoding or self._stale or self._decode_timer.isActive()
+        return self._decoding or self._stale or self._decode_timer.isActive() or bool(self._later)
+
+    def later(self, function: Callable[[], None]) -> None:
+        """Call a function in a turn of its own of the event loop."""
+        self._later.append(function)
+        self._later_timer.start()
 
     def set_kinds(self, kinds: Sequence[OutputKind]) -> None:
         """Choose what is shown of each result."""
@@ -130,6 +144,7 @@ class Results(QObject):
         """Take in the news of a job that has started, with the thresholds that it was given."""
         self._coming = list(results)
         self._thresholds = thresholds
+        self._begun = time.monotonic()
 
     def add(self, display: ResultLayers, record: Path) -> None:
         """Show a prediction that is finished already."""
@@ -158,6 +173,8 @@ class Results(QObject):
         """Leave all layers to the user."""
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.forget_coming()
+        while self._later:
+            self._later.popleft()()
         for result in self._results:
             result.display.let_go()
             arrays = result.shown.arrays.values() if result.shown is not None else ()
@@ -175,7 +192,6 @@ class Results(QObject):
         kind = OutputKind(event["output"])
         if event.get("partial"):
             result.growing[kind] = Path(event["path"])
-            self._grow()
             return
         result.growing.clear()
         if result not in self._results:
@@ -185,6 +201,8 @@ class Results(QObject):
     # While a job works.
 
     def _grow(self) -> None:
+        if time.monotonic() - self._begun < _GROW_AFTER_S:
+            return
         if self._grow_timer.isActive():
             self._grow_due = True
             return
@@ -192,7 +210,7 @@ class Results(QObject):
         wanted = [
             (result, {kind: path for kind, path in result.growing.items() if kind in self._kinds})
             for result in self._coming
-            if result.growing and result.kept is None
+            if result.growing and result.kept is None and self._older(result) is None
         ]
         self._workers.run(_open_growing, wanted, lane="grow", on_result=self._on_grown, on_error=_ignore)
 
@@ -205,7 +223,6 @@ class Results(QObject):
         for result, arrays in answers:
             if result.growing and result in self._coming and result not in self._results:
                 maps = ("foreground",) if OutputKind.probability in arrays else ()
-                self._replace_older(result)
                 result.display.show(Shown(arrays, maps, Thresholds(), ""), list(arrays))
 
     # Once a result is whole.
@@ -237,12 +254,23 @@ class Results(QObject):
         self.failed.emit(error)
 
     def _replace_older(self, newer: Result) -> None:
+        older = self._older(newer)
+        if older is not None:
+            self._results.remove(older)
+            newer.display.adopt(older.display)
+            self._clean(older)
+
+    def _older(self, newer: Result) -> Result | None:
+        """Return the finished result of the same source, which stays until the new one is whole."""
         source = newer.display.source
-        for older in [each for each in self._results if each is not newer and each.display.source is source]:
-            if source is not None:
-                self._results.remove(older)
-                older.display.remove()
-                self._clean(older)
+        others = (each for each in self.finished() if each is not newer)
+        return next((each for each in others if source is not None and each.display.source is source), None)
+
+    def _do_next(self) -> None:
+        function = self._later.popleft()
+        if self._later:
+            self._later_timer.start()
+        function()
 
     def _display(self, result: Result) -> None:
         kinds = [kind for kind in self._kinds if kind in result.shown.arrays]
@@ -289,7 +317,7 @@ class Results(QObject):
         gone = [
             result
             for result in self.finished()
-            if result.display.holds(event.value) and not any(True for _ in result.display.layers())
+            if result.display.holds(event.value) and result.display.is_empty
         ]
         for result in gone:
             self._results.remove(result)
@@ -308,22 +336,32 @@ class Results(QObject):
 def _open_growing(
     wanted: list[tuple[Result, dict[OutputKind, Path]]], context: Context
 ) -> list[tuple[Result, dict[OutputKind, Any]]]:
-    return [
-        (result, {kind: _growing_array(path, kind) for kind, path in paths.items()})
-        for result, paths in wanted
-    ]
+    found = []
+    for result, paths in wanted:
+        context.check()
+        try:
+            stored = {kind: _Forgiving(path) for kind, path in paths.items()}
+            # Labels come a whole time point at once, so a single one has nothing to show before its end.
+            growing = {
+                kind: each for kind, each in stored.items() if kind.value != "labels" or "T" in each.axes
+            }
+            arrays = {kind: _growing_array(each, kind) for kind, each in growing.items()}
+        except (KeyError, OSError, ValueError):  # the job has just taken it away, or replaced it
+            continue
+        if arrays:
+            found.append((result, arrays))
+    return found
 
 
-def _growing_array(path: Path, kind: OutputKind) -> Any:
+def _growing_array(stored: _Forgiving, kind: OutputKind) -> Any:
     """Return an output that is being written, as (T, Z, Y, X), or (T, K, Z, Y, X) of a probability."""
     import dask.array as da
 
     from segloop.images.image import to_tczyx
 
-    stored = _Forgiving(path)
     # A new name each time, or napari would show the blocks that it has seen before.
     lazy = da.from_array(stored, chunks=stored.chunks, name=False)
-    data, _ = to_tczyx(lazy, stored.axes, path.name)
+    data, _ = to_tczyx(lazy, stored.axes, "a growing output")
     return data if kind is OutputKind.probability else data[:, 0]
 
 

@@ -36,7 +36,7 @@ class RunPanel(QWidget):
         super().__init__(parent)
         self._name = ""
         self._state: JobState | None = None
-        self._best: tuple[str, float, int] | None = None
+        self._best: tuple[str, float] | None = None
         self.title = QLabel(wordWrap=True)
         self.progress = ProgressRow()
         self.progress.button.setText("Stop and keep")
@@ -116,25 +116,19 @@ class RunPanel(QWidget):
         if news.progress is not None and self.progress.button.isEnabled():
             self.progress.set_progress(news.progress)
 
-    def _find_best(self) -> tuple[str, float, int] | None:
-        """Return measure, value and epoch of the best validation, as the training ranks them."""
-        loss = dict(zip(*self.curves.curve("val_loss"), strict=True))
+    def _find_best(self) -> tuple[str, float] | None:
+        """Return the measure and its highest value; the model kept may be one as good, of lower loss."""
         for name, words in (("val_ap50", "AP50"), ("val_dice", "Dice")):
-            epochs, values = self.curves.curve(name)
-            ranked = [
-                (round(value, 4), -loss.get(epoch, 0.0), epoch)
-                for epoch, value in zip(epochs, values, strict=True)
-            ]
-            if ranked:
-                value, _, epoch = max(ranked)
-                return words, value, epoch
+            values = self.curves.curve(name)[1]
+            if len(values):
+                return words, max(values)
         return None
 
     def _score(self) -> str:
         if self._best is None:
             return ""
-        words, value, epoch = self._best
-        return f", best {words} {value:.2f} at epoch {epoch}"
+        words, value = self._best
+        return f", best {words} {value:.2f}"
 
 
 def _button(text: str, tip: str) -> QPushButton:
