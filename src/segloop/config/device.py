@@ -35,7 +35,7 @@ class DeviceConfig:
     precision: Precision = knob(
         Precision.auto,
         "Precision",
-        "full is 32 bit; mixed is 16 bit where it is safe; auto takes mixed on CUDA, and for training steps on "
-        "CPUs with native bfloat16.",
+        "full is 32 bit; mixed is 16 bit where it is safe; auto takes mixed on CUDA, and for training steps "
+        "on CPUs with native bfloat16.",
         advanced=True,
     )
