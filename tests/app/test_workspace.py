@@ -64,3 +64,12 @@ def test_a_workspace_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None
 
     with pytest.raises(SegloopError, match=r"file/study can't be made .*choose a folder"):
         Workspace(tmp_path / "file" / "study")
+
+
+def test_predictions_are_found_by_their_job(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    for name in ("done", "stray"):
+        (workspace.predictions_dir / name / ".segloop").mkdir(parents=True)
+    (workspace.predictions_dir / "done" / ".segloop" / "events.jsonl").write_text("")
+
+    assert [folder.name for folder in workspace.predictions()] == ["done"]

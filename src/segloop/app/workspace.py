@@ -91,8 +91,8 @@ class Workspace:
         return _folders_with(self.runs_dir, "config.yaml")
 
     def predictions(self) -> list[Path]:
-        """Prediction jobs of this workspace, newest first."""
-        return _folders_with(self.predictions_dir, "events.jsonl")
+        """Folders that files of this study were predicted into, newest first."""
+        return _folders_with(self.predictions_dir, ".segloop/events.jsonl")
 
     def new_folder(self, parent: Path, name: str) -> Path:
         """Return a path in ``parent`` that is still free: ``name``, or ``name-2``, ``name-3`` and so on.
@@ -133,5 +133,5 @@ def _last_file() -> Path:
 
 
 def _folders_with(parent: Path, file: str) -> list[Path]:
-    found = [entry.parent for entry in parent.glob(f"*/{file}")]
+    found = [folder for folder in parent.glob("*") if (folder / file).is_file()]
     return sorted(found, key=lambda folder: (folder / file).stat().st_mtime, reverse=True)

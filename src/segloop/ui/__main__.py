@@ -16,6 +16,9 @@ from segloop.ui.session import session_for
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+WINDOW = (1400, 900)
+"""Width and height in pixels, so that a dock fits beside the canvas."""
+
 DOCKS = ("Curation", "Training", "Prediction")
 
 
@@ -27,16 +30,22 @@ def open_docks(viewer: Viewer) -> None:
 
 
 def show_newest_result(viewer: Viewer, workspace: Workspace) -> None:
-    """Add the image and the labels of the first prediction in the workspace's newest prediction folder."""
+    """Add image and labels of the first prediction in the workspace's newest prediction folder.
+
+    They lie to the left of the sample that the Curation dock shows.
+    """
     folders = workspace.predictions()
     found = find_predictions(folders[0]) if folders else []
     if not found or found[0].provenance.input is None:
         return
     image = open_image(Path(found[0].provenance.input.path))
-    viewer.add_image(np.asarray(image.data).squeeze(), name=image.name)
+    pixels = np.asarray(image.data).squeeze()
+    left = [0.0] * (pixels.ndim - 1) + [-1.1 * pixels.shape[-1]]
+    viewer.add_image(pixels, name=image.name, translate=left)
     labels = found[0].output("labels")
     if labels is not None:
-        viewer.add_labels(np.asarray(open_image(labels).data).squeeze(), name=f"{image.name} labels")
+        found_objects = np.asarray(open_image(labels).data).squeeze()
+        viewer.add_labels(found_objects, name=f"{image.name} labels", translate=left[-found_objects.ndim :])
 
 
 def main(workspace: str) -> None:
@@ -45,6 +54,7 @@ def main(workspace: str) -> None:
 
     Workspace(workspace).remember_as_last()
     viewer = napari.Viewer(title="Segloop")
+    viewer.window.resize(*WINDOW)
     open_docks(viewer)
     show_newest_result(viewer, session_for(viewer).app.workspace)
     napari.run()
