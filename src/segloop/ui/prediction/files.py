@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 
 from segloop.app.jobs import Job
+from segloop.app.predicting import JOB_FOLDER
 from segloop.artifacts.job import EVENTS_FILE
 from segloop.ui.prediction.batch_panel import BatchPanel, find
 from segloop.ui.prediction.geometry import placement
@@ -20,9 +21,6 @@ from segloop.ui.prediction.runner import Doing, Runner
 if TYPE_CHECKING:
     from segloop.targets import Thresholds
     from segloop.ui.widgets.page import Page
-
-JOB_FOLDER = ".segloop"
-"""Where the events of a job lie below a folder that the user chose for its outputs."""
 
 
 class Files(QObject):
@@ -58,21 +56,20 @@ class Files(QObject):
         """
         if out:
             folder = Path(out).expanduser().absolute()
-            job = folder / JOB_FOLDER
         else:
             workspace = self._page.session.app.workspace
             path = Path(first)
             name = path.name if path.is_dir() else path.stem.strip("*?[]") or path.parent.name
-            folder = job = workspace.new_folder(workspace.predictions_dir, name)
+            folder = workspace.new_folder(workspace.predictions_dir, name)
         self._batch.begin(folder)
-        return folder, job
+        return folder, folder / JOB_FOLDER
 
     def find_again(self, job_folder: str) -> bool:
         """Follow a prediction that was started earlier, or show what came of it."""
         if self._runner.busy or not job_folder or not (Path(job_folder) / EVENTS_FILE).is_file():
             return False
         job = Job(Path(job_folder))
-        self._batch.begin(job.path.parent if job.path.name == JOB_FOLDER else job.path)
+        self._batch.begin(job.path.parent)
         self._runner.follow(Doing.files, "Looking for the prediction started earlier", job)
         return True
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
+    QFrame,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QSizePolicy,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _MAX_ROWS = 5
+_BOX_LETTERS = 42
+_QUESTION_LETTERS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +77,15 @@ class LayerList(QWidget):
         self._ticked: weakref.WeakSet[Image] = weakref.WeakSet()
         self._axes: weakref.WeakKeyDictionary[Image, str] = weakref.WeakKeyDictionary()
         self._watched: weakref.WeakSet[Image] = weakref.WeakSet()
-        self.list = QListWidget(toolTip="Space ticks; layers need not be saved")
-        self.list.setAccessibleName("Layers to predict")
-        # napari's themes draw a box that is not ticked in the colour of the list.
-        self.list.setStyleSheet("QListWidget::indicator { border: 1px solid rgba(128, 128, 128, 200); }")
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.boxes: dict[str, QCheckBox] = {}
+        rows = QWidget()
+        self._column = QVBoxLayout(rows)
+        self._column.setContentsMargins(6, 2, 6, 2)
+        self._column.setSpacing(2)
+        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(rows)
         self.nothing = QLabel("No image is open: drop one on the canvas, or use File > Open Sample.")
         self.nothing.setWordWrap(True)
         self._questions = QWidget()
@@ -90,9 +96,8 @@ class LayerList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.nothing)
-        layout.addWidget(self.list)
+        layout.addWidget(self._scroll)
         layout.addWidget(self._questions)
-        self.list.itemChanged.connect(self._on_item)
         events = viewer.layers.events
         events.inserted.connect(self._on_inserted)
         events.removed.connect(self._on_layers)
@@ -169,24 +174,28 @@ class LayerList(QWidget):
 
     def _fill(self) -> None:
         self._rows = [layer for layer in reversed(self._viewer.layers) if is_input(layer)]
-        with QSignalBlocker(self.list):
-            self.list.clear()
-            for layer in self._rows:
-                item = QListWidgetItem(layer.name)
-                item.setFlags(
-                    Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable
-                )
-                item.setCheckState(
-                    Qt.CheckState.Checked if layer in self._ticked else Qt.CheckState.Unchecked
-                )
-                item.setToolTip(f"{layer.name}: {' x '.join(map(str, _shape(layer)))}")
-                self.list.addItem(item)
-                self._watch(layer)
+        while self._column.count():
+            old = self._column.takeAt(0).widget()
+            old.hide()
+            old.deleteLater()
+        self.boxes.clear()
+        for layer in self._rows:
+            box = QCheckBox(_short(layer.name, _BOX_LETTERS).replace("&", "&&"))
+            box.setToolTip(f"{layer.name}: {' x '.join(map(str, _shape(layer)))}; it need not be saved")
+            box.setChecked(layer in self._ticked)
+            box.toggled.connect(partial(self._on_ticked, layer))
+            self._column.addWidget(box)
+            self.boxes[layer.name] = box
+            self._watch(layer)
         self.nothing.setVisible(not self._rows)
-        self.list.setVisible(bool(self._rows))
-        height = max(18, self.list.sizeHintForRow(0)) if self._rows else 0
-        self.list.setFixedHeight(height * min(_MAX_ROWS, len(self._rows)) + 2 * self.list.frameWidth() + 4)
+        self._scroll.setVisible(bool(self._rows))
+        self._fit_height()
         self._ask()
+
+    def _fit_height(self) -> None:
+        n_rows = min(_MAX_ROWS, len(self._rows))
+        height = max((box.sizeHint().height() for box in self.boxes.values()), default=0)
+        self._scroll.setFixedHeight(n_rows * (height + self._column.spacing()) + 4)
 
     def _watch(self, layer: Image) -> None:
         if layer not in self._watched:
@@ -209,8 +218,7 @@ class LayerList(QWidget):
             combo.setCurrentIndex(possible.index(self.axes(layer)))
             combo.currentIndexChanged.connect(lambda _, layer=layer, combo=combo: self._on_axes(layer, combo))
             guard_wheel(combo)
-            name = layer.name if len(layer.name) <= 20 else f"{layer.name[:19]}…"
-            self._form.addRow(f"{name} is a", combo)
+            self._form.addRow(f"{_short(layer.name, _QUESTION_LETTERS)} is a", combo)
             self.axes_combos[layer.name] = combo
         self._questions.setVisible(bool(self.axes_combos))
 
@@ -218,14 +226,17 @@ class LayerList(QWidget):
         self._axes[layer] = combo.currentData()
         self.changed.emit()
 
-    def _on_item(self, item: QListWidgetItem) -> None:
-        layer = self._rows[self.list.row(item)]
-        if item.checkState() == Qt.CheckState.Checked:
+    def _on_ticked(self, layer: Image, ticked: bool) -> None:
+        if ticked:
             self._ticked.add(layer)
         else:
             self._ticked.discard(layer)
         self._ask()
         self.changed.emit()
+
+
+def _short(name: str, letters: int) -> str:
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
 
 
 def _take_down(layers: list[Image], axes: str) -> ChosenLayers:
