@@ -295,7 +295,7 @@ def test_cancel_acts_within_a_second(dock, viewer, wait):
     viewer.add_image(large, name="large")
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
-    wait(lambda: dock.progress.label.text().startswith("large"))  # the network is at work
+    wait(lambda: dock.progress.label.text().startswith("Predicting"))
     started = time.monotonic()
     click(dock.progress.button)
     wait(lambda: not dock.runner.busy)
@@ -309,7 +309,7 @@ def test_after_kill_9_the_dock_says_so_and_predict_works_again(dock, viewer, wai
     viewer.add_image(np.tile(viewer.layers["nuclei"].data, (8, 8)), name="large")
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
-    wait(lambda: dock.progress.label.text().startswith("large"))  # the network is at work
+    wait(lambda: dock.progress.label.text().startswith("Predicting"))
     os.kill(helper_pid(dock), signal.SIGKILL)
     wait(lambda: not dock.runner.busy)
     assert "ended unexpectedly" in dock.message.text
