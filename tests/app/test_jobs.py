@@ -72,8 +72,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
 
 
 def wait_for(job: Job, *states: JobState) -> None:
-    wait_until(lambda: job.state() in states or (job.ended and fail(job)))
-    assert job.state() in states
+    def reached() -> bool:
+        state = job.state()
+        return state in states or (state.ended and fail(job))
+
+    wait_until(reached)
 
 
 def fail(job: Job) -> bool:

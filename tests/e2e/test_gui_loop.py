@@ -94,7 +94,7 @@ def test_from_folders_to_objects_that_match_the_truth(
     viewer.open(str(image), name="new image")
     click(training.run_panel.predict)
     prediction = training.session.dock("Prediction")
-    tick_only(prediction.sources.layers.list, "new image")
+    tick_only(prediction.sources.layers.boxes, "new image")
     qtbot.waitUntil(prediction.predict_button.isEnabled, timeout=60 * SECONDS)
     click(prediction.predict_button)
     qtbot.waitUntil(lambda: "new image labels" in viewer.layers, timeout=120 * SECONDS)
@@ -106,14 +106,11 @@ def test_from_folders_to_objects_that_match_the_truth(
     assert average_precision(found, truth) > 0.6
 
 
-def tick_only(layer_list: Any, name: str) -> None:
-    """Tick one layer of a checklist, and no other, with the keyboard."""
-    for row in range(layer_list.count()):
-        item = layer_list.item(row)
-        wanted = Qt.CheckState.Checked if item.text() == name else Qt.CheckState.Unchecked
-        if item.checkState() != wanted:
-            layer_list.setCurrentItem(item)
-            layer_list.setFocus()
-            QTest.keyClick(layer_list, Qt.Key.Key_Space)
+def tick_only(boxes: dict[str, Any], name: str) -> None:
+    """Tick one of several boxes, and no other, with the keyboard."""
+    for each, box in boxes.items():
+        if box.isChecked() != (each == name):
+            box.setFocus()
+            QTest.keyClick(box, Qt.Key.Key_Space)
             QApplication.processEvents()
-        assert item.checkState() == wanted
+        assert box.isChecked() == (each == name)
