@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from collections.abc import Callable
@@ -248,36 +247,3 @@ def test_a_finished_run_goes_on_only_with_new_limits(config: TrainConfig, worksp
 
     wait_for(resume_training(run, workspace, StopConfig(max_epochs=2, patience=0)), JobState.finished)
     assert [epoch for epoch, _ in Run.open(run).metrics()["train_loss"]] == [1, 2]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_twenty_kills_at_random_moments_lose_nothing(config: TrainConfig, workspace: Workspace) -> None:
-    rng = random.Random(0)
-    config.stop = StopConfig(max_epochs=60, patience=0)
-    run = workspace.runs_dir / "nuclei"
-    job = start_training(config, run, workspace)
-    begun = 0
-
-    for number in range(20):
-        if number % 4:  # while it reads the images, trains, validates or saves
-            size = run.joinpath("events.jsonl").stat().st_size
-            wait_until(lambda size=size: run.joinpath("events.jsonl").stat().st_size > size)
-            begun += 1
-            time.sleep(rng.uniform(0, 1.5))
-        else:  # while its process starts
-            time.sleep(rng.uniform(0, 1))
-        if not job.ended:
-            kill(job)
-            wait_for(job, JobState.lost)
-            assert "ended without finishing" in job.failure()
-        if run.joinpath("model").exists():
-            Model.load(run).verify()
-        stop = StopConfig(max_epochs=60 + 20 * (number + 1), patience=0)
-        job = resume_training(run, workspace, stop)
-
-    wait_for_epoch(job)
-    job.stop()
-    wait_for(job, JobState.stopped, JobState.finished)
-    assert begun == 15
-    Model.load(run).verify()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 
@@ -232,6 +233,46 @@ def test_a_killed_training_is_told_and_resumed(ready, qtbot, workspace):
     wait_for_title(ready, qtbot, ": training")
     qtbot.waitUntil(lambda: "Going on after epoch" in ready.run_panel.log.toPlainText(), timeout=LONG)
     assert workspace.runs() == [run]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
+    ready, qtbot, workspace, viewer
+):
+    rng = random.Random(0)
+    panel, said = ready.run_panel, []
+    click(ready.start_button)
+    wait_for_title(ready, qtbot, "nuclei")
+    (run,) = workspace.runs()
+
+    for number in range(20):
+        if number % 4:  # while it reads the images, trains, validates or saves; else while it starts
+            lines = panel.log.blockCount() + rng.randrange(1, 25)
+            qtbot.waitUntil(lambda lines=lines: panel.log.blockCount() >= lines, timeout=LONG)
+        qtbot.wait(round(1000 * rng.random()))
+        kill(run)
+        wait_for_title(ready, qtbot, "ended unexpectedly")
+        said.append(ready.message.text)
+        if Run(run).model_dir.exists():
+            Model.load(run).verify()
+        click(ready.message.remedy)
+        qtbot.waitUntil(lambda: "unexpectedly" not in panel.title.text(), timeout=LONG)
+        assert not ready.message.isVisible()
+
+    assert said == ["The process of nuclei ended without finishing; what it had saved is kept."] * 20
+    done = len(Run(run).metrics()["train_loss"])
+    assert done > 10
+    wait_for_epochs(ready, qtbot, done + 2)
+    click(panel.progress.button)
+    wait_for_title(ready, qtbot, "stopped")
+    Model.load(run).verify()
+    epochs = [epoch for epoch, _ in Run(run).metrics()["train_loss"]]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert panel.curves.curve("train_loss")[0] == epochs
+    assert workspace.runs() == [run]
+    viewer.open_sample("napari-segloop", "fluorescence_nuclei")
+    assert len(viewer.layers) == 2
 
 
 @pytest.mark.slow
