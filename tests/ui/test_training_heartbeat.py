@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from gui_fixtures import Heartbeat
 from segloop.app.jobs import start_training
 from segloop.app.sample import make_sample_dataset
 from segloop.config import compose
@@ -19,31 +20,6 @@ LONG = 180_000
 EPOCHS = 8
 ALLOWED_S = 0.1
 """Longest stall beyond the one of bare napari."""
-
-
-class Heartbeat:
-    """A timer that notes how late it comes."""
-
-    def __init__(self) -> None:
-        self._timer = QTimer(interval=5, timerType=Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._last = 0.0
-        self.gaps: list[float] = []
-
-    def start(self) -> None:
-        self.gaps.clear()
-        self._last = time.perf_counter()
-        self._timer.start()
-
-    def stop(self) -> list[float]:
-        """Return the gaps between beats in seconds, the longest first."""
-        self._timer.stop()
-        return sorted(self.gaps, reverse=True)
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        self.gaps.append(now - self._last)
-        self._last = now
 
 
 @pytest.mark.slow
@@ -90,8 +66,9 @@ def test_the_event_loop_never_stalls_while_a_training_starts_and_runs(
     dock.stop()
     qtbot.waitUntil(lambda: "stopped" in dock.run_panel.title.text(), timeout=LONG)
 
-    record_property("longest stalls with the dock (ms)", [round(1000 * gap) for gap in with_dock[:5]])
-    record_property("longest stalls of bare napari (ms)", [round(1000 * gap) for gap in bare[:5]])
+    record_property("garbage collections (ms)", heart.in_ms(sorted(heart.collections, reverse=True)))
+    record_property("longest stalls with the dock (ms)", heart.in_ms(with_dock))
+    record_property("longest stalls of bare napari (ms)", heart.in_ms(bare))
     assert with_dock[0] < bare[0] + ALLOWED_S, f"with the dock {with_dock[:5]}, bare {bare[:5]} seconds"
 
 
