@@ -6,9 +6,9 @@ import statistics
 
 import numpy as np
 import pytest
-from gui_fixtures import Heartbeat
 from qtpy.QtCore import Qt
 
+from gui_fixtures import Heartbeat
 from segloop.app.sample import make_sample_dataset
 
 STEPS = 9
