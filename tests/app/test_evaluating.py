@@ -2,9 +2,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from segloop.app.evaluating import evaluate, score_lines
+from segloop.artifacts.prediction import ModelUsed, OutputFile, Provenance, ThresholdValues
 from segloop.core.errors import PairingError
 
 
@@ -58,3 +61,45 @@ def test_summary_shows_the_baseline_beside_the_scores() -> None:
 
     assert lines[1].split()[:2] == ["Dice", "0.900"]
     assert lines[1].endswith("0.500")
+
+
+def test_confused_classes_cost_score_whatever_the_file_of_a_prediction_is_called(
+    sample_nuclei: Path, tmp_path: Path
+) -> None:
+    for name in ("truth", "predictions"):
+        (tmp_path / name).mkdir()
+    classes = (tifffile.imread(sample_nuclei / "seg" / "000.tif") % 3).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "truth" / "a.tif", classes)
+    swapped = np.array([0, 2, 1], np.uint8)[classes]
+    tifffile.imwrite(tmp_path / "predictions" / "a.tif", swapped)
+    values = ThresholdValues(foreground=0.5, min_size=0, splitting=0.1)
+    Provenance(
+        image="a.tif",
+        input=None,
+        model=ModelUsed(
+            name="tissue",
+            path="",
+            weights_sha256="00",
+            target="semantic",
+            classes=3,
+            dimensions=2,
+            pixel_size_um=(None, None, None),
+            thresholds=values,
+        ),
+        channels=["0"],
+        pixel_size_um=(None, None, None),
+        config={},
+        thresholds=values,
+        device="cpu",
+        outputs=[
+            OutputFile(kind="classes", path="a.tif", axes="YX", shape=list(swapped.shape), dtype="uint8")
+        ],
+        created="2026-01-01T00:00:00+00:00",
+        segloop_version="0.1.0",
+        packages={},
+    ).write(tmp_path / "predictions" / "a.json")
+
+    metrics = evaluate(tmp_path / "predictions", tmp_path / "truth", out=tmp_path / "scores").metrics
+
+    assert metrics["semantic"]["dice"] == 0
+    assert metrics["instance"] is None

@@ -58,3 +58,37 @@ def test_debug_shows_the_traceback_also_behind_the_verb(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_a_slip_in_a_sweep_is_told_before_anything_is_made(sample_nuclei: Path, tmp_path: Path) -> None:
+    folders = ("--raw", str(sample_nuclei / "raw"), "--seg", str(sample_nuclei / "seg"))
+    assert segloop("dataset", "create", str(tmp_path / "nuclei"), *folders).returncode == 0
+    for dataset, override, words in (
+        ("nuclei", "nonsense=1,2", "nonsense"),
+        ("nuclei", "network.size=small,huge", "huge"),
+        ("none", "seed=1,2", "none"),
+    ):
+        done = segloop(
+            "train", str(tmp_path / dataset), "--out", str(tmp_path / "sweep"), "--multirun", override
+        )
+
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: ")
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert not (tmp_path / "sweep").exists()
+
+
+def test_a_demo_that_can_open_no_window_says_so_before_it_trains(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['napari'] = None; from segloop.cli.command import run;"
+        "sys.exit(run(['demo', '--gui', '--out', sys.argv[1]]))"
+    )
+    out = tmp_path / "demo"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(out)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The window needs napari and Qt")
+    assert not out.exists()

@@ -15,9 +15,11 @@ from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.atomic import write_json, write_text
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, SegloopError
+from segloop.images.image import default_names
 
 if TYPE_CHECKING:
     from segloop.artifacts.manifest import Sample
+    from segloop.artifacts.model_card import ModelCard
     from segloop.evaluation.scores import ImageScore
     from segloop.prediction.job import ModelCache
 
@@ -133,8 +135,8 @@ def _score(dataset: CuratedDataset, sample: Sample, model: str, out: Path, cache
     from segloop.images.labels import read_labels
     from segloop.prediction.predict import predict_image
 
-    config = PredictConfig()
-    loaded, engine, _ = cache.get(model, config.device)
+    loaded, engine, _ = cache.get(model, PredictConfig().device)
+    config = PredictConfig(channels=_channels(dataset, loaded.card), slice_by_slice=True)
     result = predict_image(loaded, engine, dataset.raw(sample), config, out, sample.id)
     kind, path = next(iter(result.outputs.items()))
     truth = dataset.ground_truth(sample)
@@ -145,6 +147,13 @@ def _score(dataset: CuratedDataset, sample: Sample, model: str, out: Path, cache
         valid=truth.valid,
         classes=kind is OutputKind.classes,
     )
+
+
+def _channels(dataset: CuratedDataset, card: ModelCard) -> list[str]:
+    """Return the dataset's choice of channels for a model whose own names were only counted."""
+    inputs = tuple(card.recipe.channels)
+    counted = inputs == default_names(len(inputs))
+    return list(dataset.channels) if counted and len(dataset.channels) == len(inputs) else []
 
 
 def _table(scores: dict[str, dict[str, ImageScore]]) -> str:

@@ -108,15 +108,19 @@ def evaluate(
     """
     from segloop.evaluation.evaluate import evaluate_files
 
-    found = _predicted_pairs(Path(predictions), truth, only_predicted)
-    pairing = found or pair_by_stem(predictions, truth)
+    outputs = _scored_outputs(Path(predictions))
+    if outputs:
+        files = {stem: path for stem, (_, path) in outputs.items()}
+        pairing = _match(files, files_by_stem(truth), Path(predictions), only_predicted)
+    else:
+        pairing = pair_by_stem(predictions, truth)
     raws: dict[str, Path | None] = {}
     if raw is not None:
         raws = dict(files_by_stem(raw))
     result = evaluate_files(
         pairing.pairs,
         out,
-        classes=found is not None and all(pair.raw.name.endswith(_CLASS_SUFFIXES) for pair in found.pairs),
+        classes=bool(outputs) and all(outputs[pair.stem][0] == "classes" for pair in pairing.pairs),
         context=context or Context(),
         baseline_raw=raws,
         title=title,
@@ -128,22 +132,17 @@ def evaluate(
     return Evaluation(result, problems, Path(out))
 
 
-_CLASS_SUFFIXES = (".classes.tif", ".classes.ome.zarr")
-
-
-def _predicted_pairs(folder: Path, truth: Source, only_predicted: bool) -> Pairing | None:
-    """Pair the scored output of each prediction in a folder with its truth; None if it holds none."""
-    if not folder.is_dir():
-        return None
-    outputs: dict[str, Path] = {}
-    for prediction in find_predictions(folder):
-        path = next((p for p in map(prediction.output, _SCORED_KINDS) if p is not None), None)
-        if path is not None:
-            stem = prediction.path.relative_to(folder).as_posix().removesuffix(".json")
-            outputs[stem] = path
-    if not outputs:
-        return None
-    return _match(outputs, files_by_stem(truth), folder, only_predicted)
+def _scored_outputs(folder: Path) -> dict[str, tuple[str, Path]]:
+    """Return kind and file of the output to score, by stem, of each prediction in a folder."""
+    outputs: dict[str, tuple[str, Path]] = {}
+    for prediction in find_predictions(folder) if folder.is_dir() else ():
+        for kind in _SCORED_KINDS:
+            path = prediction.output(kind)
+            if path is not None:
+                stem = prediction.path.relative_to(folder).as_posix().removesuffix(".json")
+                outputs[stem] = (kind, path)
+                break
+    return outputs
 
 
 def _match(

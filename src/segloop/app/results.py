@@ -267,13 +267,13 @@ def count_objects(labels: NDArray[Any], unit: str = "px") -> str:
     return f"{_plural(len(sizes), 'object')}, median {np.median(sizes):.0f} {unit}"
 
 
-def score(prediction: NDArray[Any], truth: NDArray[Any], *, objects: bool, context: Context) -> str:
+def score(prediction: NDArray[Any], truth: NDArray[Any], *, kind: OutputKind, context: Context) -> str:
     """Compare a shown output with the truth, in one line.
 
     Parameters
     ----------
     prediction : (T, Z, Y, X) int
-        Labels, or a mask or classes where ``objects`` is False.
+        Labels, a mask or classes, as ``kind`` says.
     truth : int
         The same shape but for axes of length 1.
 
@@ -293,8 +293,8 @@ def score(prediction: NDArray[Any], truth: NDArray[Any], *, objects: bool, conte
         )
     wanted = truth.reshape(found.shape)
     context.check()
-    dice = count_pixels(found, wanted).dice
-    if not objects:
+    dice = count_pixels(found, wanted, classes=kind is OutputKind.classes).dice
+    if kind is not OutputKind.labels:
         return f"Dice {dice:.2f}"
     counts = match_instances(found[0], wanted[0], (0.5,))
     for t in range(1, len(found)):

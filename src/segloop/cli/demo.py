@@ -32,6 +32,8 @@ def demo(out: Path, minutes: float, gui: bool, as_json: bool) -> int:
     from segloop.app.demo import run_demo
     from segloop.cli.following import follow
 
+    if gui:
+        _require_window()
     result = run_demo(out, minutes=minutes, follow=follow, say=lambda text: click.echo(text, err=True))
     print_data(result.metrics, [*result.summary(), f"Report: {result.report}"], as_json)
     if gui:
@@ -39,3 +41,15 @@ def demo(out: Path, minutes: float, gui: bool, as_json: bool) -> int:
 
         return start_window(result.workspace)
     return 0
+
+
+def _require_window() -> None:
+    """Tell what a window lacks before minutes of training."""
+    from importlib.util import find_spec
+
+    from segloop.core.errors import SegloopError
+
+    if find_spec("napari") is None or not any(map(find_spec, ("PyQt5", "PyQt6", "PySide6"))):
+        raise SegloopError(
+            'The window needs napari and Qt: pip install "napari-segloop[all]", or leave --gui out.'
+        )

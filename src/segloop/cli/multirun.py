@@ -19,11 +19,14 @@ def sweep(dataset: Path, out: Path, init: str | None, overrides: list[str]) -> i
     """
     from hydra import main
 
+    from segloop.artifacts.dataset import CuratedDataset
     from segloop.config.compose import CONF_DIR, register_schema
     from segloop.core.errors import RunError
 
     if out.exists() and any(out.iterdir()):
         raise RunError(f"The sweep folder {out} is not empty: choose a new one.")
+    CuratedDataset.open(dataset)
+    _check(overrides)
     register_schema()
     arguments = [
         f"dataset={_quoted(dataset.resolve())}",
@@ -64,8 +67,32 @@ def train_one(node: Any) -> float | None:
     except SegloopError as error:
         click.echo(f"Error: {out.name}: {error}", err=True)
         return None
-    scores = [value for _, value in run.metrics().get("val_score", [])]
-    return max(scores, default=None)
+    curves = run.metrics()
+    scores = curves.get("val_ap50") or curves.get("val_dice") or []
+    return max((value for _, value in scores), default=None)
+
+
+def _check(overrides: list[str]) -> None:
+    """Compose each value of each knob on its own, so that a slip is told before anything is made."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from segloop.config.compose import compose
+    from segloop.config.train import TrainConfig
+    from segloop.core.errors import ConfigError
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except HydraException as error:
+        raise ConfigError(str(error).splitlines()[0]) from error
+    for override in parsed:
+        if override.key_or_group.split(".")[0].split("/")[0] == "hydra":
+            continue
+        if not override.is_sweep_override():
+            compose(TrainConfig, [str(override.input_line)])
+        elif override.is_discrete_sweep():
+            for value in override.sweep_string_iterator():
+                compose(TrainConfig, [f"{override.get_key_element()}={value}"])
 
 
 def _quoted(value: object) -> str:
