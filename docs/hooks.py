@@ -22,8 +22,8 @@ CLI_INTRODUCTION = """\
 # Command line
 
 Every verb takes `--help`. Exit status: 0 all done, 1 something failed (a batch finishes the rest first),
-2 bad usage. Errors are one line; `--debug` shows where they come from. Verbs with data take `--json`.
-This page is made from the code.
+2 bad usage, 130 interrupted. Errors are one line; `--debug` shows where they come from.
+Verbs with data take `--json`. This page is made from the code.
 """
 
 CONFIG_INTRODUCTION = """\

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 import torch
@@ -136,7 +135,7 @@ def test_cancel_before_the_process_is_warm_acts_within_a_second(helper, workspac
 def test_after_kill_9_the_job_is_lost_and_the_next_one_works(helper, workspace, model, nuclei):
     job = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
     until(lambda: job.new_events(), "the job did not begin")
-    os.kill(helper.pid, signal.SIGKILL)
+    psutil.Process(helper.pid).kill()
     assert end(job) is JobState.lost
     assert "ended without finishing" in job.failure()
     assert helper.pid is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +99,7 @@ def pid_of(job: Job) -> int:
 
 def kill(job: Job) -> None:
     """Do what ``kill -9`` does."""
-    os.kill(pid_of(job), getattr(signal, "SIGKILL", signal.SIGTERM))
+    psutil.Process(pid_of(job)).kill()
 
 
 def test_a_training_runs_to_its_end_in_a_process_of_its_own(

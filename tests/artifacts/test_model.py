@@ -192,12 +192,12 @@ def test_exporting_never_overwrites(model: Model, tmp_path: Path) -> None:
         model.export(file)
 
 
-def test_an_imported_model_goes_by_its_name(model: Model, tmp_path: Path) -> None:
-    imported = Model.import_zip(model.export(tmp_path / "m.zip"))
-    assert imported.path == models_folder() / "my nuclei"
-    assert find_model("my nuclei") == imported.path
+def test_an_imported_model_goes_by_the_name_of_its_zip(model: Model, tmp_path: Path) -> None:
+    imported = Model.import_zip(model.export(tmp_path / "large nuclei.zip"))
+    assert imported.path == models_folder() / "large nuclei"
+    assert find_model("large nuclei") == imported.path
     assert [found.card.name for found in installed_models()] == ["my nuclei"]
-    Model.load("my nuclei").verify()
+    Model.load("large nuclei").verify()
 
 
 def test_importing_a_name_twice_is_refused(model: Model, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_zip_with_changed_weights_is_refused(model: Model, tmp_path: Path) -> 
     bad = rezip(model.export(tmp_path / "m.zip"), tmp_path / "bad.zip", **{"weights.safetensors": b"other"})
     with pytest.raises(ModelError, match="damaged"):
         Model.import_zip(bad, tmp_path / "into")
-    assert not (tmp_path / "into" / "my nuclei").exists()
+    assert not (tmp_path / "into" / "bad").exists()
 
 
 def test_a_pickle_in_place_of_a_test_is_refused(model: Model) -> None:
@@ -277,8 +277,8 @@ def test_a_run_without_a_model_says_when_it_will_have_one(tmp_path: Path) -> Non
 def test_an_unknown_name_lists_the_installed_models(model: Model, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="none yet"):
         Model.load("nuclei-2d")
-    Model.import_zip(model.export(tmp_path / "m.zip"))
-    with pytest.raises(ModelError, match=r"There is no model nuclei-2d.*my nuclei"):
+    Model.import_zip(model.export(tmp_path / "mine.zip"))
+    with pytest.raises(ModelError, match=r"There is no model nuclei-2d.*mine"):
         Model.load("nuclei-2d")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import subprocess
 import sys
 import time
@@ -52,7 +51,6 @@ def wait_until(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_run_continues_as_if_nothing_had_happened(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,7 +61,7 @@ def test_a_killed_run_continues_as_if_nothing_had_happened(
     process = start(config, run.path)
     wait_until(process, lambda: (run.job.last("metrics") or {}).get("epoch", 0) >= 3)
 
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
 
     assert run.job.state() is JobState.lost

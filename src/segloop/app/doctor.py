@@ -141,7 +141,7 @@ def _advice(
             "install torch as https://pytorch.org/get-started shows."
         )
     if gui["napari"] is None or not any(gui[name] for name in _QT):
-        advice.append("The docks need napari and Qt: pip install 'napari-segloop[all]'")
+        advice.append('The docks need napari and Qt: pip install "napari-segloop[all]"')
     advice += [
         f"To read {entry['formats']} files: pip install {name}"
         for name, entry in readers.items()

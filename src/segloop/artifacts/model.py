@@ -203,7 +203,7 @@ class Model:
 
     @staticmethod
     def import_zip(file: str | os.PathLike[str], into: str | os.PathLike[str] | None = None) -> Model:
-        """Unpack a model zip into a folder of its own, named as its card says.
+        """Unpack a model zip into a folder of its own, with the name of the zip.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class Model:
         """
         source = Model(Path(file), parse_card(ZipFiles(Path(file)).read(CARD), str(file)))
         folder = Path(into) if into is not None else models_folder()
-        destination = folder / source.card.name
+        destination = folder / Path(file).stem
         if destination.exists():
             raise ModelError(
                 f"{destination} exists already: delete it first if the new model should replace it."

@@ -140,7 +140,7 @@ class NewDatasetPanel(QWidget):
         self.seg = PathChooser(PathKind.folder, "folder with their labels")
         self.seg2 = PathChooser(PathKind.folder, "none")
         for chooser, tip in (
-            (self.raw, "Raw images; a pattern such as /data/*_raw.tif works too"),
+            (self.raw, "Raw images; a pattern such as /data/raw/*.tif works too"),
             (self.seg, "Label images with the same file stems as the raw images"),
             (self.seg2, "A second segmentation of the same images, to choose from or to merge in parts"),
         ):
