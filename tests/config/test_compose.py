@@ -151,3 +151,24 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path: Path, text: s
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
         load(TrainConfig, tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    "path", ["/data/${x}/nuclei", "/data/${oc.env:HOME}", "C:\\${x}", "\\\\server\\${y}"]
+)
+def test_a_saved_config_is_taken_literally(tmp_path: Path, path: str) -> None:
+    config = TrainConfig(dataset=path)
+    save(config, tmp_path / "config.yaml")
+
+    loaded = load(TrainConfig, tmp_path / "config.yaml")
+
+    assert loaded == config
+    assert from_dict(TrainConfig, to_dict(config)) == config
+    assert apply(loaded, ["seed=3"]).dataset == path
+
+
+def test_a_file_that_is_a_list_is_no_config(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("- a\n- b\n")
+
+    with pytest.raises(ConfigError, match=r"list\.yaml is not a readable YAML config"):
+        load(TrainConfig, tmp_path / "list.yaml")

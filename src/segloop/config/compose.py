@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -71,7 +72,7 @@ def apply(config: C, overrides: Sequence[str]) -> C:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    node = OmegaConf.structured(config)
+    node = OmegaConf.merge(OmegaConf.structured(type(config)), _literal(to_dict(config)))
     try:
         for override in OverridesParser.create().parse_overrides(list(overrides)):
             key = "target.kind" if override.key_or_group == "target" else override.key_or_group
@@ -114,14 +115,14 @@ def to_dict(config: TrainConfig | PredictConfig) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     node = OmegaConf.structured(config)
-    return cast(dict[str, Any], OmegaConf.to_container(node, resolve=True, enum_to_str=True))
+    return cast(dict[str, Any], OmegaConf.to_container(node, enum_to_str=True))
 
 
 def from_dict(schema: type[C], values: dict[str, Any]) -> C:
-    """Read a config back from `to_dict`; absent knobs take their defaults."""
+    """Read a config back from `to_dict`; absent knobs take their defaults, and ``${...}`` stays as it is."""
     from omegaconf import OmegaConf
 
-    return from_node(schema, OmegaConf.create(values))
+    return from_node(schema, OmegaConf.create(_literal(values)))
 
 
 def save(config: TrainConfig | PredictConfig, path: str | os.PathLike[str]) -> None:
@@ -131,6 +132,9 @@ def save(config: TrainConfig | PredictConfig, path: str | os.PathLike[str]) -> N
 
 def load(schema: type[C], path: str | os.PathLike[str]) -> C:
     """Read a config that `save` wrote, or one written by hand with only some of the knobs.
+
+    Values are plain: OmegaConf's ``${...}`` is not resolved, or a stranger's file could have secrets of the
+    environment written into what is passed on.
 
     Raises
     ------
@@ -147,10 +151,23 @@ def load(schema: type[C], path: str | os.PathLike[str]) -> C:
         raise ConfigError(f"There is no config file {path}.") from error
     except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
         raise ConfigError(f"{path} is not a readable YAML config: {_first_line(error)}") from error
+    if not OmegaConf.is_dict(node):
+        raise ConfigError(f"{path} is not a readable YAML config: it holds no keys with values.")
     try:
-        return from_node(schema, node)
+        return from_dict(schema, cast(dict[str, Any], OmegaConf.to_container(node)))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _literal(value: Any) -> Any:
+    """Escape ``${`` in strings, so that OmegaConf takes them literally."""
+    if isinstance(value, dict):
+        return {key: _literal(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_literal(each) for each in value]
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    return value
 
 
 def _first_line(error: Exception) -> str:
