@@ -1,4 +1,4 @@
-"""Commands of the Layers > Annotate menu and the command palette; each acts on the Curation dock."""
+"""Commands of napari's command palette; each acts on the Curation dock."""
 
 from __future__ import annotations
 
