@@ -1,12 +1,14 @@
 """Make the screenshots of the documentation: real widgets, a real run, real images.
 
 ``xvfb-run -a -s "-screen 0 1600x1200x24" python docs/make_screenshots.py [DEMO_FOLDER]`` writes
-``docs/images/*.png``. Without a folder that ``segloop demo`` has made, the demo runs first.
+``docs/images/*.png``. Without a folder that ``segloop demo`` has made, the demo runs first; such a
+folder stays as it is.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -14,14 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 OUT = Path(__file__).parent / "images"
-DOCK_WIDTH, HEIGHT, WIDTH = 400, 960, 1440
+DOCK_WIDTH, HEIGHT, WIDTH = 420, 960, 1440
+NAME = "nuclei-study"
 
 
-def make_workspace(folder: Path) -> Path:
-    """Run the demo, and give its images a second segmentation so that the Curation dock has two to show."""
+def make_workspace(folder: Path) -> None:
+    """Go once round the loop on the bundled nuclei."""
     from segloop.app.demo import run_demo
 
-    return run_demo(folder, say=print).workspace
+    run_demo(folder, say=print)
 
 
 def make_curated_dataset(workspace: Path) -> None:
@@ -128,20 +131,25 @@ def shoot_prediction(stage: Stage, workspace: Path) -> None:
     stage.wait(widget.predict_button.isEnabled)
     widget.predict_button.click()
     stage.wait(lambda: len(stage.viewer.layers) > 1 and widget.predict_button.isEnabled())
+    stage.viewer.reset_view()
     stage.wait(lambda: not widget.workers.busy)
     stage.shoot("prediction")
 
 
 def shoot_all(stage: Stage) -> None:
-    """Napari with the three docks behind one another, the Prediction dock in front."""
+    """Napari with the three docks behind one another, the Prediction dock in front of its result."""
     from segloop.ui.session import session_for
 
     for name in ("Training", "Curation"):
         stage.open(name)
-    for layer in [layer for layer in stage.viewer.layers if layer.name.startswith("Curation")]:
+    layers = stage.viewer.layers
+    for layer in [layer for layer in layers if layer.name.startswith("Curation")]:
         layer.visible = False
-    session_for(stage.viewer).dock("Prediction")
-    stage.wait(lambda: True)
+    prediction = session_for(stage.viewer).dock("Prediction")
+    layers.selection.active = next(layer for layer in layers if layer.name.endswith(" labels"))
+    stage.viewer.reset_view()
+    stage.viewer.status = "Ready"
+    stage.wait(lambda: not prediction.workers.busy)
     stage.shoot("napari")
 
 
@@ -150,8 +158,11 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SEGLOOP_HOME"] = str(Path(folder) / "home")
-        given = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
-        workspace = given or make_workspace(Path(folder) / "demo")
+        workspace = Path(folder) / NAME
+        if len(sys.argv) > 1:
+            shutil.copytree(sys.argv[1], workspace)
+        else:
+            make_workspace(workspace)
         make_curated_dataset(workspace)
         from segloop.app.workspace import Workspace
 
