@@ -125,3 +125,22 @@ def test_a_full_disk_leaves_everything_as_it_was(dataset: CuratedDataset, limit:
     assert again.sample("015") == before
     assert again.journal() == journal
     assert [file.name for file in dataset.path.rglob(".*")] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file size limits are a Unix thing")
+def test_a_full_disk_without_room_to_roll_back_leaves_the_sample_as_it_was(dataset: CuratedDataset) -> None:
+    import resource
+
+    dataset.save(dataset.sample("015").edit(note="long " * 1000), "note")
+    before, journal = dataset.sample("015"), dataset.journal()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2500, hard))
+    try:
+        with pytest.raises(DatasetError, match=r"can't be written.*free some disk space"):
+            dataset.save(before.edit(note="short"), "note")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    again = CuratedDataset.open(dataset.path)
+    assert again.sample("015") == before
+    assert again.journal() == journal
+    assert [file.name for file in dataset.path.rglob(".*")] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,30 @@ def test_a_record_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", '{"some": "other"}', "[]"])
 def test_other_json_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ImageError, match=r"a\.json is not a readable record"):
+        Provenance.read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "name", ["/home/me", "../other", "sub/a.tif", "..", ".", "", "a\0.tif", "...", ". .", "sub/../../x"]
+)
+@pytest.mark.parametrize("field", ["pending", "outputs"])
+def test_a_record_that_names_files_elsewhere_is_refused(tmp_path: Path, name: str, field: str) -> None:
+    record = json.loads(_record("labels", pending=("a.mask.tif",)).model_dump_json())
+    if field == "pending":
+        record["pending"] = [name]
+    else:
+        record["outputs"][0]["path"] = name
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    with pytest.raises(ImageError, match=r"a\.json is not a readable record"):
+        Provenance.read(tmp_path / "a.json")
+
+
+@pytest.mark.skipif(os.name != "nt", reason="ordinary characters of a name elsewhere")
+@pytest.mark.parametrize("name", ["C:\\data", "C:data", "..\\other", "a.tif:stream"])
+def test_a_record_that_leaves_its_folder_the_windows_way_is_refused(tmp_path: Path, name: str) -> None:
+    record = json.loads(_record("labels").model_dump_json())
+    (tmp_path / "a.json").write_text(json.dumps(record | {"pending": [name]}))
     with pytest.raises(ImageError, match=r"a\.json is not a readable record"):
         Provenance.read(tmp_path / "a.json")
 

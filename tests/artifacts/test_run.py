@@ -117,3 +117,24 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     run.remove_leftovers()
 
     assert list(run.checkpoints_dir.iterdir()) == [run.last_checkpoint]
+
+
+def test_a_run_in_the_folder_one_is_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert Run(".").name == tmp_path.name
+
+
+def test_a_model_that_a_kill_caught_being_replaced_comes_back(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig())
+    run.model_dir.mkdir()
+    with suppress(KeyboardInterrupt), atomic_path(run.model_dir) as partial:
+        raise KeyboardInterrupt
+    (run.model_dir / "model.json").write_text("old")
+    aside = partial.with_name(partial.name.replace("partial", "replaced"))
+    run.model_dir.rename(aside)
+
+    run.remove_leftovers()
+
+    assert (run.model_dir / "model.json").read_text() == "old"
+    assert not aside.exists()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from segloop.core.atomic import atomic_path, remove, write_json, write_text
+from segloop.core.atomic import atomic_path, clear_leftovers, remove, text_replaced, write_json, write_text
 
 
 class InterruptedWriteError(Exception):
@@ -134,3 +138,99 @@ def test_removing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
         pytest.skip("links need a privilege on this system")
     remove(tmp_path / "link")
     assert listing(tmp_path) == ["folder"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from segloop.core import atomic
+
+target, rename = Path(sys.argv[1]), Path.replace
+
+def kill_at_second(source, destination, calls=[]):
+    calls.append(source)
+    if len(calls) == 2:
+        os._exit(9)
+    return rename(source, destination)
+
+Path.replace = kill_at_second
+with atomic.atomic_path(target) as partial:
+    partial.mkdir()
+    (partial / "part").write_text("new")
+"""
+
+
+def kill_between_the_renames(target: Path) -> None:
+    target.mkdir()
+    (target / "part").write_text("old")
+    assert subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False).returncode == 9
+    assert not target.exists()
+
+
+def test_a_kill_between_the_two_renames_of_a_folder_ends_with_the_new_one(tmp_path: Path) -> None:
+    kill_between_the_renames(tmp_path / "store.zarr")
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "store.zarr" / "part").read_text() == "new"
+    assert listing(tmp_path) == ["store.zarr"]
+
+
+def test_the_old_folder_comes_back_when_only_it_is_left(tmp_path: Path) -> None:
+    kill_between_the_renames(tmp_path / "store.zarr")
+    for left in tmp_path.glob(".*.partial-*"):
+        remove(left)
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "store.zarr" / "part").read_text() == "old"
+    assert listing(tmp_path) == ["store.zarr"]
+
+
+def test_a_half_written_folder_never_takes_the_place_of_a_missing_one(tmp_path: Path) -> None:
+    kill_between_the_renames(tmp_path / "store.zarr")
+    (new,) = tmp_path.glob(".*.partial-*")
+    new.rename(tmp_path / ".00000000.partial-store.zarr")  # as of another writer, which was not done
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "store.zarr" / "part").read_text() == "old"
+
+
+def test_leftovers_are_deleted_where_the_target_is_there(tmp_path: Path) -> None:
+    kill_between_the_renames(tmp_path / "store.zarr")
+    (tmp_path / "store.zarr").mkdir()
+    (tmp_path / ".notes").touch()
+    clear_leftovers(tmp_path)
+    assert listing(tmp_path / "store.zarr") == []
+    assert listing(tmp_path) == [".notes", "store.zarr"]
+
+
+@pytest.mark.skipif(os.name != "nt", reason="elsewhere an open file can be replaced")
+def test_a_reader_that_soon_lets_go_does_not_stop_a_write(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    reader = target.open()
+    timer = threading.Timer(0.3, reader.close)
+    timer.start()
+    write_text(target, "new")
+    timer.join()
+    assert target.read_text() == "new"
+    assert listing(tmp_path) == ["a.txt"]
+
+
+def test_text_is_put_back_when_what_follows_fails(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(b"old\r\n")
+
+    def fail() -> None:
+        with text_replaced(target, "new"):
+            assert target.read_text() == "new"
+            raise InterruptedWriteError
+
+    with pytest.raises(InterruptedWriteError):
+        fail()
+    assert target.read_bytes() == b"old\r\n"
+    assert listing(tmp_path) == ["a.txt"]
+
+
+def test_text_stays_replaced_when_what_follows_succeeds(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with text_replaced(tmp_path / "a.txt", "new"):
+        pass
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert listing(tmp_path) == ["a.txt"]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
@@ -21,6 +21,19 @@ VERSION = 1
 _SAMPLE_ABOVE = 1 << 30  # bytes; larger inputs are hashed by samples, as hashing all would cost seconds
 _SAMPLE_SIZE = 1 << 20
 _N_SAMPLES = 64
+
+_NOT_IN_A_NAME = frozenset("/\\:\0" if os.name == "nt" else "/\0")
+
+
+def _require_plain_name(name: str) -> str:
+    """Refuse what leads out of the record's folder, as earlier outputs are deleted by these names."""
+    # Windows drops dots and spaces at the end of a name.
+    if not name.strip(". ") or _NOT_IN_A_NAME.intersection(name):
+        raise ValueError(f"{name!r} is not the name of a file beside the record")
+    return name
+
+
+PlainName = Annotated[str, AfterValidator(_require_plain_name)]
 
 
 class _Record(BaseModel):
@@ -90,7 +103,7 @@ class OutputFile(_Record):
     kind : str
         ``labels``, ``mask``, ``classes`` or ``probability``.
     path : str
-        Name beside the record.
+        Name beside the record, without folders.
     axes : str
         Of the array as stored, such as ``"CYX"``.
     shape : list of int
@@ -102,7 +115,7 @@ class OutputFile(_Record):
     """
 
     kind: str
-    path: str
+    path: PlainName
     axes: str
     shape: list[int]
     dtype: str
@@ -153,7 +166,7 @@ class Provenance(_Record):
     slice_by_slice: bool = False
     device: str
     outputs: list[OutputFile] = Field(default_factory=list)
-    pending: list[str] = Field(default_factory=list)
+    pending: list[PlainName] = Field(default_factory=list)
     n_objects: int | None = None
     created: str
     rethresholded: str = ""

@@ -12,7 +12,7 @@ from typing import Any
 from segloop.artifacts.job import EVENTS_FILE, STOP_FILE, JobFolder
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
-from segloop.core.atomic import remove, write_json, write_text
+from segloop.core.atomic import clear_leftovers, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
 
 CONFIG_FILE = "config.yaml"
@@ -102,8 +102,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.path.name
+        """The folder's name, also where the path doesn't spell it, such as ``.``."""
+        return self.path.resolve().name
 
     @property
     def config_file(self) -> Path:
@@ -137,7 +137,11 @@ class Run:
 
     @property
     def model_dir(self) -> Path:
-        """The resulting model: the best so far, whole at every moment; missing before there is one."""
+        """The resulting model: the best so far, whole whenever it is there.
+
+        It is missing before there is one, for an instant while a better one takes its place, and after a
+        kill in that instant until `remove_leftovers` brings it back.
+        """
         return self.path / "model"
 
     @property
@@ -208,10 +212,9 @@ class Run:
             writer.writerow({name: _as_text(value) for name, value in row.items()})
 
     def remove_leftovers(self) -> None:
-        """Delete what a killed process was just writing."""
+        """Delete what a killed process was just writing; a model that it was just replacing comes back."""
         for folder in (self.path, self.checkpoints_dir):
-            for partial in folder.glob(".*.partial-*"):
-                remove(partial)
+            clear_leftovers(folder)
 
     def drop_metrics_after(self, epoch: int) -> None:
         """Delete the rows of epochs after ``epoch``, which a continued run will do again."""

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from segloop.artifacts.journal import REDO, UNDO, Journal, JournalEntry
 from segloop.artifacts.manifest import FORMAT, VERSION, DatasetIndex, Sample, explain
 from segloop.artifacts.paths import absolute
-from segloop.core.atomic import atomic_path, write_text
+from segloop.core.atomic import atomic_path, text_replaced, write_text
 from segloop.core.errors import DatasetError
 
 INDEX_FILE = "dataset.json"
@@ -68,12 +68,8 @@ class SampleStore:
         """
         file = self._file(after.id)
         try:
-            write_text(file, as_text(after))
-            try:
+            with text_replaced(file, as_text(after)):
                 self.journal.append(action, before, after, takes_back)
-            except OSError:
-                write_text(file, as_text(before))
-                raise
         except OSError as error:
             raise DatasetError(cannot_write(self.folder, error)) from error
 
