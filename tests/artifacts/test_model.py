@@ -1,8 +1,10 @@
+import io
 import json
 import stat
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +58,13 @@ def card(**changes: Any) -> ModelCard:
     return ModelCard(**(values | changes))
 
 
-def network() -> nn.Module:
-    torch.manual_seed(1)
+def network(seed: int = 1) -> nn.Module:
+    torch.manual_seed(seed)
     return build_network(SPEC).eval()
 
 
-def save(folder: Path, **changes: Any) -> Model:
-    built = network()
+def save(folder: Path, *, seed: int = 1, **changes: Any) -> Model:
+    built = network(seed)
     test_input = np.random.default_rng(0).random((1, 16, 24)).astype(np.float32)
     with torch.inference_mode():
         test_output = built(torch.from_numpy(test_input)[None])[0].numpy()
@@ -124,6 +126,18 @@ def test_changed_weights_are_noticed(model: Model) -> None:
         Model.load(model.path).network()
 
 
+def test_a_better_model_saved_meanwhile_is_taken_whole(model: Model, tmp_path: Path) -> None:
+    by_network, by_verifying, by_export = (Model.load(model.path) for _ in range(3))
+    better = save(model.path, seed=2, name="better")
+    state = by_network.network().state_dict()
+    by_verifying.verify()
+    exported = Model.load(by_export.export(tmp_path / "m.zip"))
+    exported.verify()
+    expected = network(2).state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in state.items())
+    assert by_network.card == by_verifying.card == by_export.card == exported.card == better.card
+
+
 def test_weights_of_another_network_are_refused(model: Model) -> None:
     edit_card(model.path, network=SPEC.to_dict() | {"filters": [4, 4, 16]})
     with pytest.raises(ModelError, match="do not fit its network"):
@@ -146,6 +160,8 @@ def test_a_newer_version_says_to_update(model: Model) -> None:
         ({"target": {"kind": "semantic", "classes": 2}}, "needs 1 maps"),
         ({"stride": [4]}, "stride"),
         ({"network": {"name": "unet"}}, "incomplete"),
+        ({"network": SPEC.to_dict() | {"in_channels": float("inf")}}, "damaged"),
+        ({"network": SPEC.to_dict() | {"dims": float("nan")}}, "damaged"),
         ({"format": "recipe for cake"}, "is not a Segloop model"),
     ],
 )
@@ -254,6 +270,134 @@ def test_a_pickle_in_place_of_a_test_is_refused(model: Model) -> None:
     np.save(model.path / "test_input.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(ModelError, match=r"test_input\.npy .* is damaged"):
         Model.load(model.path).verify()
+
+
+def array_file(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, value)
+    return buffer.getvalue()
+
+
+def archive_of(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, value)
+    return buffer.getvalue()
+
+
+def header_of(shape: tuple[int, ...]) -> bytes:
+    buffer = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        array_file(np.array(["a", "b"])),
+        array_file(np.zeros((1, 16, 24), np.complex64)),
+        archive_of(np.zeros((1, 16, 24), np.float32)),
+        header_of((1, 2**70, 16)),
+        header_of((1, 2**40, 16)),
+        header_of((-1, 16, 16)),
+        b"",
+    ],
+    ids=["words", "complex", "archive", "overflow", "terabytes", "negative", "empty"],
+)
+def test_a_test_that_is_no_array_is_refused(model: Model, content: bytes) -> None:
+    (model.path / "test_input.npy").write_bytes(content)
+    with pytest.raises(ModelError, match=r"test_input\.npy .* is damaged"):
+        Model.load(model.path).verify()
+
+
+def test_a_network_that_can_not_be_built_is_refused(model: Model) -> None:
+    edit_card(model.path, network=SPEC.to_dict() | {"name": "monai.UNet", "channels": "many", "strides": 7})
+    with pytest.raises(ModelError, match=r"network of the model .* can't be built|MONAI|monai"):
+        Model.load(model.path).network()
+
+
+def test_a_zip_compressed_otherwise_than_ours_is_refused(model: Model, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.zip"
+    with zipfile.ZipFile(model.export(tmp_path / "m.zip")) as old, zipfile.ZipFile(bad, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name), zipfile.ZIP_LZMA)
+    with pytest.raises(ModelError, match="compressed"):
+        Model.load(bad)
+
+
+def test_a_name_in_a_zip_that_is_no_text_is_refused(model: Model, tmp_path: Path) -> None:
+    bad = rezip(model.export(tmp_path / "m.zip"), tmp_path / "bad.zip", **{"µµ": b"x"})
+    bad.write_bytes(bad.read_bytes().replace("µµ".encode(), b"\xff\xfe\xff\xfe"))
+    with pytest.raises(ModelError, match="can't be read as a zip"):
+        Model.load(bad)
+
+
+def test_a_damaged_zip_is_refused_whatever_byte_it_is(model: Model, tmp_path: Path) -> None:
+    whole = model.export(tmp_path / "m.zip").read_bytes()
+    bad = tmp_path / "bad.zip"
+    for position in np.random.default_rng(0).integers(0, len(whole), 100):
+        content = bytearray(whole)
+        content[position] ^= 0xFF
+        bad.write_bytes(content)
+        with suppress(ModelError):
+            Model.load(bad).network()
+
+
+def test_a_small_zip_bomb_is_refused(model: Model, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).bytes(2**20)
+    bad = rezip(
+        model.export(tmp_path / "m.zip"),
+        tmp_path / "bad.zip",
+        **{"weights.safetensors": noise + bytes(2**25)},
+    )
+    with pytest.raises(ModelError, match="too large to be genuine"):
+        Model.load(bad)
+
+
+def test_a_zip_that_lies_about_its_size_is_refused(model: Model, tmp_path: Path) -> None:
+    bad = rezip(
+        model.export(tmp_path / "m.zip"), tmp_path / "bad.zip", **{"weights.safetensors": bytes(2**25)}
+    )
+    content = bytearray(bad.read_bytes())
+    entry = content.rindex(b"weights.safetensors") - 46  # in the directory at the end
+    assert content[entry : entry + 4] == b"PK\x01\x02"
+    content[entry + 20 : entry + 24] = (2**25).to_bytes(4, "little")
+    bad.write_bytes(content)
+    with pytest.raises(ModelError, match="too large to be genuine"):
+        Model.load(bad)
+
+
+def test_a_model_that_does_not_verify_is_not_installed(model: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    wrong = array_file(np.load(model.path / "test_output.npy") + np.float32(0.5))
+    bad = rezip(model.export(tmp_path / "m.zip"), folder / "n.zip", **{"test_output.npy": wrong})
+    with pytest.raises(ModelError, match="does not give its expected output"):
+        Model.import_zip(bad, tmp_path / "into")
+    folder.joinpath("n.zip").unlink()
+    good = model.export(folder / "n.zip")
+    assert Model.import_zip(good, tmp_path / "into").path == tmp_path / "into" / "n"
+
+
+def test_one_bad_folder_does_not_hide_the_installed_models(model: Model, tmp_path: Path) -> None:
+    Model.import_zip(model.export(tmp_path / "mine.zip"))
+    for name, spec in (("endless", {"in_channels": float("inf")}), ("deep", {"filters": deep_list(500)})):
+        save(models_folder() / name)
+        edit_card(models_folder() / name, network=SPEC.to_dict() | spec)
+    try:
+        (models_folder() / "gone").symlink_to(tmp_path / "nowhere")
+    except OSError:  # links need a privilege on Windows
+        (models_folder() / "gone").touch()
+    assert [found.path.name for found in installed_models()] == ["mine"]
+    with pytest.raises(ModelError, match=r"There is no model other"):
+        Model.load("other")
+
+
+def deep_list(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:

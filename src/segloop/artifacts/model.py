@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +48,10 @@ __all__ = [
     "models_folder",
 ]
 
+logger = logging.getLogger(__name__)
+
 _TOLERANCE = 1e-2
+_TRIES = 5
 
 
 class Model:
@@ -57,7 +62,8 @@ class Model:
     path : Path
         The folder or zip.
     card : ModelCard
-        What it is and how to apply it.
+        What it is and how to apply it; that of the newer model once `network`, `verify` or `export` found
+        that a training has saved one in the same folder.
     """
 
     def __init__(self, path: Path, card: ModelCard) -> None:
@@ -104,19 +110,48 @@ class Model:
         ModelError
             If the weights are missing, were changed, or do not fit the network.
         """
-        import safetensors.torch
-        from safetensors import SafetensorError
+        return self._build(self._read()[WEIGHTS])
 
-        content = _files(self.path).read(WEIGHTS)
-        if hashlib.sha256(content).hexdigest() != self.card.weights_sha256:
-            raise ModelError(f"The weights of the model {self.path} are damaged: get a new copy of it.")
+    def _build(self, content: bytes) -> nn.Module:
+        import safetensors.torch
+
         try:
             weights = safetensors.torch.load(content)
-        except SafetensorError as error:
+        except Exception as error:  # a stranger's header may raise anything
             raise ModelError(f"The weights of the model {self.path} can't be read ({error}).") from error
-        network = build_network(self.network_spec)
+        try:
+            network = build_network(self.network_spec)
+        except ModelError:
+            raise
+        except Exception as error:  # and so may the arguments of a network
+            raise ModelError(
+                f"The network of the model {self.path} can't be built ({_first_line(error)}): "
+                "get a new copy of it."
+            ) from error
         _load_weights(network, weights, self.path)
         return network.eval()
+
+    def _read(self, *names: str) -> dict[str, bytes]:
+        """Read the weights and other files; all those of the newer model if one takes its place meanwhile."""
+        failure = ModelError(f"The weights of the model {self.path} are damaged: get a new copy of it.")
+        for _ in range(_TRIES):
+            try:
+                files = _files(self.path)
+                parts = {name: files.read(name) for name in (WEIGHTS, *names)}
+                card = parse_card(files.read(CARD), str(self.path))
+            except ModelError as error:
+                if not isinstance(error.__cause__, OSError):
+                    raise
+                # A folder that is being replaced is not there for an instant.
+                failure = error
+                time.sleep(0.05)
+                continue
+            if card.weights_sha256 == self.card.weights_sha256:
+                if hashlib.sha256(parts[WEIGHTS]).hexdigest() == card.weights_sha256:
+                    return parts
+                break
+            self.card = card
+        raise failure
 
     def verify(self) -> None:
         """Run the stored test input and compare with the stored output.
@@ -128,12 +163,17 @@ class Model:
         """
         import torch
 
-        files = _files(self.path)
-        test_input = _read_array(files, TEST_INPUT)
-        expected = _read_array(files, TEST_OUTPUT)
+        parts = self._read(TEST_INPUT, TEST_OUTPUT)
+        test_input, expected = (_as_array(parts[name], name, self.path) for name in (TEST_INPUT, TEST_OUTPUT))
         _check_test(self.card, test_input, expected)
-        with torch.inference_mode():
-            output = self.network()(torch.from_numpy(test_input)[None])[0].numpy()
+        network = self._build(parts[WEIGHTS])
+        try:
+            with torch.inference_mode():
+                output = network(torch.from_numpy(test_input)[None])[0].numpy()
+        except Exception as error:  # a network may refuse its input in its own way
+            raise ModelError(
+                f"The model {self.path} can't be run ({_first_line(error)}): get a new copy of it."
+            ) from error
         difference = (
             float(np.abs(output - expected).max(initial=0)) if output.shape == expected.shape else np.inf
         )
@@ -198,12 +238,13 @@ class Model:
             path = path.with_name(path.name + ".zip")
         if path.exists():
             raise ModelError(f"{path} exists already: choose another name or delete it first.")
-        write_zip(path, self._checked_parts())
+        parts = self._read(*FILES)
+        write_zip(path, {name: parts[name] for name in FILES})
         return path
 
     @staticmethod
     def import_zip(file: str | os.PathLike[str], into: str | os.PathLike[str] | None = None) -> Model:
-        """Unpack a model zip into a folder of its own, with the name of the zip.
+        """Verify a model zip and unpack it into a folder of its own, with the name of the zip.
 
         Parameters
         ----------
@@ -216,7 +257,7 @@ class Model:
         Raises
         ------
         ModelError
-            If it is no model zip, is damaged, or a model of that name is there already.
+            If it is no model zip, is damaged, does not verify, or a model of that name is there already.
         """
         source = Model(Path(file), parse_card(ZipFiles(Path(file)).read(CARD), str(file)))
         folder = Path(into) if into is not None else models_folder()
@@ -225,20 +266,14 @@ class Model:
             raise ModelError(
                 f"{destination} exists already: delete it first if the new model should replace it."
             )
-        parts = source._checked_parts()
+        source.verify()
+        parts = source._read(*FILES)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ModelError(f"The folder {folder} can't be made ({error.strerror}).") from error
         _write_folder(destination, parts)
         return Model(destination, source.card)
-
-    def _checked_parts(self) -> dict[str, bytes]:
-        files = _files(self.path)
-        parts = {name: files.read(name) for name in FILES}
-        if hashlib.sha256(parts[WEIGHTS]).hexdigest() != self.card.weights_sha256:
-            raise ModelError(f"The weights of the model {self.path} are damaged: get a new copy of it.")
-        return parts
 
 
 def models_folder() -> Path:
@@ -256,13 +291,14 @@ def installed_models() -> tuple[Model, ...]:
     folder = models_folder()
     models = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name.startswith("."):
+        # A link to nowhere would be looked up by its name, which lists the installed models.
+        if path.name.startswith(".") or not path.exists():
             continue
         try:
             models.append(Model.load(path))
-        except ModelError:
-            # What else lies in that folder is not ours to complain about.
-            continue
+        except Exception:
+            # What else lies in that folder is not ours to complain about, and must not hide the others.
+            logger.debug("%s is not listed as a model", path, exc_info=True)
     return tuple(models)
 
 
@@ -289,7 +325,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
             f"The folder {name} holds no model ({CARD} is missing); "
             "a run has one as soon as its first validation is done."
         )
-    installed = ", ".join(found.card.name for found in installed_models()) or "none yet"
+    installed = ", ".join(found.path.name for found in installed_models()) or "none yet"
     raise ModelError(
         f"There is no model {name}: give a model folder, a run, a .zip file, "
         f"or the name of an installed model ({installed})."
@@ -319,12 +355,18 @@ def _array_bytes(array: NDArray[np.float32]) -> bytes:
     return buffer.getvalue()
 
 
-def _read_array(files: Files, name: str) -> NDArray[np.float32]:
+def _as_array(content: bytes, name: str, path: Path) -> NDArray[np.float32]:
     try:
-        array = np.load(io.BytesIO(files.read(name)), allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise ModelError(f"{name} of the model {files.path} is damaged: get a new copy of it.") from error
-    return cast(NDArray[np.float32], np.asarray(array, np.float32))
+        array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        if array.dtype.kind != "f":
+            raise ValueError(f"{array.dtype} instead of float32")
+        return np.asarray(array, np.float32)
+    except Exception as error:  # a stranger's header may raise anything
+        raise ModelError(f"{name} of the model {path} is damaged: get a new copy of it.") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _check_test(card: ModelCard, test_input: NDArray[Any], test_output: NDArray[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,6 +20,10 @@ WEIGHTS = "weights.safetensors"
 TEST_INPUT = "test_input.npy"
 TEST_OUTPUT = "test_output.npy"
 FILES = (CARD, WEIGHTS, TEST_INPUT, TEST_OUTPUT)
+
+_LONGEST_NAME = 100
+_NOT_IN_NAMES = r"\x00-\x1f<>:\"/\\|?*"  # somewhere no file may be called by these
+_NAME = rf"^[^{_NOT_IN_NAMES}.][^{_NOT_IN_NAMES}]{{0,{_LONGEST_NAME - 1}}}$"
 
 
 class _Part(BaseModel):
@@ -80,7 +85,7 @@ class ModelCard(_Part):
 
     format: Literal["segloop-model"] = "segloop-model"
     version: Literal[1] = 1
-    name: str = Field(pattern=r"^[^\x00-\x1f<>:\"/\\|?*.][^\x00-\x1f<>:\"/\\|?*]{0,99}$")
+    name: str = Field(pattern=_NAME)
     axes: Literal["YX", "ZYX"]
     recipe: RecipeCard
     network: dict[str, Any]
@@ -113,6 +118,12 @@ class ModelCard(_Part):
         if self.halo is not None and (len(self.halo) != spec.dims or min(self.halo) < 0):
             raise ValueError(f"the halo needs {spec.dims} numbers")
         return self
+
+
+def card_name(folder_name: str) -> str:
+    """Return the folder's name as a model may have it: forbidden characters replaced, and not too long."""
+    text = folder_name.encode("utf-8", "replace").decode("utf-8")
+    return re.sub(f"[{_NOT_IN_NAMES}]", "_", text).strip(" .")[:_LONGEST_NAME] or "model"
 
 
 def parse_card(content: bytes, where: str) -> ModelCard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -14,8 +15,21 @@ from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
 
 _LIMITS = {CARD: 4 * 2**20, WEIGHTS: 4 * 2**30, TEST_INPUT: 256 * 2**20, TEST_OUTPUT: 256 * 2**20}
-# Weights look random; what shrinks more than this was not made by training.
-_LARGEST_RATIO = 1000
+# Weights look random; what shrinks more than this was not made by training, unless it is small.
+_LARGEST_RATIO = 10
+_SMALL = 16 * 2**20
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What zipfile raises for a damaged or hand-made file.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class Files(Protocol):
@@ -59,9 +73,10 @@ class ZipFiles:
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
+            self._size = path.stat().st_size
         except FileNotFoundError as error:
             raise ModelError(f"There is no file {path}.") from error
-        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise ModelError(f"{path} is not a model: it can't be read as a zip file ({error}).") from error
         names = [entry.filename for entry in entries]
         if CARD not in names:
@@ -79,9 +94,11 @@ class ZipFiles:
             )
         if stat.S_ISLNK(entry.external_attr >> 16) or entry.flag_bits & 1:
             raise ModelError(f"{self.path} is not a genuine model: {name} is a link or encrypted.")
-        if entry.file_size > _LIMITS[name] or entry.file_size > _LARGEST_RATIO * max(
-            entry.compress_size, 1024
-        ):
+        if entry.compress_type not in _COMPRESSIONS:
+            raise ModelError(f"{self.path} is not a genuine model: {name} is compressed in an unusual way.")
+        # What an entry says of itself may be made up, the size of the zip is not.
+        packed = min(entry.compress_size, self._size)
+        if entry.file_size > min(_LIMITS[name], max(_SMALL, _LARGEST_RATIO * packed)):
             raise ModelError(f"{name} in {self.path} is too large to be genuine.")
 
     def read(self, name: str) -> bytes:
@@ -92,7 +109,7 @@ class ZipFiles:
                 return file.read(_LIMITS[name])
         except KeyError as error:
             raise ModelError(f"{name} is missing in the model {self.path}: get a new copy of it.") from error
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise ModelError(f"{name} in the model {self.path} is damaged: get a new copy of it.") from error
 
 

@@ -68,12 +68,12 @@ class NetworkSpec:
         try:
             name, dims = str(rest.pop("name")), int(rest.pop("dims"))
             in_channels, out_channels = int(rest.pop("in_channels")), int(rest.pop("out_channels"))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelError(f"The description of the network is incomplete or damaged ({error}).") from error
         return cls(name, dims, in_channels, out_channels, rest)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, depth: int = 8) -> bool:
     if isinstance(value, list | tuple):
-        return all(_is_plain(item) for item in value)
+        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
     return value is None or isinstance(value, bool | int | float | str)
