@@ -11,6 +11,8 @@ from segloop.artifacts.dataset import CuratedDataset
 from segloop.artifacts.enrolment import group_of, unique_ids
 from segloop.core.errors import DatasetError
 from segloop.images.pairing import Pair, pair_by_stem
+from segloop.images.recipe import resolve_channels
+from segloop.images.write import write_image
 
 Maker = Callable[..., Pair]
 
@@ -91,6 +93,98 @@ def test_channel_asked_for_is_what_the_dataset_uses(test_data: Path, tmp_path: P
     assert second.channels == every.channels[1:2]
 
 
+def two_channels(folder: Path, **names: tuple[str, str]) -> list[Pair]:
+    """Write an image of two channels for each, with the channels' names, and a segmentation."""
+    pairs = []
+    for stem, channel_names in names.items():
+        raw, seg = folder / "raw" / f"{stem}.tif", folder / "seg" / f"{stem}.tif"
+        for file in (raw, seg):
+            file.parent.mkdir(exist_ok=True)
+        pixels = np.zeros((2, 8, 8), np.uint8)
+        write_image(raw, pixels, axes="CYX", channel_names=channel_names)
+        write_image(seg, pixels[0], axes="YX")
+        pairs.append(Pair(stem, raw, seg))
+    return pairs
+
+
+def test_channels_in_another_order_are_found_by_name(tmp_path: Path) -> None:
+    pairs = two_channels(tmp_path, a=("DAPI", "GFP"), b=("gfp", "Dapi"))
+    dataset = CuratedDataset.create(tmp_path / "d", pairs)
+    found = [resolve_channels(dataset.raw(sample), dataset.channels) for sample in dataset.samples()]
+    assert dataset.channels == ("DAPI", "GFP")
+    assert found == [(0, 1), (1, 0)]
+    assert dataset.creation_problems == ()
+
+
+def test_channels_with_other_names_go_by_number_and_are_reported(tmp_path: Path) -> None:
+    pairs = two_channels(tmp_path, a=("DAPI", "GFP"), b=("DAPI", "GFP"), c=("GFP", "mCherry"))
+    dataset = CuratedDataset.create(tmp_path / "d", pairs)
+    assert dataset.channels == ("0", "1")
+    assert dataset.sample_ids == ("a", "b", "c")
+    (problem,) = dataset.creation_problems
+    assert problem == (
+        "The channels of raw/c.tif (GFP, mCherry) have other names than those of raw/a.tif (DAPI, GFP), so "
+        "channels are used by their number: rename them, or put the image into a dataset of its own."
+    )
+
+
+def test_channels_that_one_name_fits_twice_go_by_number_and_are_reported(tmp_path: Path) -> None:
+    pairs = two_channels(tmp_path, a=("DAPI", "DAPI"), b=("DAPI", "GFP"))
+    dataset = CuratedDataset.create(tmp_path / "d", pairs)
+    assert dataset.channels == ("0", "1")
+    assert len(dataset.creation_problems) == 1
+
+
+def test_equal_names_that_fit_twice_go_by_number_without_a_word(tmp_path: Path) -> None:
+    pairs = two_channels(tmp_path, a=("DAPI", "DAPI"), b=("DAPI", "DAPI"))
+    dataset = CuratedDataset.create(tmp_path / "d", pairs)
+    assert (dataset.channels, dataset.creation_problems) == (("0", "1"), ())
+
+
+def test_a_single_channel_goes_by_number_without_a_word(nuclei_pairs: list[Pair], tmp_path: Path) -> None:
+    raw = tmp_path / "raw.tif"
+    write_image(raw, tifffile.imread(nuclei_pairs[1].raw), axes="YX", channel_names=("Hoechst",))
+    pairs = [nuclei_pairs[0], Pair("x", raw, nuclei_pairs[1].seg)]
+    dataset = CuratedDataset.create(tmp_path / "d", pairs)
+    assert (dataset.channels, dataset.creation_problems) == (("0",), ())
+
+
+@pytest.mark.parametrize("asked", ["dapi", "DAPI"])
+def test_a_channel_asked_for_by_name_keeps_its_name(tmp_path: Path, asked: str) -> None:
+    pairs = two_channels(tmp_path, a=("dapi", "GFP"), b=("GFP", "DAPI"))
+    dataset = CuratedDataset.create(tmp_path / "d", pairs, channel=asked)
+    found = [resolve_channels(dataset.raw(sample), dataset.channels) for sample in dataset.samples()]
+    assert dataset.channels == (asked,)
+    assert found == [(0,), (1,)]
+    assert dataset.creation_problems == ()
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "[]",
+        '{"attributes": []}',
+        '{"attributes": {"ome": 5}}',
+        '{"attributes": {"ome": {"multiscales": [7]}}}',
+        '{"attributes": {"ome": {"multiscales": [{}]}}}',
+        '{"attributes": {"ome": {"multiscales": [{"datasets": []}]}}}',
+        '{"attributes": {"ome": {"multiscales": [{"datasets": [{"path": 3}]}]}}}',
+        '{"attributes": {"bioformats2raw.layout": 3}}',
+        "[" * 100_000,
+        "\xff",
+    ],
+)
+def test_a_zarr_with_malformed_metadata_is_left_out(
+    nuclei_pairs: list[Pair], tmp_path: Path, metadata: str
+) -> None:
+    store = tmp_path / "broken.ome.zarr"
+    store.mkdir()
+    (store / "zarr.json").write_text(metadata, "latin-1")
+    pairs = [*nuclei_pairs[:2], Pair("x", store, nuclei_pairs[0].seg)]
+    (problem,) = problems_of(pairs, tmp_path / "d")
+    assert "broken.ome.zarr" in problem
+
+
 def test_numbered_objects_are_told_from_a_mask(nuclei_pairs: list[Pair], bad: Maker, tmp_path: Path) -> None:
     mask = (tifffile.imread(nuclei_pairs[0].seg) > 0).astype(np.uint8) * 255
     assert CuratedDataset.create(tmp_path / "a", nuclei_pairs).label_kind == "instances"
@@ -129,6 +223,13 @@ def test_ids_are_unlike_each_other_on_every_file_system() -> None:
         "µ-1",
         "x_2",
     ]
+
+
+def test_ids_of_any_script_fit_into_a_file_name() -> None:
+    long = unique_ids(["細胞核" * 40, "細胞核" * 41, "é" * 200, "a" * 200])
+    assert all(len(identifier.encode()) <= 190 for identifier in long)
+    assert long[0] != long[1]
+    assert long[3] == "a" * 120
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,36 @@ def test_constant_channel_has_an_empty_range_and_becomes_0(value: float) -> None
     assert np.array_equal(normalise(array, ranges, -1, 4), np.zeros_like(array))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64"])
+@pytest.mark.parametrize("background", [0, 100])
+def test_the_few_bright_pixels_of_a_sparse_image_are_kept(dtype: str, background: int) -> None:
+    array = np.full((3, 100, 100), background, dtype)
+    array[1, 40, 40:45] = [120, 140, 160, 180, 200]
+    ranges = percentile_ranges(chunked(array, "ZYX", (1, 33, 40)), 0, [0], 1, 99.8)
+    assert ranges[0] == pytest.approx([background, 200], abs=1e-9)
+    scaled = normalise(array[None], ranges, -1, 4)
+    assert scaled[0, 1, 40, 44] == pytest.approx(1)
+    assert scaled[0, 0] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "float32"])
+def test_the_few_dark_pixels_of_a_bright_image_are_kept(dtype: str) -> None:
+    array = np.full((100, 100), 255, dtype)
+    array[40, 40:45] = 55
+    ranges = percentile_ranges(Image.from_array(array), 0, [0], 1, 99.8)
+    assert ranges[0] == pytest.approx([55, 255], abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_each_channel_of_a_sparse_image_stands_on_its_own(dtype: str) -> None:
+    array = np.stack([np.zeros((100, 100)), np.full((100, 100), 7), skewed(100, 100)]).astype(dtype)
+    array[0, 3, 3] = 50
+    ranges = percentile_ranges(Image.from_array(array, "CYX"), 0, [0, 1, 2], 1, 99.8)
+    assert ranges[0] == pytest.approx([0, 50], abs=1e-9)
+    assert ranges[1].tolist() == [7, 7]
+    assert ranges[2] == pytest.approx(np.percentile(array[2], [1, 99.8]), abs=0.02)
+
+
 def test_each_time_point_is_measured_alone() -> None:
     array = np.stack([np.full((8, 8), 3), np.full((8, 8), 9)]).astype(np.uint8)
     image = Image.from_array(array, "TYX")

@@ -72,6 +72,32 @@ def test_lists_and_single_files(tmp_path: Path) -> None:
     assert [pair.stem for pair in pair_by_stem(tmp_path / "raw/a.tif", tmp_path / "seg/a.tif").pairs] == ["a"]
 
 
+def test_a_list_of_relative_paths_keeps_its_subfolders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["p1/a.tif", "p2/a.tif"]
+    touch(tmp_path, *(f"{side}/{name}" for side in ("raw", "seg") for name in names))
+    monkeypatch.chdir(tmp_path / "raw")
+    pairing = pair_by_stem(names, [f"../seg/{name}" for name in names])
+    assert pairing.problems == ()
+    assert [(pair.stem, pair.raw.as_posix()) for pair in pairing.pairs] == [
+        ("p1/a", "p1/a.tif"),
+        ("p2/a", "p2/a.tif"),
+    ]
+
+
+def test_a_list_over_several_drives_goes_by_file_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_on_windows(_: object) -> str:
+        raise ValueError("Paths don't have the same drive")
+
+    touch(tmp_path, "c/raw/a.tif", "d/raw/b.tif", "seg/a.tif", "seg/b.tif")
+    monkeypatch.setattr("os.path.commonpath", as_on_windows)
+    pairing = pair_by_stem([tmp_path / "c/raw/a.tif", tmp_path / "d/raw/b.tif"], tmp_path / "seg")
+    assert [pair.stem for pair in pairing.pairs] == ["a", "b"]
+
+
 def test_ambiguous_stem_is_reported_and_left_out(tmp_path: Path) -> None:
     touch(tmp_path, "raw/a.tif", "raw/a.png", "raw/b.tif", "seg/a.tif", "seg/b.tif")
     pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg")

@@ -162,6 +162,24 @@ def test_globs_may_span_subfolders(tmp_path: Path) -> None:
     assert found == [tmp_path / "x/raw/2.tif", tmp_path / "y/raw/1.tif"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "remedy"), [("raw/**.tif", "raw/**/*.tif"), ("raw/a**.tif", "raw/**/a*.tif")]
+)
+def test_a_glob_with_stars_beside_a_name_says_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, remedy: str
+) -> None:
+    touch(tmp_path, "raw/a.tif")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ImageError) as error:
+        image_files(pattern)
+    assert str(error.value) == f"The ** in {pattern} stands for folders and must stand alone: write {remedy}."
+
+
+def test_digits_that_are_no_numbers_are_sorted_as_letters(tmp_path: Path) -> None:
+    touch(tmp_path, "1²2.tif", "1²10.tif", "1①.tif")
+    assert [file.name for file in image_files(tmp_path)][:2] == ["1²2.tif", "1²10.tif"]
+
+
 def test_one_image_is_a_list_of_one(tmp_path: Path) -> None:
     touch(tmp_path, "a[1].tif")
     assert image_files(tmp_path / "a[1].tif") == [tmp_path / "a[1].tif"]

@@ -356,6 +356,62 @@ def test_progress_goes_from_0_to_1_without_going_back(
     assert len(set(fractions)) > 20
 
 
+def test_the_few_spots_of_a_sparse_image_are_found(
+    nuclei_model: Path, load: Callable[..., Any], sample_nuclei: Path, tmp_path: Path
+) -> None:
+    nucleus = tifffile.imread(sample_nuclei / "raw" / "000.tif")
+    truth = tifffile.imread(sample_nuclei / "seg" / "000.tif")
+    (rows, columns) = np.nonzero(truth == np.bincount(truth[truth > 0]).argmax())
+    around = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+    sparse = np.full((800, 800), 7, np.uint8)
+    sparse[300:, 300:][: np.ptp(rows) + 1, : np.ptp(columns) + 1] = np.where(
+        truth[around] > 0, np.maximum(nucleus[around], 7), 7
+    )
+    assert (sparse != 7).mean() < 0.002
+    said: list[Any] = []
+    result = predict_image(
+        *load(nuclei_model),
+        Image.from_array(sparse, "YX"),
+        PredictConfig(),
+        tmp_path,
+        "a",
+        on_message=lambda *args: said.append(args),
+    )
+    assert result.n_objects
+    assert said == []
+    assert dice(tifffile.imread(tmp_path / "a.tif") > 0, sparse > 7) > 0.7
+
+
+def test_an_image_that_is_the_same_everywhere_is_named(
+    nuclei_model: Path, load: Callable[..., Any], tmp_path: Path
+) -> None:
+    said: list[Any] = []
+    image = Image.from_array(np.full((64, 64), 9, np.uint8), "YX", name="a.tif")
+    predict_image(
+        *load(nuclei_model), image, PredictConfig(), tmp_path, "a", on_message=lambda *args: said.append(args)
+    )
+    assert said == [("`a.tif` is the same everywhere: nothing can be found in it.", "warning")]
+
+
+def test_time_points_that_are_the_same_everywhere_are_counted(
+    nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
+) -> None:
+    said: list[Any] = []
+    frame = nuclei.data[0, 0, 0].compute()
+    series = Image.from_array(np.stack([frame, frame * 0, frame * 0]), "TYX", name="a.tif")
+    predict_image(
+        *load(nuclei_model),
+        series,
+        PredictConfig(),
+        tmp_path,
+        "a",
+        on_message=lambda *args: said.append(args),
+    )
+    assert said == [
+        ("`a.tif` is the same everywhere at 2 of 3 time points: nothing can be found in them.", "warning")
+    ]
+
+
 def test_remarks_are_passed_on(
     make_model: Callable[..., Path], load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from segloop.artifacts.summary import Summary
 from segloop.core.errors import DatasetError
 
 _MAX_ID_LENGTH = 120
+_MAX_ID_BYTES = 180  # file systems allow a name 255 bytes, of which temporary names need some
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
@@ -39,7 +40,7 @@ def new_index(
     return DatasetIndex(
         name=name or folder.name,
         label_kind=label_kind or guess_label_kind(candidates),
-        channels=common_channels(candidates),
+        channels=common_channels(candidates, channel),
         pixel_size_um=typical_pixel_size(candidates),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         home=folder.as_posix(),
@@ -118,7 +119,8 @@ def unique_ids(stems: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
     ids = []
     for stem in stems:
         joined = "__".join(part for part in re.split(r"[\\/]", stem) if part)
-        plain = re.sub(r"[^\w.\-]", "_", joined)[:_MAX_ID_LENGTH].strip(".-") or "sample"
+        plain = re.sub(r"[^\w.\-]", "_", joined)[:_MAX_ID_LENGTH]
+        plain = plain.encode()[:_MAX_ID_BYTES].decode(errors="ignore").strip(".-") or "sample"
         if _RESERVED.fullmatch(plain) or plain == "_":
             plain = f"_{plain}_"
         identifier, number = plain, 2

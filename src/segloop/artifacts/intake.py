@@ -80,7 +80,8 @@ def examine(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list
     candidates : list of Candidate
         The pairs that can be used, in natural order of their stems.
     problems : list of str
-        A sentence for each pair that can't, naming file and remedy.
+        A sentence for each pair that can't, naming file and remedy; and one if channels go by number because
+        images name them differently.
     """
     headers: dict[Path, RawFacts] = {}
     segmentations: dict[Path, tuple[tuple[int, ...], bool]] = {}
@@ -99,7 +100,7 @@ def examine(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list
         except SegloopError as error:
             problems.append(str(error))
     kept, odd = _drop_odd_ones(candidates)
-    return kept, problems + odd
+    return kept, problems + odd + _other_names(kept)
 
 
 def _once(cache: dict[Path, Any], path: Path, read: Callable[[Path], Any]) -> Any:
@@ -179,19 +180,47 @@ def _most_common(values: Sequence[Any], preferred: Any) -> Any:
     return max(counts, key=lambda value: (counts[value], value == preferred), default=preferred)
 
 
-def common_channels(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Return the names of the channels to use; their numbers where names differ between images."""
-    numbers = [
-        (facts.wanted,) if facts.wanted is not None else tuple(range(len(facts.channel_names)))
-        for facts in (candidate.raw for candidate in candidates)
-    ]
-    names = [
-        tuple(candidate.raw.channel_names[number] for number in wanted)
-        for candidate, wanted in zip(candidates, numbers, strict=True)
-    ]
-    if len(set(names)) == 1 and len(set(names[0])) == len(names[0]):
-        return names[0]
-    return tuple(str(number) for number in numbers[0])
+def common_channels(candidates: Sequence[Candidate], channel: str = "") -> tuple[str, ...]:
+    """Return the names of the channels to use, by which they are found in each image whatever their order.
+
+    Their numbers where images name them differently (see the problems of `examine`); ``channel``, as it was
+    asked for, where that is the only one and its names differ.
+    """
+    facts = [candidate.raw for candidate in candidates]
+    if facts[0].wanted is not None:
+        names = {raw.channel_names[raw.wanted or 0] for raw in facts}
+        name = min(names)
+        unique = len(names) == 1 and all(raw.channel_names.count(name) == 1 for raw in facts)
+        return (name,) if unique else (channel or str(facts[0].wanted),)
+    first = facts[0].channel_names
+    if all(_named_alike(raw.channel_names, first) for raw in facts):
+        return first
+    return tuple(str(number) for number in range(len(first)))
+
+
+def _named_alike(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the same channels can be found by name in both."""
+    if tuple(names) == tuple(others):
+        return len(set(names)) == len(names)
+    first, second = ({name.strip().casefold() for name in each} for each in (names, others))
+    return first == second and len(first) == len(names) == len(others)
+
+
+def _other_names(candidates: Sequence[Candidate]) -> list[str]:
+    """Say that several channels have to go by their numbers, with the first image that is named otherwise."""
+    if not candidates or _n_channels(candidates[0]) == 1:
+        return []
+    usual = _most_common([candidate.raw.channel_names for candidate in candidates], preferred=None)
+    like = next(candidate for candidate in candidates if candidate.raw.channel_names == usual)
+    for candidate in candidates:
+        names = candidate.raw.channel_names
+        if names != usual and not _named_alike(names, usual):
+            return [
+                f"The channels of {short(candidate.pair.raw)} ({', '.join(names)}) have other names than "
+                f"those of {short(like.pair.raw)} ({', '.join(usual)}), so channels are used by their "
+                "number: rename them, or put the image into a dataset of its own."
+            ]
+    return []
 
 
 def typical_pixel_size(candidates: Sequence[Candidate]) -> PixelSize:

@@ -136,13 +136,17 @@ def _attributes(folder: Path) -> dict[str, Any]:
         if file.is_file():
             try:
                 content = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ImageError(
                     f"{folder} is damaged ({name} is no JSON): copy or export it again."
                 ) from error
-            attributes = content.get("attributes", {}) if name == "zarr.json" else content
-            return {**attributes, **attributes.get("ome", {})}
+            attributes = _dict(_dict(content).get("attributes") if name == "zarr.json" else content)
+            return {**attributes, **_dict(attributes.get("ome"))}
     return {}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _bioformats2raw_series(path: Path) -> tuple[str, ...]:
@@ -150,12 +154,16 @@ def _bioformats2raw_series(path: Path) -> tuple[str, ...]:
     if not path.is_dir() or "bioformats2raw.layout" not in _attributes(path):
         return ()
     listed = _attributes(path / "OME").get("series")
-    if isinstance(listed, list) and listed and all((path / str(name)).is_dir() for name in listed):
+    if isinstance(listed, list) and listed and all(_is_inside(path, str(name)) for name in listed):
         return tuple(str(name) for name in listed)
-    numbered = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name.isdigit()]
+    numbered = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name.isdecimal()]
     if not numbered:
         raise ImageError(f"{path} holds no image: convert the original again with bioformats2raw.")
     return tuple(sorted(numbered, key=int))
+
+
+def _is_inside(path: Path, name: str) -> bool:
+    return Path(name).name == name != ".." and (path / name).is_dir()
 
 
 def _check_zarr(path: Path) -> None:
@@ -169,7 +177,10 @@ def _check_zarr(path: Path) -> None:
         raise ImageError(
             f"{path} is no OME-Zarr image (it has no multiscales metadata): save it as OME-Zarr or TIFF."
         )
-    for entry in multiscales:
-        first = entry["datasets"][0]["path"]
-        if not any((path / first / name).exists() for name in (".zarray", "zarr.json")):
-            raise ImageError(f"{path} is incomplete (its array {first} is missing): copy or export it again.")
+    with _one_sentence(path):
+        for entry in multiscales:
+            first = entry["datasets"][0]["path"]
+            if not any((path / first / name).exists() for name in (".zarray", "zarr.json")):
+                raise ImageError(
+                    f"{path} is incomplete (its array {first} is missing): copy or export it again."
+                )

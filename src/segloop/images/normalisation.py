@@ -33,6 +33,10 @@ def percentile_ranges(
     ``numpy.percentile`` with linear interpolation (method 7 of Hyndman and Fan, 1996); other types are binned
     between minimum and maximum, which errs by less than 1/65536 of that range.
 
+    Where the two percentiles are the same value, because nearly all of the image is background, the few other
+    pixels are its content: the maximum stands in for the upper percentile, or, if nothing is brighter than
+    the background, the minimum for the lower one.
+
     Parameters
     ----------
     image : Image
@@ -49,8 +53,8 @@ def percentile_ranges(
     Returns
     -------
     numpy.ndarray
-        (C, 2) float32: value at ``low`` and at ``high``. NaN and infinity are ignored; both 0 if nothing
-        is left.
+        (C, 2) float32: value at ``low`` and at ``high``, the same only if the channel is constant. NaN and
+        infinity are ignored; both 0 if nothing is left.
 
     Raises
     ------
@@ -62,8 +66,11 @@ def percentile_ranges(
     context = context or Context()
     exact = image.dtype.kind in "iu" and image.dtype.itemsize <= 2
     measure = _exact if exact else _binned
-    ranges = measure(image, t, list(channels), (low, high), context)
-    return np.asarray(ranges, dtype=np.float32).reshape(len(channels), 2)
+    measured = np.asarray(measure(image, t, list(channels), (low, high), context), dtype=np.float32)
+    lower, upper, minimum, maximum = measured.reshape(len(channels), 4).T
+    upper = np.where(upper > lower, upper, maximum)
+    lower = np.where(upper > lower, lower, minimum)
+    return np.stack([lower, upper], axis=1)
 
 
 def normalise(block: np.ndarray, ranges: np.ndarray, clip_low: float, clip_high: float) -> np.ndarray:
@@ -140,6 +147,7 @@ def _ranks(n: int, percentile: float) -> tuple[int, int, float]:
 def _exact(
     image: Image, t: int, channels: list[int], percentiles: tuple[float, float], context: Context
 ) -> list[list[float]]:
+    """Return both percentiles, minimum and maximum of each channel, from a count of every value."""
     limits = np.iinfo(image.dtype)
     counts = np.zeros((len(channels), limits.max - limits.min + 1), dtype=np.int64)
     for values in _read(image, t, channels, context):
@@ -149,23 +157,25 @@ def _exact(
     found = []
     for count in counts:
         cumulative = np.cumsum(count)
-        pair = []
-        for percentile in percentiles:
+        row = []
+        for percentile in (*percentiles, 0, 100):
             lower, upper, weight = _ranks(int(cumulative[-1]), percentile)
             first, second = np.searchsorted(cumulative, [lower, upper], side="right") + limits.min
-            pair.append(float(first + (second - first) * weight))
-        found.append(pair)
+            row.append(float(first + (second - first) * weight))
+        found.append(row)
     return found
 
 
 @dataclass
 class _Bins:
-    """Histogram of one channel between two values, with the number of values below."""
+    """Histogram of one channel between two values, with their extremes and the number of values below."""
 
     start: float
     stop: float
     n: int
     below: int = 0
+    least: float = np.inf
+    most: float = -np.inf
     counts: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, dtype=np.int64))
 
     @property
@@ -177,6 +187,8 @@ class _Bins:
             values = values[np.isfinite(values)]
         self.below += int(np.count_nonzero(values < self.start))
         inside = values[(values >= self.start) & (values <= self.stop)].astype(np.float64)
+        self.least = float(inside.min(initial=self.least))
+        self.most = float(inside.max(initial=self.most))
         index = ((inside - self.start) / self.width).astype(np.int64)
         np.minimum(index, _BINS - 1, out=index)
         self.counts += np.bincount(index, minlength=_BINS)
@@ -191,6 +203,8 @@ class _Bins:
         return min(max(self.start + (number + within) * self.width, self.start), self.stop)
 
     def percentile(self, percentile: float) -> float:
+        if self.least == self.most:  # not spread over a bin what is one value
+            return self.least
         lower, upper, weight = _ranks(self.n, percentile)
         first, second = self.value(lower), self.value(upper)
         return first + (second - first) * weight
@@ -209,7 +223,9 @@ class _Bins:
 def _binned(
     image: Image, t: int, channels: list[int], percentiles: tuple[float, float], context: Context
 ) -> list[list[float]]:
-    bins = [_Bins(low, high, n) for low, high, n in _extent(image, t, channels, context)]
+    """Return both percentiles, minimum and maximum of each channel, from histograms."""
+    extents = _extent(image, t, channels, context)
+    bins = [_Bins(low, high, n) for low, high, n in extents]
     open_bins = {i: part for i, part in enumerate(bins) if part.n and part.width > 0}
     for _ in range(1 + _ZOOMS):
         if not open_bins:
@@ -221,10 +237,11 @@ def _binned(
         bins = [open_bins.get(i, part) for i, part in enumerate(bins)]
         zoomed = {i: part.zoomed(percentiles) for i, part in open_bins.items()}
         open_bins = {i: part for i, part in zoomed.items() if part is not None}
-    return [
+    pairs = [
         [part.percentile(p) for p in percentiles] if part.n and part.width > 0 else [part.start, part.start]
         for part in bins
     ]
+    return [[*pair, low, high] for pair, (low, high, _) in zip(pairs, extents, strict=True)]
 
 
 def _extent(image: Image, t: int, channels: list[int], context: Context) -> list[tuple[float, float, int]]:

@@ -133,7 +133,7 @@ class _Side:
         self.where = str(root)
         self.known: dict[str, list[Path]] = {}
         for file in files:
-            folder = file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else "."
+            folder = _relative(file.parent, root)
             stem = stem_of(file) if folder == "." else f"{folder}/{stem_of(file)}"
             self.known.setdefault(stem, []).append(file)
         self.files = {stem: found[0] for stem, found in self.known.items() if len(found) == 1}
@@ -156,9 +156,24 @@ def _list(source: Source) -> tuple[list[Path], Path]:
     missing = [file for file in files if not file.exists()]
     if missing:
         raise ImageError(f"{missing[0]} does not exist; check its name and that its drive is connected.")
-    return files, Path(os.path.commonpath([file.absolute().parent for file in files])) if len(
-        files
-    ) > 1 else files[0].parent
+    return files, _common_folder([_absolute(file.parent) for file in files])
+
+
+def _common_folder(folders: Sequence[Path]) -> Path:
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:  # on Windows, those of several drives have none
+        return Path()
+
+
+def _relative(folder: Path, root: Path) -> str:
+    """Return the subfolders from ``root`` on, with forward slashes; ``.`` for none and outside of it."""
+    inside, absolute = _absolute(folder), _absolute(root)
+    return inside.relative_to(absolute).as_posix() if inside.is_relative_to(absolute) else "."
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _root(source: Path, files: list[Path]) -> Path:

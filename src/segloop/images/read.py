@@ -103,7 +103,7 @@ def image_files(source: PathLike) -> list[Path]:
     Raises
     ------
     ImageError
-        If there is none.
+        If there is none, or ``**`` doesn't stand alone in a pattern.
     """
     path = Path(source)
     if is_image(path) and path.exists():
@@ -117,6 +117,7 @@ def image_files(source: PathLike) -> list[Path]:
     elif path.exists():
         raise ImageError(f"{path} is not an image by its suffix; choose a file such as .tif, .png or .zarr.")
     elif has_magic(str(source)):
+        _require_lone_stars(source)
         root, pattern = split_pattern(source)
         found = list(root.glob(pattern))
         inside = [parent for parent in found if parent.suffix.lower() == ".zarr"]
@@ -136,7 +137,7 @@ def is_image(path: Path) -> bool:
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Sort key by which ``a2`` comes before ``a10``, folder by folder."""
     pieces = re.split(r"(\d+)", path.as_posix().casefold())
-    return [(0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces]
+    return [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces]
 
 
 def split_pattern(source: PathLike) -> tuple[Path, str]:
@@ -144,6 +145,16 @@ def split_pattern(source: PathLike) -> tuple[Path, str]:
     path = Path(source)
     first = next(i for i, part in enumerate(path.parts) if has_magic(part))
     return Path(*path.parts[:first]), str(Path(*path.parts[first:]))
+
+
+def _require_lone_stars(source: PathLike) -> None:
+    """Refuse ``**.tif``, which Python's versions read differently."""
+    parts = Path(source).parts
+    meant = ["**/" + part.replace("**", "*") if "**" in part and part != "**" else part for part in parts]
+    if meant != list(parts):
+        raise ImageError(
+            f"The ** in {source} stands for folders and must stand alone: write {Path(*meant).as_posix()}."
+        )
 
 
 def _walk(folder: Path) -> list[Path]:

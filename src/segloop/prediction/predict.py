@@ -130,9 +130,13 @@ def predict_image(
             if writer.spec.path.suffix == ".zarr":
                 on_output(writer.spec.path, writer.spec.kind, True)
         work = _Work(model, engine, target, image, config, fitted, thresholds, place.folder)
-        n_objects = 0
+        n_objects = n_empty = 0
         for t in range(image.n_timepoints):
-            n_objects += work.time_point(t, writers, part_of(context, t, image.n_timepoints))
+            ranges = work.ranges(t, context)
+            n_empty += bool((ranges[:, 1] <= ranges[:, 0]).all())
+            n_objects += work.time_point(t, ranges, writers, part_of(context, t, image.n_timepoints))
+        if n_empty:
+            on_message(_empty(image, n_empty), "warning")
         entries = [output_file(writer.spec, writer.finish()) for writer in writers]
         for writer in writers:
             writer.commit()
@@ -161,7 +165,13 @@ class _Work:
     thresholds: Thresholds
     folder: Path
 
-    def time_point(self, t: int, writers: list[Writer], context: Context) -> int:
+    def ranges(self, t: int, context: Context) -> NDArray[np.float32]:
+        """Return what scales a time point: (C, 2), the same value twice where a channel is constant."""
+        scale = self.model.card.normalisation
+        silent = Context(cancelled=context.cancelled)
+        return percentile_ranges(self.image, t, self.fit.channels, scale.low, scale.high, silent)
+
+    def time_point(self, t: int, ranges: NDArray[np.float32], writers: list[Writer], context: Context) -> int:
         """Predict a time point into the writers; return its number of objects (0 without labels)."""
         context.progress(0, 1, self.image.name)
         shape = self.image.shape[2:]
@@ -173,7 +183,7 @@ class _Work:
             whole = allocate((len(self.target.maps), *shape), np.uint8, self.folder)
         network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
         blocks = self.engine.run(
-            self._reader(t, context), shape, tile_size=self.config.tile_size or None, context=network_context
+            self._reader(t, ranges), shape, tile_size=self.config.tile_size or None, context=network_context
         )
         for at, block in blocks:
             maps: NDArray[Any] = block.astype(np.float16) if self.config.float_probability else block
@@ -194,15 +204,12 @@ class _Work:
     def _blockwise(self) -> Thresholds:
         return Thresholds(self.thresholds.foreground, 0, self.thresholds.splitting)
 
-    def _reader(self, t: int, context: Context) -> Callable[[Slices], NDArray[np.float32]]:
+    def _reader(self, t: int, ranges: NDArray[np.float32]) -> Callable[[Slices], NDArray[np.float32]]:
         scale = self.model.card.normalisation
-        channels = self.fit.channels
-        ranges = percentile_ranges(
-            self.image, t, channels, scale.low, scale.high, Context(cancelled=context.cancelled)
-        )
 
         def read(at: Slices) -> NDArray[np.float32]:
-            return normalise(self.image.block(t, channels, *at), ranges, scale.clip_low, scale.clip_high)
+            block = self.image.block(t, self.fit.channels, *at)
+            return normalise(block, ranges, scale.clip_low, scale.clip_high)
 
         return read
 
@@ -217,6 +224,15 @@ def decodes_by_block(target: Target, kinds: list[OutputKind], thresholds: Thresh
     if target.kind == "instance":  # its objects fill the foreground, so the mask needs no objects
         return make_target("semantic", 2, target.dims)
     return target
+
+
+def _empty(image: Image, n_empty: int) -> str:
+    if image.n_timepoints == 1:
+        return f"`{image.name}` is the same everywhere: nothing can be found in it."
+    return (
+        f"`{image.name}` is the same everywhere at {n_empty} of {image.n_timepoints} time points: "
+        "nothing can be found in them."
+    )
 
 
 def _write(writers: list[Writer], t: int, at: Slices, decoded: Decoded) -> None:

@@ -168,7 +168,7 @@ def _problem(name: str, valid: NDArray[np.bool_], ranges: NDArray[np.float32]) -
     if not valid.any():
         return f"all of {name} is excluded: remove an exclude region to learn from it."
     if (ranges[:, 1] <= ranges[:, 0]).all():
-        return f"{name} has the same intensity everywhere (between the percentiles): replace or reject it."
+        return f"{name} has the same intensity everywhere: replace or reject it."
     return ""
 
 
