@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from segloop.artifacts.dataset import CuratedDataset
 from segloop.artifacts.manifest import Region, Verdict
+from segloop.artifacts.summary import SummaryTable
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, DatasetError
 from segloop.images.pairing import Pair, pair_by_stem
@@ -59,8 +60,35 @@ def test_groups_are_kept_together_by_the_split(nuclei_pairs: list[Pair], tmp_pat
 
 def test_a_sample_cannot_leave_the_split_of_its_group(nuclei_pairs: list[Pair], tmp_path: Path) -> None:
     dataset = CuratedDataset.create(tmp_path / "d", nuclei_pairs, group_by=r"^\d")
-    with pytest.raises(DatasetError, match="samples of one group must share their split"):
+    with pytest.raises(DatasetError, match=r"samples of one group must share their split.*set_split"):
         dataset.save(dataset.sample("000").edit(split="test"), "split")
+
+
+def test_a_group_moves_to_another_split_as_one(nuclei_pairs: list[Pair], tmp_path: Path) -> None:
+    dataset = CuratedDataset.create(tmp_path / "d", nuclei_pairs, group_by=r"\d$", val=0)
+    group = dataset.sample("000").group
+    mates = [sample.id for sample in dataset.samples() if sample.group == group]
+    before = list(dataset.samples())
+    assert [sample.id for sample in dataset.set_split("000", "test")] == mates
+    assert {sample.id for sample in dataset.samples() if sample.split == "test"} == set(mates)
+    restored = CuratedDataset.open(dataset.path).undo()
+    assert restored is not None
+    assert restored.id == "000"
+    assert list(dataset.samples()) == before
+
+
+def test_a_sample_without_a_group_moves_alone(dataset: CuratedDataset) -> None:
+    assert [sample.id for sample in dataset.set_split("015", "test")] == ["015"]
+    assert dataset.set_split("015", "test") == ()
+
+
+def test_a_group_with_a_damaged_sample_stays_where_it_is(nuclei_pairs: list[Pair], tmp_path: Path) -> None:
+    dataset = CuratedDataset.create(tmp_path / "d", nuclei_pairs, group_by=r"^\d", val=0)
+    damage(dataset, "030")
+    with pytest.raises(DatasetError, match=r"030\.json can't be read"):
+        dataset.set_split("000", "test", dataset.sample_ids)
+    assert dataset.sample("000").split == "train"
+    assert dataset.journal() == ()
 
 
 def test_a_split_holds_accepted_samples_only(dataset: CuratedDataset) -> None:
@@ -79,6 +107,54 @@ def test_an_edit_is_on_disk_at_once(dataset: CuratedDataset) -> None:
 def test_counts_follow_edits_made_elsewhere(dataset: CuratedDataset) -> None:
     assert dataset.counts().accepted == 0
     accept(CuratedDataset.open(dataset.path), "015")
+    assert dataset.counts().accepted == 1
+
+
+def damage(dataset: CuratedDataset, *sample_ids: str) -> None:
+    for sample_id in sample_ids:
+        (dataset.path / "samples" / f"{sample_id}.json").write_text("{")
+
+
+def table_of(dataset: CuratedDataset) -> SummaryTable:
+    return SummaryTable(dataset.path / "journal.jsonl", CuratedDataset.open(dataset.path).sample)
+
+
+def test_one_damaged_sample_leaves_the_others_usable(nuclei_pairs: list[Pair], tmp_path: Path) -> None:
+    dataset = CuratedDataset.create(tmp_path / "d", nuclei_pairs, val=0, accept_all=True)
+    damage(dataset, "015")
+    again = CuratedDataset.open(dataset.path)
+    assert again.counts().accepted == 5
+    assert again.split("train") == ("000", "030", "045", "060", "075")
+
+
+def test_damaged_samples_are_told_until_they_are_restored(dataset: CuratedDataset) -> None:
+    file = dataset.path / "samples" / "015.json"
+    whole = file.read_bytes()
+    damage(dataset, "015")
+    table = table_of(dataset)
+    assert "015" not in [row.id for row in table.rows(dataset.sample_ids)]
+    (problem,) = table.problems
+    assert str(file) in problem
+    assert "restore it from a copy" in problem
+    file.write_bytes(whole)
+    assert [row.id for row in table.rows(dataset.sample_ids)] == list(dataset.sample_ids)
+    assert table.problems == ()
+
+
+def test_a_dataset_of_damaged_samples_only_is_refused(dataset: CuratedDataset) -> None:
+    damage(dataset, *dataset.sample_ids)
+    with pytest.raises(DatasetError, match=r"000\.json can't be read .* restore it from a copy"):
+        CuratedDataset.open(dataset.path).counts()
+
+
+def test_a_journal_line_that_tells_nonsense_is_passed_over(dataset: CuratedDataset) -> None:
+    dataset.counts()
+    accept(CuratedDataset.open(dataset.path), "015")
+    journal = dataset.path / "journal.jsonl"
+    line = json.loads(journal.read_text("utf-8").splitlines()[-1])
+    line["after"]["verdict"] = "perhaps"
+    with journal.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
     assert dataset.counts().accepted == 1
 
 

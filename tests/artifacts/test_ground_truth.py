@@ -145,6 +145,16 @@ def test_merged_objects_get_new_numbers_in_the_order_of_their_old_ones() -> None
     assert (labels[0, 0, 0], labels[0, 2, 3], labels[0, 2, 1], labels[0, 2, 5]) == (7, 8, 9, 9)
 
 
+def test_merged_objects_get_numbers_even_if_the_highest_is_taken() -> None:
+    highest = np.iinfo(np.int32).max
+    base, other = np.zeros((1, 4, 8), np.uint32), np.zeros((1, 4, 8), np.uint32)
+    base[0, 0, :3] = highest, 5, highest
+    other[0, 2, 1], other[0, 2, 3] = 30, 2
+    labels = compose(base, other, sample([box("r", 1, 0, 3, 7)])).labels
+    assert labels[0, 0, :3].tolist() == [2, 1, 2]
+    assert (labels[0, 2, 3], labels[0, 2, 1]) == (3, 4)
+
+
 def test_objects_of_a_semantic_segmentation_are_its_connected_components() -> None:
     other = np.zeros((1, 5, 12), np.uint8)
     other[0, 1:3, 1:3] = other[0, 1:3, 8:10] = 2

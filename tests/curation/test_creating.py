@@ -65,3 +65,26 @@ def test_a_layer_with_time_is_refused_with_the_remedy(nuclei, tmp_path):
     )
     with pytest.raises(SegloopError, match="movie has 4 dimensions"):
         create_from_layers(tmp_path / "new", source, Split())
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [(-1, "nuclei holds values below 0"), (2**32 + 5, "nuclei holds values up to 42949")],
+)
+def test_labels_that_no_file_can_hold_are_refused(nuclei, tmp_path, value, sentence):
+    raw, seg = nuclei
+    labels = seg.astype(np.int64)
+    labels[0, 0] = value
+    source = Layers((Plane("cells", raw),), Plane("nuclei", labels), None, NO_SIZE, tmp_path / "images")
+    with pytest.raises(SegloopError, match=sentence):
+        create_from_layers(tmp_path / "new", source, Split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.uint64])
+def test_labels_of_any_integer_type_keep_their_values(nuclei, tmp_path, dtype):
+    raw, seg = nuclei
+    labels = (seg % 100).astype(dtype)
+    source = Layers((Plane("cells", raw),), Plane("nuclei", labels), None, NO_SIZE, tmp_path / "images")
+    dataset, _ = create_from_layers(tmp_path / "new", source, Split())
+    assert np.array_equal(dataset.labels(next(dataset.samples()))[0], labels)

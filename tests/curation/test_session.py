@@ -157,3 +157,126 @@ def test_an_edit_without_a_change_writes_nothing(review):
     before = len(review.dataset.journal())
     review.set_base(1)
     assert len(review.dataset.journal()) == before
+
+
+def test_two_reviews_of_one_dataset_keep_each_others_changes(review, path):
+    other = ReviewSession(CuratedDataset.open(path))
+    mine = review.add_region("exclude", "polygon", SQUARE)
+    other.set_note("blurred")
+    theirs = other.add_region("exclude", "polygon", SQUARE)
+    review.remove_regions([mine.id])
+    review.accept()
+    kept = on_disk(path, other.current)
+    assert (kept.note, kept.verdict, [each.id for each in kept.regions]) == (
+        "blurred",
+        Verdict.accepted,
+        [theirs.id],
+    )
+
+
+def test_two_reviews_change_different_sides_of_a_region(review, path):
+    region = review.add_region("merge", "polygon", SQUARE)
+    other = ReviewSession(CuratedDataset.open(path))
+    other.replace_regions([region.model_copy(update={"cut": "edge"})])
+    review.replace_regions([region.model_copy(update={"z_first": 1})])
+    (kept,) = on_disk(path, review.current).regions
+    assert (kept.cut, kept.z_first) == ("edge", 1)
+
+
+def test_a_region_that_another_review_removed_stays_removed(review, path):
+    region = review.add_region("exclude", "polygon", SQUARE)
+    ReviewSession(CuratedDataset.open(path)).remove_regions([region.id])
+    review.replace_regions([region.model_copy(update={"z_first": 1})])
+    assert on_disk(path, review.current).regions == review.current.regions == ()
+
+
+def test_leaving_the_note_as_it_is_does_not_take_back_another_reviews_note(review, path):
+    ReviewSession(CuratedDataset.open(path)).set_note("blurred")
+    review.set_note("")
+    assert on_disk(path, review.current).note == "blurred"
+
+
+def test_undo_goes_back_through_the_changes_of_both_reviews(review, path):
+    other = ReviewSession(CuratedDataset.open(path))
+    region = review.add_region("exclude", "polygon", SQUARE)
+    other.set_note("blurred")
+    review.undo()
+    assert (review.current.note, review.current.regions) == ("", (region,))
+    other.undo()
+    assert other.current.regions == on_disk(path, other.current).regions == ()
+
+
+@pytest.fixture
+def grouped(sample_nuclei, tmp_path):
+    """A review of four images of one group."""
+    pairs = pair_by_stem(sample_nuclei / "raw", sample_nuclei / "seg").pairs[:4]
+    return ReviewSession(CuratedDataset.create(tmp_path / "grouped", pairs, group_by=r"^\d", val=0))
+
+
+def splits(review):
+    """The splits that a review knows of, which must be those on disk."""
+    known = [sample.split for sample in review.samples.values()]
+    assert known == [sample.split for sample in CuratedDataset.open(review.dataset.path).samples()]
+    return known
+
+
+def test_a_group_moves_to_another_split_as_one(grouped):
+    assert len(grouped.samples) == 4
+    grouped.next()
+    assert grouped.set_split("val") == 4
+    assert splits(grouped) == ["val"] * 4
+    assert grouped.set_split("val") == 0
+
+
+def test_the_move_of_a_group_is_undone_and_redone_as_one(grouped):
+    grouped.set_note("first")
+    grouped.next()
+    here = grouped.current.id
+    grouped.set_split("val")
+    grouped.set_split("test")
+    grouped.previous()
+    seen = []
+    for step in (grouped.undo, grouped.undo, grouped.redo, grouped.redo, grouped.undo):
+        step()
+        seen.append(set(splits(grouped)))
+        assert grouped.current.id == here
+    assert seen == [{"val"}, {"train"}, {"val"}, {"test"}, {"val"}]
+    grouped.undo()
+    grouped.undo()
+    assert grouped.current.note == ""
+    assert grouped.undo() is None
+
+
+def test_moving_a_group_takes_only_its_own_samples_along(review, path):
+    before = splits(review)
+    wanted = "test"
+    assert review.set_split(wanted) == 1
+    assert splits(review) == [wanted, *before[1:]]
+
+
+def test_a_split_edit_reads_no_other_sample(review, path):
+    for sample_id in review.dataset.sample_ids[1:]:
+        (path / "samples" / f"{sample_id}.json").write_text("damaged", encoding="utf-8")
+    assert review.set_split("test") == 1
+    assert on_disk(path, review.current).split == "test"
+
+
+def test_a_damaged_sample_is_told_and_the_others_are_reviewed(path):
+    dataset = CuratedDataset.open(path)
+    (path / "samples" / f"{dataset.sample_ids[0]}.json").write_text("{")
+
+    review = ReviewSession(CuratedDataset.open(path))
+
+    assert tuple(review.samples) == dataset.sample_ids[1:]
+    assert len(review.problems) == 1
+    assert dataset.sample_ids[0] in review.problems[0]
+    assert review.accept()
+    review.undo()
+    assert review.tally().total == 3
+
+
+def test_a_dataset_of_damaged_samples_only_is_refused(path):
+    for file in (path / "samples").glob("*.json"):
+        file.write_text("{")
+    with pytest.raises(DatasetError, match="json"):
+        ReviewSession(CuratedDataset.open(path))

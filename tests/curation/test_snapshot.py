@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -55,6 +56,16 @@ def test_pixels_are_read_once(dataset, folder):
     assert load_snapshot(dataset, first(dataset), cache).pixels is before.pixels
 
 
+def test_a_segmentation_that_was_exported_again_is_read_again(dataset, folder):
+    cache = PixelCache()
+    before = load_snapshot(dataset, first(dataset), cache).pixels.seg1
+    file = folder / "seg" / "000.tif"
+    then = file.stat().st_mtime_ns
+    imwrite(file, before[0][::-1].copy())
+    os.utime(file, ns=(then + 10**9, then + 10**9))
+    assert np.array_equal(load_snapshot(dataset, first(dataset), cache).pixels.seg1, before[:, ::-1])
+
+
 def test_a_full_cache_forgets_the_oldest(dataset, folder):
     cache = PixelCache(max_bytes=1)
     for sample in dataset.samples():
@@ -72,7 +83,7 @@ def test_other_shapes_are_told_with_the_file(dataset, folder):
 
 def test_cancel_is_heeded(dataset):
     with pytest.raises(Cancelled):
-        load_snapshot(dataset, first(dataset), PixelCache(), Context(cancelled=lambda: True))
+        load_snapshot(dataset, first(dataset), PixelCache(), context=Context(cancelled=lambda: True))
 
 
 def test_contrast_ignores_outliers_and_nan():
@@ -93,3 +104,15 @@ def test_stripes_cover_what_is_not_valid():
     hatch = stripes(valid)
     assert (hatch[0, 16:] == 0).all()
     assert set(np.unique(hatch[0, :16])) == {1, 2}
+
+
+def test_what_did_not_change_stays_the_same_array(dataset):
+    cache, sample = PixelCache(), first(dataset)
+    before = load_snapshot(dataset, sample, cache)
+    again = load_snapshot(dataset, sample.edit(note="seen"), cache, before)
+    assert again.truth is before.truth
+    assert again.excluded is before.excluded
+    corners = ((10.0, 10.0), (10.0, 30.0), (30.0, 30.0), (30.0, 10.0))
+    region = Region(id="a", kind="exclude", shape="polygon", vertices=corners)
+    changed = load_snapshot(dataset, sample.edit(regions=(region,)), cache, again)
+    assert not np.array_equal(changed.excluded, before.excluded)

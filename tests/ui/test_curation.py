@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QToolButton
 from tifffile import imread, imwrite
 
 from segloop.artifacts.dataset import CuratedDataset
 from segloop.artifacts.manifest import Verdict
+from segloop.curation.session import ReviewSession
 from segloop.images.pairing import pair_by_stem
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 SQUARE = [(40, 40), (40, 120), (110, 120), (110, 40)]
+SIZE = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
 
 
 @pytest.fixture
@@ -305,6 +307,141 @@ def test_a_region_of_this_slice_covers_only_it(
     assert layer.edge_color[0, 3] == 0
 
 
+def test_painting_on_the_docks_own_labels_does_nothing(dock, viewer, canvas, settle):
+    draw_square(canvas)
+    canvas.key(Qt.Key.Key_N)
+    settle(dock)
+    for name in ("ground truth", "excluded", "seg 1", "seg 2"):
+        layer = viewer.layers[f"Curation: {name}"]
+        before = np.array(layer.data)
+        viewer.layers.selection.active = layer
+        layer.mode = "paint"
+        canvas.drag([(60, 60), (80, 80), (100, 100)])
+        assert not layer.editable
+        assert np.array_equal(layer.data, before)
+
+
+def test_a_note_draws_nothing_anew(dock, viewer, settle, nuclei_dataset):
+    drawn = []
+    for name in ("ground truth", "excluded", "seg 1", "raw"):
+        viewer.layers[f"Curation: {name}"].events.data.connect(lambda event: drawn.append(event.source.name))
+    click(dock.panel.findChild(QToolButton, "segloop_fold"))
+    dock.panel.note.setFocus()
+    QTest.keyClicks(dock.panel.note, "seen")
+    QTest.keyClick(dock.panel.note, Qt.Key.Key_Return)
+    settle(dock)
+    assert on_disk(nuclei_dataset).note == "seen"
+    assert drawn == []
+
+
+def test_a_region_drawn_by_another_reviewer_stays(dock, viewer, canvas, settle, nuclei_dataset):
+    other = ReviewSession(CuratedDataset.open(nuclei_dataset))
+    theirs = other.add_region("exclude", "rectangle", [(150, 150), (150, 200), (200, 200), (200, 150)])
+    draw_square(canvas)
+    settle(dock)
+    assert [each.id == theirs.id for each in on_disk(nuclei_dataset).regions] == [True, False]
+    assert len(viewer.layers["Curation: exclude regions"].data) == 2
+    assert dock.panel.exclude.count.text() == "2 regions"
+
+
+def test_drawing_goes_on_after_the_regions_layer_was_deleted(dock, viewer, canvas, settle, nuclei_dataset):
+    draw_square(canvas)
+    viewer.layers.selection.active = viewer.layers["Curation: exclude regions"]
+    viewer.layers.remove_selected()
+    dock.panel.shape.setCurrentIndex(dock.panel.shape.findData("rectangle"))
+    viewer.layers.selection.active = viewer.layers["Curation: raw"]
+    canvas.key(Qt.Key.Key_E)
+    canvas.drag([(150, 150), (170, 170), (200, 200)])
+    settle(dock)
+    assert [each.shape for each in on_disk(nuclei_dataset).regions] == ["polygon", "rectangle"]
+    assert len(viewer.layers["Curation: exclude regions"].data) == 2
+
+
+def test_a_split_moves_the_whole_group_and_undo_brings_it_back(
+    open_dock, workspace, nuclei_folders, settle, viewer
+):
+    pairs = pair_by_stem(nuclei_folders / "raw", nuclei_folders / "seg").pairs
+    path = CuratedDataset.create(workspace.datasets_dir / "d", pairs, group_by=r"^\d", val=0).path
+    dock = open_dock("Curation")
+    click(dock.panel.splits["val"])
+    assert {each.split for each in CuratedDataset.open(path).samples()} == {"val"}
+    assert dock.message.text == "3 samples were moved to val: samples of one group share their split."
+    assert all("val" in text for text in dock.panel.list.texts())
+    click(dock.panel.undo)
+    settle(dock)
+    assert {each.split for each in CuratedDataset.open(path).samples()} == {"train"}
+    assert all("train" in text for text in dock.panel.list.texts())
+    assert dock.panel.splits["train"].isChecked()
+
+
+@pytest.fixture
+def sized_dataset(workspace, tmp_path, nuclei_folders):
+    """A dataset of two images: the first with a pixel size of 0.25 micrometres, the second without."""
+    for name in ("raw", "seg"):
+        (tmp_path / "sized" / name).mkdir(parents=True)
+        pixels = imread(nuclei_folders / name / "000.tif")
+        imwrite(tmp_path / "sized" / name / "000.ome.tif", pixels, metadata=SIZE if name == "raw" else {})
+    sized = pair_by_stem(tmp_path / "sized" / "raw", tmp_path / "sized" / "seg").pairs
+    bare = pair_by_stem(nuclei_folders / "raw", nuclei_folders / "seg").pairs[1:2]
+    return CuratedDataset.create(workspace.datasets_dir / "d", [*sized, *bare]).path
+
+
+def test_regions_are_drawn_where_the_mouse_is_beside_a_layer_in_nanometres(
+    open_dock, viewer, canvas, settle, sized_dataset
+):
+    dock = open_dock("Curation")
+    viewer.add_image(np.zeros((256, 256), np.uint8), name="mine", scale=(250, 250), units=("nm", "nm"))
+    click(dock.panel.exclude.button)
+    canvas.scale = 250
+    for corner in SQUARE:
+        canvas.click(*corner)
+    canvas.key(Qt.Key.Key_Return)
+    settle(dock)
+    (region,) = on_disk(sized_dataset).regions
+    assert np.allclose(region.vertices, SQUARE, atol=1)
+    assert tuple(map(str, viewer.layers["Curation: raw"].units)) == ("nanometer",) * 2
+
+
+def test_layers_are_as_large_as_the_image_says(open_dock, viewer, settle, sized_dataset):
+    dock = open_dock("Curation")
+    own = [layer for layer in viewer.layers if layer.name.startswith("Curation: ")]
+    assert len(own) == 6
+    for layer in own:
+        assert (tuple(layer.scale), tuple(map(str, layer.units))) == ((0.25, 0.25), ("micrometer",) * 2)
+    click(dock.panel.next)
+    settle(dock)
+    for layer in own:
+        assert (tuple(layer.scale), tuple(map(str, layer.units))) == ((1.0, 1.0), ("pixel",) * 2)
+
+
+def test_a_dataset_still_being_opened_does_not_follow_into_another_workspace(
+    dock, workspace, nuclei_folders, tmp_path, settle, qtbot
+):
+    pairs = pair_by_stem(nuclei_folders / "raw", nuclei_folders / "seg").pairs
+    path = CuratedDataset.create(workspace.datasets_dir / "second", pairs).path
+    dock.open_dataset(path)
+    dock.workspace_bar.chosen.emit(tmp_path / "elsewhere")
+    settle(dock)
+    assert dock.review is None
+    assert dock.maker.empty.isVisible()
+    assert not dock.progress.isVisible()
+
+
+def test_a_dataset_being_made_does_not_follow_into_another_workspace(
+    open_dock, workspace, nuclei_folders, tmp_path, settle
+):
+    dock = open_dock("Curation")
+    click(dock.maker.empty.folders)
+    dock.maker.panel.raw.set_value(nuclei_folders / "raw")
+    dock.maker.panel.seg.set_value(nuclei_folders / "seg")
+    click(dock.maker.panel.create)
+    dock.workspace_bar.chosen.emit(tmp_path / "elsewhere")
+    settle(dock)
+    assert workspace.datasets()
+    assert dock.review is None
+    assert str(workspace.datasets()[0]) in dock.message.text
+
+
 @pytest.mark.parametrize("state", ["review", "new", "stack"])
 def test_it_fits_a_panel_of_400_pixels(dock, state):
     if state == "new":
@@ -329,3 +466,13 @@ def cropped_stack(test_data, tmp_path):
             tmp_path / "stack" / name / "embryo.tif", part, metadata={"axes": "ZYX"}, imagej=name == "raw"
         )
     return tmp_path / "stack"
+
+
+def test_a_damaged_sample_is_told_and_the_others_are_shown(open_dock, nuclei_dataset, settle):
+    first = CuratedDataset.open(nuclei_dataset).sample_ids[0]
+    (nuclei_dataset / "samples" / f"{first}.json").write_text("{")
+    dock = open_dock("Curation")
+    settle(dock)
+    assert len(dock.panel.list.texts()) == 2
+    assert first in dock.message.text
+    assert dock.message.level == "warning"

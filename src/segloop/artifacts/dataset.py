@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from segloop.artifacts.journal import JournalEntry
 from segloop.artifacts.manifest import DatasetIndex, ImageRef, LabelKind, Sample, Split, Verdict
@@ -206,16 +207,63 @@ class CuratedDataset:
         if sample != before:
             self._store.write(before, sample, action)
 
+    def set_split(
+        self, sample_id: str, split: Split, group_ids: Iterable[str] | None = None
+    ) -> tuple[Sample, ...]:
+        """Move a sample to a split, and the other samples of its group with it: one undo takes all back.
+
+        Parameters
+        ----------
+        sample_id : str
+            Which sample.
+        split : {"train", "val", "test"}
+            Where to.
+        group_ids : iterable of str, optional
+            Ids of the samples in its group, where they are known; otherwise all samples are looked through.
+
+        Returns
+        -------
+        tuple of Sample
+            Those that were moved, as they are now.
+
+        Raises
+        ------
+        DatasetError
+            If the dataset has no such sample, or can't be written.
+        """
+        chosen = self.sample(sample_id)
+        if group_ids is None:
+            group_ids = (each.id for each in self.summaries() if each.group == chosen.group)
+        others = (each for each in group_ids if each != sample_id) if chosen.group else ()
+        group = [chosen, *(each for each in map(self.sample, others) if each.group == chosen.group)]
+        moved: list[Sample] = []
+        for before in group:
+            if before.split == split:
+                continue
+            after = before.edit(split=split)
+            try:
+                self._store.write(before, after, "split")
+            except DatasetError:
+                if moved:
+                    with suppress(DatasetError):
+                        self.undo()
+                raise
+            moved.append(after)
+        return tuple(moved)
+
     def undo(self) -> Sample | None:
         """Take back the newest change that isn't taken back yet; return the sample as it is now, or None.
 
-        Works across reopening, and is written into the journal as a change of its own.
+        Works across reopening, and is written into the journal as a change of its own. Of a group that was
+        moved to another split, all samples are moved back, and the one that it was moved with is returned.
         """
-        return self._store.undo()
+        taken = _whole(self._store.undo, self._store.journal.undoable, "after")
+        return taken[-1] if taken else None
 
     def redo(self) -> Sample | None:
         """Make the change again that was last taken back; return the sample as it is now, or None."""
-        return self._store.redo()
+        made = _whole(self._store.redo, self._store.journal.redoable, "before")
+        return made[0] if made else None
 
     def journal(self) -> tuple[JournalEntry, ...]:
         """Return every change ever made, oldest first."""
@@ -258,6 +306,11 @@ class CuratedDataset:
         All samples are read once; afterwards only what the journal tells of changes, whoever made them.
         """
         return self._table.rows(self.sample_ids)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for each sample that the last `summaries` or `counts` left out as unreadable."""
+        return self._table.problems
 
     def counts(self) -> Counts:
         """Count the samples, in all and by verdict."""
@@ -340,17 +393,52 @@ class CuratedDataset:
 
     def _require_whole_group(self, sample: Sample) -> None:
         """Refuse a change that would put samples of one group on both sides of a split."""
+        if not sample.group:
+            return
         for other in self.summaries():
-            if (
-                sample.group
-                and other.group == sample.group
-                and other.id != sample.id
-                and other.split != sample.split
-            ):
+            if other.group == sample.group and other.id != sample.id and other.split != sample.split:
                 raise DatasetError(
                     f"Sample {sample.id} is in group {sample.group} like {other.id}, which is in the split "
-                    f"{other.split}: samples of one group must share their split."
+                    f"{other.split}: samples of one group must share their split. Move all with set_split."
                 )
+
+
+def _whole(
+    step: Callable[[], Sample | None],
+    following: Callable[[], tuple[int, JournalEntry] | None],
+    side: Literal["before", "after"],
+) -> list[Sample]:
+    """Undo or redo one change, or all of those by which a group was moved to another split.
+
+    Parameters
+    ----------
+    step : callable
+        Takes one change back.
+    following : callable
+        Which change that will be.
+    side : {"before", "after"}
+        Where the change says which split the group was moved to.
+    """
+    move = _group_move(following(), side)
+    taken = [step()]
+    while move is not None and _group_move(following(), side) == move:
+        taken.append(step())
+    return [sample for sample in taken if sample is not None]
+
+
+def _group_move(
+    found: tuple[int, JournalEntry] | None, side: Literal["before", "after"]
+) -> tuple[str, str] | None:
+    """Return group and split if a change moved a sample of a group; neighbours with the same are one move.
+
+    Between two moves of a group to the same split there is always one to another split.
+    """
+    if found is None or found[1].before is None:
+        return None
+    before, after = found[1].before, found[1].after
+    if not after.get("group") or before.get("split") == after.get("split"):
+        return None
+    return after["group"], str((before if side == "before" else after).get("split"))
 
 
 def _new_verdict(accept_all: bool) -> Verdict:

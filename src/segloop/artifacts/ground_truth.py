@@ -48,7 +48,8 @@ def compose(
         Says which one is the base, and which regions to apply.
     instances : bool, optional
         Whether labels number objects: then those of the base keep their numbers, and those merged in get new
-        ones above them, in the order of their old numbers. Otherwise labels are classes and stay what they
+        ones above them, in the order of their old numbers (where int32 has no room for that, all are numbered
+        anew from 1, in this order). Otherwise labels are classes and stay what they
         are, and an "object" is a connected component of one class.
 
     Raises
@@ -113,7 +114,11 @@ def _merge(
         incoming[enters] = other[enters]
     result[by_edge] = 0
     if instances:
-        incoming = _number_from(incoming, int(base.max(initial=0)) + 1)
+        highest = int(base.max(initial=0))
+        if highest > np.iinfo(np.int32).max - np.count_nonzero(np.unique(incoming)):
+            result = _number_from(result, 1)
+            highest = int(result.max(initial=0))
+        incoming = _number_from(incoming, highest + 1)
     return np.where(incoming > 0, incoming, result)
 
 

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from segloop.artifacts.journal import read_entries
 from segloop.artifacts.manifest import Sample, Split, Verdict
+from segloop.core.errors import DatasetError
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,19 @@ class Counts:
 class SummaryTable:
     """Reads every sample once; afterwards only what the journal tells of changes, whoever made them.
 
+    Samples that can't be read are left out, and tried again next time.
+
     Parameters
     ----------
     journal : Path
         The dataset's journal.
     read : callable
         Reads a sample by its id.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        A sentence for each sample that `rows` left out the last time, naming file and remedy.
     """
 
     def __init__(self, journal: Path, read: Callable[[str], Sample]) -> None:
@@ -53,21 +63,32 @@ class SummaryTable:
         self._read = read
         self._known: dict[str, Summary] = {}
         self._offset: int | None = None
+        self.problems: tuple[str, ...] = ()
 
     def rows(self, sample_ids: Sequence[str]) -> list[Summary]:
-        """Return the summaries of samples.
+        """Return the summaries of samples, in order; without those that can't be read, see `problems`.
 
         Raises
         ------
         DatasetError
-            If the file of a sample that wasn't read yet is missing or damaged.
+            If none of them can be read.
         """
         if self._offset is None:
             self._offset = self._journal.stat().st_size if self._journal.exists() else 0
         changes, self._offset = read_entries(self._journal, self._offset)
         for change in changes:
-            self._known[change.sample_id] = Summary.of(change.sample("after"))
+            try:
+                self._known[change.sample_id] = Summary.of(change.sample("after"))
+            except ValidationError:
+                self._known.pop(change.sample_id, None)
+        problems = []
         for sample_id in sample_ids:
             if sample_id not in self._known:
-                self._known[sample_id] = Summary.of(self._read(sample_id))
-        return [self._known[sample_id] for sample_id in sample_ids]
+                try:
+                    self._known[sample_id] = Summary.of(self._read(sample_id))
+                except DatasetError as error:
+                    problems.append(str(error))
+        self.problems = tuple(problems)
+        if problems and len(problems) == len(sample_ids):
+            raise DatasetError(problems[0])
+        return [self._known[sample_id] for sample_id in sample_ids if sample_id in self._known]

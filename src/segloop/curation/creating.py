@@ -152,7 +152,7 @@ def create_from_layers(
             folders["raw"] / stem, raw, axes=axes, channel_names=names, pixel_size_um=source.pixel_size_um
         )
         for name, plane in labels.items():
-            pixels = _small_integers(np.asarray(plane.data))
+            pixels = _small_integers(plane)
             write_image(folders[name] / stem, pixels, axes=spatial, pixel_size_um=source.pixel_size_um)
         files = Folders(str(folders["raw"]), str(folders["seg"]), str(folders.get("seg2", "")))
         return create_from_folders(path, files, split, context)
@@ -186,7 +186,20 @@ def _stack(planes: tuple[Plane, ...]) -> tuple[NDArray[Any], str, tuple[str, ...
     return np.stack([np.asarray(plane.data) for plane in planes]), f"C{spatial}", names
 
 
-def _small_integers(labels: NDArray[Any]) -> NDArray[Any]:
+def _small_integers(plane: Plane) -> NDArray[Any]:
+    """Return labels as 16 or 32 bit unsigned integers, whichever holds all of them."""
+    labels = np.asarray(plane.data)
     if labels.dtype.itemsize <= 2 and labels.dtype.kind == "u":
         return labels
-    return labels.astype(np.uint16 if labels.max(initial=0) < 2**16 else np.uint32)
+    lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if lowest < 0:
+        raise DatasetError(
+            f"Layer {plane.name} holds values below 0 (down to {lowest}): label the background 0 and objects "
+            "from 1."
+        )
+    if highest >= 2**32:
+        raise DatasetError(
+            f"Layer {plane.name} holds values up to {highest}, files take labels below {2**32}: number its "
+            "objects anew from 1."
+        )
+    return labels.astype(np.uint16 if highest < 2**16 else np.uint32)

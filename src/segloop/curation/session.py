@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -70,7 +70,12 @@ class ReviewSession:
     Raises
     ------
     DatasetError
-        If the dataset has no samples or one can't be read.
+        If the dataset has no samples, or none can be read.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        A sentence for each sample that can't be read and so is not reviewed.
     """
 
     moved = Signal(str)
@@ -80,21 +85,17 @@ class ReviewSession:
     """A sample was changed; its id."""
 
     filtered = Signal()
-    """Other samples pass the filter."""
+    """Other samples pass the filter, or several were changed at once."""
 
     def __init__(self, dataset: CuratedDataset, context: Context | None = None) -> None:
         self.dataset = dataset
-        self._ids = tuple(dataset.sample_ids)
-        if not self._ids:
+        if not dataset.sample_ids:
             raise DatasetError(
                 f"The dataset {dataset.path} has no samples: add raw images with their segmentations."
             )
+        self._samples, self.problems = _read(dataset, context or Context())
+        self._ids = tuple(self._samples)
         self._order = {sample_id: index for index, sample_id in enumerate(self._ids)}
-        report = context or Context()
-        self._samples = {
-            sample_id: dataset.sample(sample_id)
-            for sample_id in report.track(self._ids, len(self._ids), "Reading samples")
-        }
         self._filter = Filter.all
         self._current = self._ids[0]
         self.saved_at: float | None = None
@@ -172,7 +173,7 @@ class ReviewSession:
 
     def reconsider(self) -> None:
         """Take the verdict back."""
-        self._edit("reconsider", verdict=Verdict.undecided)
+        self._edit("reconsider", lambda now: now.edit(verdict=Verdict.undecided))
 
     def set_base(self, base: Literal[1, 2]) -> None:
         """Choose the segmentation that the ground truth starts from.
@@ -186,15 +187,26 @@ class ReviewSession:
             raise DatasetError(
                 f"Sample {self.current.id} has no second segmentation: its base stays segmentation 1."
             )
-        self._edit("base", base=base)
+        self._edit("base", lambda now: now.edit(base=base))
 
-    def set_split(self, split: Split) -> None:
-        """Choose what the sample is used for."""
-        self._edit("split", split=split)
+    def set_split(self, split: Split) -> int:
+        """Choose what the sample is used for, and with it all samples of its group.
+
+        Returns
+        -------
+        int
+            How many samples were moved.
+        """
+        moved = self.dataset.set_split(self._current, split, self._group(self.current))
+        if moved:
+            self._take(*moved)
+        return len(moved)
 
     def set_note(self, note: str) -> None:
         """Keep free words about the sample."""
-        self._edit("note", note=note)
+        # A note that was only looked at must not replace what another reviewer wrote meanwhile.
+        if note != self.current.note:
+            self._edit("note", lambda now: now.edit(note=note))
 
     def add_region(
         self,
@@ -232,20 +244,34 @@ class ReviewSession:
             z_last=z_last,
             cut="object" if kind == "merge" and self.dataset.label_kind == "instances" else "edge",
         )
-        self._edit(f"add {kind} region", regions=(*self.current.regions, region))
+        self._edit(f"add {kind} region", lambda now: now.edit(regions=(*now.regions, region)))
         return region
 
     def replace_regions(self, replaced: Sequence[Region]) -> None:
-        """Change regions of the sample at hand; each is found by its id."""
-        by_id = {region.id: region for region in replaced}
-        regions = tuple(by_id.get(region.id, region) for region in self.current.regions)
-        self._edit("change region", regions=regions)
+        """Change regions of the sample at hand; each is found by its id.
+
+        Only what differs from the regions of `current` is changed, and regions that another reviewer removed
+        meanwhile stay removed.
+        """
+        known = {region.id: dict(region) for region in self.current.regions}
+        changes = {
+            region.id: {key: value for key, value in region if value != known[region.id][key]}
+            for region in replaced
+            if region.id in known
+        }
+        self._edit(
+            "change region",
+            lambda now: now.edit(
+                regions=[each.model_copy(update=changes.get(each.id)) for each in now.regions]
+            ),
+        )
 
     def remove_regions(self, region_ids: Iterable[str]) -> None:
         """Remove regions of the sample at hand by their ids."""
         gone = set(region_ids)
         self._edit(
-            "remove region", regions=tuple(each for each in self.current.regions if each.id not in gone)
+            "remove region",
+            lambda now: now.edit(regions=[each for each in now.regions if each.id not in gone]),
         )
 
     def undo(self) -> Sample | None:
@@ -257,30 +283,40 @@ class ReviewSession:
         return self._show_restored(self.dataset.redo())
 
     def _decide(self, verdict: Verdict, action: str) -> bool:
-        self._edit(action, verdict=verdict)
+        self._edit(action, lambda now: now.edit(verdict=verdict))
         undecided = (
             each for each in self._after(wrap=True) if self._samples[each].verdict is Verdict.undecided
         )
         wanted = next(undecided, None)
         return wanted is not None and self.jump(wanted)
 
-    def _edit(self, action: str, **changes: object) -> None:
-        before = self.current
-        after = before.edit(**changes)
-        if after != before:
-            self.dataset.save(after, action)
+    def _edit(self, action: str, change: Callable[[Sample], Sample]) -> None:
+        """Change the sample at hand as it is on disk: another reviewer may have changed it meanwhile."""
+        after = change(self.dataset.sample(self._current))
+        self.dataset.save(after, action)
+        if after != self.current:
             self._take(after)
 
     def _show_restored(self, sample: Sample | None) -> Sample | None:
         if sample is not None:
-            self._take(sample)
+            moved = sample.split != self._samples[sample.id].split
+            others = self._group(sample) if moved else ()
+            self._take(sample, *(self.dataset.sample(each) for each in others if each != sample.id))
             self.jump(sample.id)
         return sample
 
-    def _take(self, sample: Sample) -> None:
-        self._samples[sample.id] = sample
+    def _take(self, *samples: Sample) -> None:
+        self._samples.update({sample.id: sample for sample in samples})
         self.saved_at = time.time()
-        self.edited.emit(sample.id)
+        self.edited.emit(samples[0].id)
+        if len(samples) > 1:
+            self.filtered.emit()
+
+    def _group(self, sample: Sample) -> tuple[str, ...]:
+        """Return the ids of the samples in a sample's group."""
+        if not sample.group:
+            return (sample.id,)
+        return tuple(each.id for each in self._samples.values() if each.group == sample.group)
 
     def _passes(self, sample_id: str) -> bool:
         return self._filter is Filter.all or self._samples[sample_id].verdict.value == self._filter.value
@@ -304,6 +340,20 @@ class ReviewSession:
             write_json(self.dataset.path / POSITION_FILE, position)
         except OSError as error:
             logger.warning("The position in %s can't be kept: %s", self.dataset.path, error)
+
+
+def _read(dataset: CuratedDataset, report: Context) -> tuple[dict[str, Sample], tuple[str, ...]]:
+    """Return the samples that can be read, by id, and a sentence for each that can't."""
+    samples: dict[str, Sample] = {}
+    problems: list[str] = []
+    for sample_id in report.track(dataset.sample_ids, len(dataset.sample_ids), "Reading samples"):
+        try:
+            samples[sample_id] = dataset.sample(sample_id)
+        except DatasetError as error:
+            problems.append(str(error))
+    if not samples:
+        raise DatasetError(problems[0])
+    return samples, tuple(problems)
 
 
 def _plain(vertices: Iterable[Sequence[float]]) -> tuple[tuple[float, float], ...]:

@@ -16,6 +16,8 @@ from segloop.artifacts.manifest import Sample
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 
+_Stamp = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -83,28 +85,59 @@ class PixelCache:
 
     def __init__(self, max_bytes: int = 1 << 30) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[tuple[object, ...], Pixels] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], tuple[_Stamp | None, Pixels]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, dataset: CuratedDataset, sample: Sample, context: Context) -> Pixels:
-        """Return the sample's pixels, read if they are not kept."""
+        """Return the sample's pixels, read if they are not kept or a file was changed since."""
         key = (dataset.path, sample.id, sample.raw, sample.seg, sample.seg2)
+        stamp = _stamp(dataset, sample)
         with self._lock:
             if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+                kept_stamp, kept = self._kept[key]
+                # Of files that are out of reach, such as on a lost drive, the pixels kept are still good.
+                if stamp in (kept_stamp, None):
+                    self._kept.move_to_end(key)
+                    return kept
         pixels = read_pixels(dataset, sample, context)
         with self._lock:
-            self._kept[key] = pixels
-            while len(self._kept) > 1 and sum(each.n_bytes for each in self._kept.values()) > self._max_bytes:
-                self._kept.popitem(last=False)
+            self._kept[key] = (stamp, pixels)
+            self._kept.move_to_end(key)
+            kept_bytes = sum(each.n_bytes for _, each in self._kept.values())
+            while len(self._kept) > 1 and kept_bytes > self._max_bytes:
+                kept_bytes -= self._kept.popitem(last=False)[1][1].n_bytes
         return pixels
 
 
+def _stamp(dataset: CuratedDataset, sample: Sample) -> _Stamp | None:
+    """Return time of change and size of the sample's files; None if one can't be looked at."""
+    refs = [ref for ref in (sample.raw, sample.seg, sample.seg2) if ref is not None]
+    try:
+        stats = [dataset.resolve(ref).stat() for ref in refs]
+    except OSError:
+        return None
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+
 def load_snapshot(
-    dataset: CuratedDataset, sample: Sample, cache: PixelCache, context: Context | None = None
+    dataset: CuratedDataset,
+    sample: Sample,
+    cache: PixelCache,
+    shown: Snapshot | None = None,
+    context: Context | None = None,
 ) -> Snapshot:
     """Read a sample and compose its ground truth.
+
+    Parameters
+    ----------
+    dataset : CuratedDataset
+    sample : Sample
+    cache : PixelCache
+    shown : Snapshot, optional
+        What is on screen: if it is of the same sample, its ``truth`` and ``excluded`` are taken over where
+        they are equal, so that ``is`` tells whether there is anything new to show.
+    context : Context, optional
+        For cancel.
 
     Raises
     ------
@@ -118,8 +151,10 @@ def load_snapshot(
     context.check()
     truth = compose(pixels.seg1, pixels.seg2, sample, instances=dataset.label_kind == "instances")
     context.check()
-    shown = np.where(truth.valid, truth.labels, np.int32(0))
-    return Snapshot(sample, pixels, truth, shown, stripes(truth.valid))
+    labels, excluded = np.where(truth.valid, truth.labels, np.int32(0)), stripes(truth.valid)
+    if shown is not None and shown.sample.id == sample.id:
+        labels, excluded = _old_if_equal(shown.truth, labels), _old_if_equal(shown.excluded, excluded)
+    return Snapshot(sample, pixels, truth, labels, excluded)
 
 
 def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None = None) -> Pixels:
@@ -177,6 +212,10 @@ def stripes(valid: NDArray[np.bool_], period: int = 8) -> NDArray[np.uint8]:
     y, x = np.ogrid[: valid.shape[1], : valid.shape[2]]
     hatch = np.where((y + x) % period < period // 3 + 1, 2, 1).astype(np.uint8)
     return np.where(valid, np.uint8(0), hatch).astype(np.uint8)
+
+
+def _old_if_equal(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+    return old if np.array_equal(old, new) else new
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
 from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.manifest import Split
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 from segloop.curation.session import ReviewSession
@@ -84,6 +85,15 @@ class CurationDock(Page):
         if self.review is not None and not self.attempt(partial(self.review.set_base, base)):
             self.panel.show_sample(self.review.current)
 
+    def set_split(self, split: Split) -> None:
+        """Choose what the sample, and with it its whole group, is used for."""
+        moved: list[int] = []
+        self._edit(lambda: moved.append(self.review.set_split(split)))
+        if moved and moved[0] > 1:
+            self.message.show_info(
+                f"{moved[0]} samples were moved to {split}: samples of one group share their split."
+            )
+
     def draw(self, kind: Kind) -> None:
         """Start drawing regions of a kind, or put the tool away if it is out."""
         if self._ready() is None:
@@ -97,7 +107,7 @@ class CurationDock(Page):
             )
             self._on_mode()
         else:
-            self.view.draw(kind, self.panel.shape_kind())
+            self.view.draw(self.review.current, kind, self.panel.shape_kind())
 
     def undo(self) -> None:
         """Take back the last step: the shape in hand, or else the last change of whichever sample."""
@@ -132,6 +142,8 @@ class CurationDock(Page):
 
     def on_workspace(self, workspace: Workspace) -> None:
         """List the datasets of the workspace and open the one reviewed last."""
+        self.workers.drop("open")
+        self.progress.finish()
         self._close_review()
         self._list_datasets()
         last = workspace.recall("curation.dataset", "")
@@ -177,7 +189,7 @@ class CurationDock(Page):
         panel.base_chosen.connect(self.set_base)
         panel.shown_chosen.connect(self.view.layers.set_visible)
         panel.slices_chosen.connect(self._on_slices_chosen)
-        panel.split_chosen.connect(lambda split: self._edit(lambda: self.review.set_split(split)))
+        panel.split_chosen.connect(self.set_split)
         panel.note_written.connect(lambda note: self._edit(lambda: self.review.set_note(note)))
         for kind, row in (("exclude", panel.exclude), ("merge", panel.merge)):
             row.draw_requested.connect(partial(self.draw, kind))
@@ -255,13 +267,14 @@ class CurationDock(Page):
         review.edited.connect(self._on_edited)
         review.filtered.connect(self._on_filtered)
         app = self.session.app
-        app.workspace.remember("curation.dataset", _relative(review.dataset.path, app.workspace.path))
+        self.session.remember("curation.dataset", _relative(review.dataset.path, app.workspace.path))
         self._list_datasets()
         self.maker.hide()
         self.panel.show()
         self.panel.show_session(review)
         self.panel.show_sample(review.current)
         self._load()
+        self._warn(review.problems)
         app.dataset_chosen.emit(review.dataset.path)
 
     def _on_not_opened(self, error: Exception) -> None:
@@ -303,6 +316,7 @@ class CurationDock(Page):
             review.dataset,
             review.current,
             self._cache,
+            self._shown,
             lane="load",
             on_result=self._on_loaded,
             on_error=self._on_not_loaded,
@@ -361,10 +375,16 @@ class CurationDock(Page):
 
     def _on_made(self, path: Path, problems: Sequence[str]) -> None:
         self.session.app.datasets_changed.emit()
+        if not path.is_relative_to(self.session.app.workspace.path):
+            self.message.show_info(f"The dataset {path} was made in the workspace that was open before.")
+            return
         self.open_dataset(path)
+        self._warn(problems)
+
+    def _warn(self, problems: Sequence[str]) -> None:
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            self.message.show_warning(f"{len(problems)} left out: {problems[0]}{more}")
+            self.message.show_warning(f"{problems[0]}{more}")
             self.message.setToolTip("\n".join(problems[:40]))
 
     def _on_maker_closed(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +11,14 @@ from psygnal import Signal
 from segloop.curation.snapshot import Pixels, Snapshot
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
 PREFIX = "Curation: "
 """How the names of the dock's own layers begin."""
+
+MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
+"""How many micrometres napari's units of length are."""
 
 SEG1_COLOUR, SEG2_COLOUR = "#2D9CFF", "#E69F00"
 TRUTH_COLOUR = "#FF00FF"
@@ -44,7 +47,10 @@ class SampleLayers:
         self._structure: tuple[object, ...] = ()
         self._visible = {"raw": True, "seg1": True, "seg2": True, "truth": True}
         self._updating = False
+        self._pixels: Pixels | None = None
+        self._arrays: dict[str, np.ndarray] = {}
         self.scale: tuple[float, ...] = (1.0, 1.0)
+        self.units: tuple[str, ...] = ("pixel", "pixel")
 
     def __iter__(self) -> Iterator[Layer]:
         """Iterate over the own layers that the user has not removed."""
@@ -64,7 +70,8 @@ class SampleLayers:
     def show(self, snapshot: Snapshot) -> bool:
         """Show a sample; returns whether the layers had to be made anew, which takes napari long."""
         pixels = snapshot.pixels
-        self.scale = _scale(pixels)
+        self._pixels = pixels
+        self.scale, self.units = _scale(pixels, self._length_unit())
         structure = (pixels.n_slices > 1, pixels.channel_names, pixels.seg2 is not None)
         fresh = structure != self._structure or any(
             layer not in self._viewer.layers for layer in self._layers.values()
@@ -81,13 +88,15 @@ class SampleLayers:
         """Show another ground truth of the same sample."""
         for role, data in (("truth", snapshot.truth), ("excluded", snapshot.excluded)):
             layer = self._layers.get(role)
-            # Each assignment makes napari draw anew, and mostly nothing is excluded before or after.
-            if (
-                layer is not None
-                and layer in self._viewer.layers
-                and not np.array_equal(layer.data, _plain(data))
-            ):
-                layer.data = _plain(data)
+            if layer is not None and layer in self._viewer.layers:
+                self._show_labels(role, data)
+
+    def fit_units(self) -> None:
+        """Take over the unit of length of layers that the user has opened meanwhile."""
+        if self._pixels is not None:
+            self.scale, self.units = _scale(self._pixels, self._length_unit())
+            for layer in self:
+                place(layer, self.scale, self.units)
 
     def remove(self) -> None:
         """Take the own layers out of the viewer."""
@@ -96,10 +105,11 @@ class SampleLayers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         self._layers.clear()
+        self._arrays.clear()
         self._structure = ()
 
     def _create(self, snapshot: Snapshot) -> None:
-        from napari.layers import Image, Labels
+        from napari.layers import Image
 
         pixels = snapshot.pixels
         several = len(pixels.channel_names) > 1
@@ -110,40 +120,36 @@ class SampleLayers:
                 colormap=_colour(name, number) if several else "gray",
                 blending="additive" if number else "translucent_no_depth",
                 scale=self.scale,
+                units=self.units,
                 visible=self._visible["raw"],
             )
             _set_contrast(layer, pixels, number)
             self._add(f"raw{number}", layer)
-        truth = Labels(
-            _plain(snapshot.truth),
-            name=f"{PREFIX}ground truth",
-            colormap=_one_colour(TRUTH_COLOUR),
-            opacity=0.3,
-        )
-        excluded = Labels(
-            _plain(snapshot.excluded),
-            name=f"{PREFIX}excluded",
-            colormap=_hatch_colours(),
-            opacity=0.6,
-        )
-        seg1 = Labels(
-            _plain(pixels.seg1), name=f"{PREFIX}seg 1", colormap=_one_colour(SEG1_COLOUR), opacity=0.9
-        )
-        self._add_labels("truth", truth)
-        self._add_labels("excluded", excluded)
+        truth, seg1, seg2 = (_one_colour(each) for each in (TRUTH_COLOUR, SEG1_COLOUR, SEG2_COLOUR))
+        self._add_labels("truth", "ground truth", snapshot.truth, truth, 0.3)
+        self._add_labels("excluded", "excluded", snapshot.excluded, _hatch_colours(), 0.6)
         # Wider than the second one, so that both are seen where they agree.
-        self._add_labels("seg1", seg1, contour=1 if pixels.seg2 is None else 2)
+        self._add_labels("seg1", "seg 1", pixels.seg1, seg1, 0.9, contour=1 if pixels.seg2 is None else 2)
         if pixels.seg2 is not None:
-            seg2 = Labels(
-                _plain(pixels.seg2), name=f"{PREFIX}seg 2", colormap=_one_colour(SEG2_COLOUR), opacity=0.9
-            )
-            self._add_labels("seg2", seg2, contour=1)
+            self._add_labels("seg2", "seg 2", pixels.seg2, seg2, 0.9, contour=1)
 
-    def _add_labels(self, role: str, layer: Labels, contour: int = 0) -> None:
-        layer.scale = self.scale
+    def _add_labels(
+        self, role: str, name: str, labels: np.ndarray, colours: Any, opacity: float, contour: int = 0
+    ) -> None:
+        from napari.layers import Labels
+
+        layer = Labels(
+            _plain(labels),
+            name=PREFIX + name,
+            colormap=colours,
+            opacity=opacity,
+            scale=self.scale,
+            units=self.units,
+            visible=self._visible[_group(role)],
+        )
         layer.contour = contour
         layer.editable = False
-        layer.visible = self._visible[_group(role)]
+        self._arrays[role] = labels
         self._add(role, layer)
 
     def _add(self, role: str, layer: Layer) -> None:
@@ -159,13 +165,30 @@ class SampleLayers:
             layer = self._layers[f"raw{number}"]
             layer.data = _plain(pixels.raw[number])
             _set_contrast(layer, pixels, number)
-        self._layers["seg1"].data = _plain(pixels.seg1)
+        self._show_labels("seg1", pixels.seg1)
         if pixels.seg2 is not None:
-            self._layers["seg2"].data = _plain(pixels.seg2)
+            self._show_labels("seg2", pixels.seg2)
         self.show_truth(snapshot)
         for layer in self._layers.values():
-            if tuple(layer.scale) != self.scale:
-                layer.scale = self.scale
+            place(layer, self.scale, self.units)
+
+    def _show_labels(self, role: str, labels: np.ndarray) -> None:
+        # Each assignment makes napari draw anew; an array that didn't change stays the same object.
+        if self._arrays.get(role) is not labels:
+            self._arrays[role] = labels
+            self._layers[role].data = _plain(labels)
+            # napari makes a layer editable whenever it gets other data.
+            self._layers[role].editable = False
+
+    def _length_unit(self) -> str:
+        """Return the unit of length of the user's layers; micrometre if they have none.
+
+        Where layers differ in it, napari (0.9) shows them right but draws with the mouse in the wrong place.
+        """
+        others = [each for each in self._viewer.layers if each.metadata.get("segloop") != "curation"]
+        units = self._viewer.layers.get_extent(others).units if others else None
+        unit = str(units[-1]) if units else ""
+        return unit if unit in MICROMETRES else "micrometer"
 
     def _on_visible(self, event: Any) -> None:
         if self._updating:
@@ -174,6 +197,13 @@ class SampleLayers:
         if role is not None and role != "excluded":
             self._visible[_group(role)] = event.source.visible
             self.shown_changed.emit(_group(role), event.source.visible)
+
+
+def place(layer: Layer, scale: Sequence[float], units: Sequence[str]) -> None:
+    """Give a layer its size and unit, if it has others: each makes napari draw anew."""
+    if tuple(layer.scale) != tuple(scale):
+        layer.scale = tuple(scale)
+    layer.units = tuple(units)
 
 
 def _group(role: str) -> str:
@@ -187,11 +217,16 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return array[0] if array.shape[0] == 1 else array
 
 
-def _scale(pixels: Pixels) -> tuple[float, ...]:
-    z, y, x = pixels.pixel_size_um
-    y = y or 1.0
-    plane = (y, x or y)
-    return (z or y, *plane) if pixels.n_slices > 1 else plane
+def _scale(pixels: Pixels, unit: str) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Return size and unit of a pixel along (Z, Y, X), or (Y, X) of a single plane.
+
+    A slice of unknown thickness is shown as thick as a pixel is high, but in pixels.
+    """
+    z, y, x = (size / MICROMETRES[unit] if size else None for size in pixels.pixel_size_um)
+    first = 0 if pixels.n_slices > 1 else 1
+    if not y or not x:
+        return (1.0, 1.0, 1.0)[first:], ("pixel", "pixel", "pixel")[first:]
+    return (z or y, y, x)[first:], (unit if z else "pixel", unit, unit)[first:]
 
 
 def _set_contrast(layer: Image, pixels: Pixels, number: int) -> None:

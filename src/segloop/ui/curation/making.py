@@ -12,14 +12,13 @@ from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.curation.creating import Layers, PixelSize, Plane, create_from_folders, create_from_layers
 from segloop.ui.curation.empty_state import EmptyState
+from segloop.ui.curation.layers import MICROMETRES
 from segloop.ui.curation.new_dataset import NewDatasetPanel
 from segloop.ui.widgets.page import Page
 from segloop.ui.widgets.progress import ProgressRow
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-_MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
 
 
 class DatasetMaker(QWidget):
@@ -82,15 +81,19 @@ class DatasetMaker(QWidget):
 
     def make_sample(self) -> None:
         """Make a dataset of the bundled nuclei."""
-        workspace = self._page.session.app.workspace
-        path = workspace.new_folder(workspace.datasets_dir, "sample nuclei")
-        self._run(_make_sample, path)
+        self._page.message.clear()
+        self._page.attempt(self._create_sample)
 
     def disconnect_viewer(self) -> None:
         """Listen to the viewer's layers no more."""
         viewer = self._page.session.viewer
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.disconnect(self._on_layers)
+
+    def _create_sample(self) -> None:
+        workspace = self._page.session.app.workspace
+        path = workspace.new_folder(workspace.datasets_dir, "sample nuclei")
+        self._run(_make_sample, path)
 
     def _create(self) -> None:
         workspace = self._page.session.app.workspace
@@ -205,7 +208,7 @@ def _plane(layer: Layer) -> Plane:
 def _pixel_size_um(layer: Layer) -> PixelSize:
     """Return the layer's scale where its units are lengths; a bare scale says nothing about micrometres."""
     sizes = [
-        float(scale) * _MICROMETRES[str(unit)] if str(unit) in _MICROMETRES else None
+        float(scale) * MICROMETRES[str(unit)] if str(unit) in MICROMETRES else None
         for scale, unit in zip(layer.scale, layer.units, strict=True)
     ]
     z, y, x = [None] * (3 - len(sizes)) + sizes[-3:]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from qtpy.QtCore import QTimer
 
 from segloop.artifacts.manifest import Region
-from segloop.ui.curation.layers import PREFIX
+from segloop.ui.curation.layers import PREFIX, place
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
@@ -92,6 +93,8 @@ class RegionLayer:
         self._known: list[Drawn] = []
         self._updating = False
         self._settling = False
+        self._wanted: Callable[[int | None], None] | None = None
+        self._z: int | None = None
         self._tool: ShapeKind = "polygon"
 
     @property
@@ -104,15 +107,22 @@ class RegionLayer:
         """Whether one of napari's drawing tools is on."""
         return self.present and str(self.layer.mode).startswith("add_")
 
-    def show(self, regions: Sequence[Region], scale: Sequence[float], size: float, z: int | None) -> None:
+    def show(
+        self,
+        regions: Sequence[Region],
+        scale: Sequence[float],
+        units: Sequence[str],
+        size: float,
+        z: int | None,
+    ) -> None:
         """Show the regions of a sample.
 
         Parameters
         ----------
         regions : sequence of Region
             Those of other kinds are left out.
-        scale : (y, x)
-            World units per pixel.
+        scale, units : (y, x)
+            Size and unit of a pixel.
         size : float
             Larger side of the image in pixels, for lines that can be seen.
         z : int or None
@@ -120,7 +130,9 @@ class RegionLayer:
         """
         self._regions = tuple(region for region in regions if region.kind == self.kind)
         if self._settling:
+            self._wanted = partial(self.show, regions, scale, units, size)
             return
+        self._wanted = None
         if not self.present:
             self._create()
         wanted = [Drawn(each.id, each.shape, np.asarray(each.vertices, float)) for each in self._regions]
@@ -131,8 +143,7 @@ class RegionLayer:
         )
         self._updating = True
         try:
-            if tuple(self.layer.scale) != tuple(scale):
-                self.layer.scale = tuple(scale)
+            place(self.layer, scale, units)
             self.layer.current_edge_width = max(1.0, size / 300)
             if not same:
                 self.layer.selected_data = set()
@@ -145,6 +156,7 @@ class RegionLayer:
 
     def show_slice(self, z: int | None) -> None:
         """Make the regions of other slices invisible."""
+        self._z = z
         if not self.present or not self._regions or len(self.layer.data) != len(self._regions):
             return
         edges = [_colour(self.kind, 1.0 if _in_slice(each, z) else 0.0) for each in self._regions]
@@ -238,6 +250,13 @@ class RegionLayer:
             self._settle()
         finally:
             self._settling = False
+        if [each.id for each in self._regions] != [each.region_id for each in self._known]:
+            QTimer.singleShot(0, self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Show what else was saved with the user's own edit: the regions of another reviewer."""
+        if self._wanted is not None and self.present and not self.layer._is_creating:
+            self._wanted(self._z)
 
     def _settle(self) -> None:
         """Find out what became of each shape that was known, and what is new."""

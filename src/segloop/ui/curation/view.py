@@ -82,12 +82,21 @@ class SampleView:
         """Show the regions as they are now saved."""
         size = max(self._pixels_shape[1:], default=1)
         for layer in self.regions.values():
-            layer.show(sample.regions, self.layers.scale[-2:], size, self.z if self._is_stack else None)
+            layer.show(
+                sample.regions,
+                self.layers.scale[-2:],
+                self.layers.units[-2:],
+                size,
+                self.z if self._is_stack else None,
+            )
 
-    def draw(self, kind: Kind, shape: ShapeKind) -> None:
-        """Turn napari's drawing tool on, with the keyboard in the canvas."""
+    def draw(self, sample: Sample, kind: Kind, shape: ShapeKind) -> None:
+        """Turn napari's drawing tool on for the sample on screen, with the keyboard in the canvas."""
         for layer in self.regions.values():
             layer.stop()
+        self.layers.fit_units()
+        # This also brings a layer back that the user took out of the viewer.
+        self.show_regions(sample)
         if self._viewer.dims.ndisplay != 2:
             self._viewer.dims.ndisplay = 2
         self.regions[kind].draw(shape)
