@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -175,6 +176,126 @@ def test_progress_grows_to_the_whole_image(plane: np.ndarray, make_network: Make
     fractions = [progress.fraction for progress in seen]
     assert fractions[-1] == 1
     assert all(first <= second for first, second in pairwise(fractions))
+
+
+class Memory:
+    """What a small device can hold: a block of so many pixels. Copies of a network share it."""
+
+    def __init__(self, most: int, message: str = "") -> None:
+        self.most, self.message = most, message
+        self.blocks: list[int] = []
+        self.failed: list[weakref.ref[torch.Tensor]] = []
+
+    def __deepcopy__(self, _: object) -> "Memory":
+        return self
+
+    def hold(self, inputs: torch.Tensor) -> None:
+        pixels = inputs[0, 0].numel()
+        self.blocks.append(pixels)
+        # What an earlier pass left behind would make each further one smaller.
+        assert all(left() is None for left in self.failed)
+        if pixels > self.most:
+            self.failed.append(weakref.ref(inputs))
+            raise RuntimeError(self.message) if self.message else torch.OutOfMemoryError("CUDA out of memory")
+
+
+class OnSmallDevice(nn.Module):
+    """A network on a device of little memory."""
+
+    def __init__(self, network: nn.Module, memory: Memory) -> None:
+        super().__init__()
+        self.network, self.memory = network, memory
+        self.stride, self.halo, self.in_channels = network.stride, network.halo, network.in_channels
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if not inputs.is_meta:
+            self.memory.hold(inputs)
+        maps: torch.Tensor = self.network(inputs)
+        return maps
+
+
+def on_small_device(network: nn.Module, memory: Memory, dims: int = 2) -> Engine:
+    return Engine(OnSmallDevice(network, memory), make_target("instance", dims=dims))
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["", "MPS backend out of memory (MPS allocated: 5 GB)", "DefaultCPUAllocator: can't allocate memory"],
+)
+def test_tiles_that_do_not_fit_are_halved_without_changing_the_result(
+    message: str, plane: np.ndarray, make_network: MakeNetwork
+) -> None:
+    network, memory = make_network(), Memory(20_000, message)
+    reference = Engine(network, make_target("instance")).run_whole(plane)
+    assert_same(assemble(on_small_device(network, memory), plane, None), reference)
+    assert 1 <= len(memory.failed) < 6
+
+
+def test_only_what_is_not_done_is_computed_again(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    network, memory = make_network(), Memory(10**9)
+    stack = np.concatenate([plane] * 4, axis=1)
+    reference = Engine(network, make_target("instance")).run_whole(stack)
+    engine = on_small_device(network, memory)
+    seen: list[Progress] = []
+    whole = np.full_like(reference, np.nan)
+    pieces = engine.run(
+        lambda at: stack[(slice(None), *at)], stack.shape[1:], context=Context(report=seen.append)
+    )
+    for number, (where, maps) in enumerate(pieces):
+        assert np.isnan(whole[(slice(None), *where)]).all()
+        whole[(slice(None), *where)] = maps
+        if number == 1:
+            memory.most = 20_000
+    assert_same(whole, reference)
+    assert memory.blocks[:3] == [184 * 208] * 3
+    assert all(pixels < 184 * 208 for pixels in memory.blocks[3:])
+    assert all(progress.fraction >= 0.5 for progress in seen if progress.done > 2 * plane.size)
+    assert seen[-1].fraction == 1
+
+
+def test_volumes_that_do_not_fit_are_halved(
+    test_data: Path, stir: Callable[[NetworkSpec], nn.Module]
+) -> None:
+    (file,) = (test_data / "nuclei3d_embryo" / "train" / "raw").glob("*.tif")
+    volume = scaled(tifffile.imread(file)[None, 10:33, :61, 20:95])
+    network, memory = stir(NetworkSpec("unet", 3, 1, 2, THIN_VOLUMES)), Memory(80_000)
+    reference = Engine(network, make_target("instance", dims=3)).run_whole(volume)
+    assert_same(assemble(on_small_device(network, memory, 3), volume, None), reference)
+    assert len(memory.blocks) > 2
+
+
+def test_blended_tiles_that_do_not_fit_are_halved_without_seams(
+    plane: np.ndarray, stir: Callable[[NetworkSpec], nn.Module]
+) -> None:
+    network, memory = stir(NetworkSpec("monai.BasicUNet", 2, 1, 2)), Memory(20_000)
+    reference = Engine(network, make_target("instance")).run_whole(plane)
+    tiled = assemble(on_small_device(network, memory), plane, None)
+    assert 0 < np.abs(tiled - reference).mean() < 0.02
+    jumps = np.abs(np.diff(tiled - reference, axis=-1)).max(axis=(0, 1, 2))
+    assert jumps.max() < 0.2
+
+
+def test_a_device_too_small_for_any_tile_is_named(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    memory = Memory(100)
+    with pytest.raises(ModelError, match=r"Even a block of \d+ x \d+ pixels does not fit into memory: close"):
+        assemble(on_small_device(make_network(), memory), plane, None)
+    assert 1 < len(memory.blocks) < 20
+
+
+def test_a_tile_size_that_was_chosen_is_not_changed(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    memory = Memory(10_000)
+    with pytest.raises(ModelError, match="does not fit into memory: choose a smaller tile size"):
+        assemble(on_small_device(make_network(), memory), plane, (64, 64))
+    assert len(memory.blocks) == 1
+
+
+def test_other_errors_of_the_network_are_not_taken_for_a_lack_of_memory(
+    plane: np.ndarray, make_network: MakeNetwork
+) -> None:
+    memory = Memory(100, "mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RuntimeError, match="mat1"):
+        assemble(on_small_device(make_network(), memory), plane, None)
+    assert len(memory.blocks) == 1
 
 
 def test_an_error_in_reading_reaches_the_caller(make_network: MakeNetwork) -> None:

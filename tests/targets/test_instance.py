@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from segloop.config.predict import OutputKind
-from segloop.targets import Thresholds, make_target
+from segloop.targets import Thresholds, make_target, quantise
 
 
 def recovered(predicted: np.ndarray, truth: np.ndarray) -> tuple[int, int, int]:
@@ -148,6 +148,27 @@ def test_an_object_without_a_peak_in_its_distance_is_kept_as_one() -> None:
     assert decoded.labels is not None
     assert decoded.labels.max() == 1
     assert (decoded.labels > 0).sum() == 49
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_foreground_joined_only_by_corners_is_kept(dims: int) -> None:
+    maps = np.zeros((2, 3, 20, 20), np.float32)
+    maps[:, 1, 5:12, 5:12] = 1
+    maps[0, 1, 12:15, 12:15] = 0.9
+    maps[0, 0, 15, 15] = 0.9  # beyond an edge in 2D, a corner in 3D
+    decoded = make_target("instance", dims=dims).decode(maps, Thresholds(min_size=0))
+    assert decoded.labels is not None
+    np.testing.assert_array_equal(decoded.labels > 0, maps[0] > 0.5)
+    assert decoded.labels.max() == (1 if dims == 3 else 2)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_objects_fill_the_foreground_of_any_maps(dims: int) -> None:
+    maps = np.random.default_rng(0).random((2, 4, 40, 40)).astype(np.float32)
+    target = make_target("instance", dims=dims)
+    decoded = target.decode(maps, Thresholds(foreground=0.7, min_size=0))
+    assert decoded.mask is not None
+    np.testing.assert_array_equal(decoded.mask, quantise(maps)[0] >= 0.7 * 255)
 
 
 def test_small_objects_are_removed_and_the_others_renumbered() -> None:

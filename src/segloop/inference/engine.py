@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from segloop.core.context import Context
 from segloop.core.errors import ModelError
 from segloop.inference.blending import ramp
-from segloop.inference.memory import TileChoice, automatic_tile, bytes_per_pixel
-from segloop.inference.tiles import Slices, Tile, plan_tiles, round_up
+from segloop.inference.memory import (
+    BlockTooLargeError,
+    TileChoice,
+    automatic_tile,
+    bytes_per_pixel,
+    is_out_of_memory,
+    release_memory,
+)
+from segloop.inference.tiles import Slices, Tile, halved, plan_tiles, round_up
+from segloop.inference.watching import watched
 from segloop.networks.activation import activate
 from segloop.networks.folding import fold_batch_norm
 from segloop.targets import Target, quantise
@@ -85,7 +94,8 @@ class Engine:
             Z, Y, X of the image. A network for planes takes each slice on its own.
         tile_size : sequence of int, optional
             [Z,] Y, X in pixels of the part computed at once, without halo; rounded up to the stride. Chosen
-            by free memory if not given. It does not change the result.
+            by free memory if not given, and halved if it does not fit after all. It does not change the
+            result.
         context : Context, optional
             Receives progress in pixels; its cancel is heeded before each layer of the network.
 
@@ -104,12 +114,28 @@ class Engine:
             If the user has asked to stop.
         """
         context = context or Context()
-        tiles = self._plan(shape, tile_size)
-        if self.halo is None and any(_is_cut(tile, shape, self.target.dims) for tile in tiles):
-            yield from self._run_blended(read, shape, tiles, context)
+        if min(shape) == 0:
             return
-        for tile, maps in self._computed(read, tiles, context):
-            yield tile.write, maps[(slice(None), *tile.crop)]
+        size = self._tile(shape, tile_size)
+        tiles = plan_tiles(shape, size, self._overlap(size), self.stride)
+        while tiles:
+            done = 0
+            try:
+                for piece in self._pieces(read, shape, tiles, context):
+                    yield piece
+                    done += 1
+                return
+            except BlockTooLargeError as error:
+                if tile_size:
+                    raise
+                size = self._smaller(size, tiles[done], error)
+            # Only now, after the handler, is the memory of the failed pass free.
+            release_memory(self.device.type)
+            tiles = [
+                part
+                for tile in tiles[done:]
+                for part in plan_tiles(shape, size, self._overlap(size), self.stride, tile.write)
+            ]
 
     def maps(
         self,
@@ -150,9 +176,7 @@ class Engine:
             shape[first:], halo[first:], self.stride[first:], self._bytes_per_pixel, self.device.type
         )
 
-    def _plan(self, shape: Sequence[int], tile_size: Sequence[int] | None) -> list[Tile]:
-        if min(shape) == 0:
-            return []
+    def _tile(self, shape: Sequence[int], tile_size: Sequence[int] | None) -> tuple[int, ...]:
         dims = self.target.dims
         if not tile_size:
             tile_size = self.choose_tile(shape).size
@@ -161,23 +185,48 @@ class Engine:
             raise ModelError(
                 f"The tile size {list(tile_size)} does not fit the model: give {axes} in pixels."
             )
-        tile = (1,) * (3 - dims) + tuple(tile_size)[-dims:]
-        halo = self.halo or self._overlap(tile)
-        return plan_tiles(shape, tile, halo, self.stride)
+        return (1,) * (3 - dims) + tuple(tile_size)[-dims:]
+
+    def _smaller(self, size: tuple[int, ...], tile: Tile, error: BlockTooLargeError) -> tuple[int, ...]:
+        """Return the tile size to try when a tile of this size did not fit."""
+        smaller = halved(size, self._overlap(size), self.stride)
+        if smaller is None:
+            remedy = "" if self.device.type == "cpu" else " that use it, or compute on the CPU"
+            sentence = self._does_not_fit(tile.block_shape)
+            raise ModelError(f"Even {sentence}: close other programs{remedy}.") from error
+        return smaller
+
+    def _does_not_fit(self, shape: Sequence[int]) -> str:
+        span = " x ".join(str(size) for size in shape[-self.target.dims :])
+        place = "memory" if self.device.type == "cpu" else "the memory of the GPU"
+        return f"a block of {span} pixels does not fit into {place}"
 
     def _overlap(self, tile: Sequence[int]) -> tuple[int, ...]:
+        if self.halo is not None:
+            return self.halo
         quarter = [0 if size == 1 else -(-size // 4) for size in tile]
         return tuple(round_up(size, step) for size, step in zip(quarter, self.stride, strict=True))
 
+    def _pieces(
+        self, read: Read, shape: Sequence[int], tiles: list[Tile], context: Context
+    ) -> Iterator[Piece]:
+        """Yield what each tile writes, in their order."""
+        if self.halo is None and any(_is_cut(tile, shape, self.target.dims) for tile in tiles):
+            yield from self._run_blended(read, shape, tiles, context)
+            return
+        for tile, maps in self._computed(read, shape, tiles, context):
+            yield tile.write, maps[(slice(None), *tile.crop)]
+
     def _computed(
-        self, read: Read, tiles: list[Tile], context: Context
+        self, read: Read, shape: Sequence[int], tiles: list[Tile], context: Context
     ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         """Yield each tile with the maps (K, z, y, x) of its padded block."""
 
         def block(tile: Tile) -> NDArray[np.float32]:
             return _pad(np.asarray(read(tile.read), np.float32), tile.pad)
 
-        done, total = 0, sum(tile.size for tile in tiles)
+        total = prod(shape)
+        done = total - sum(tile.size for tile in tiles)
         with ThreadPoolExecutor(1, "segloop-read") as reader:
             following: Future[NDArray[np.float32]] | None = reader.submit(block, tiles[0]) if tiles else None
             for number, tile in enumerate(tiles):
@@ -198,7 +247,7 @@ class Engine:
         """Average overlapping tiles, each weighing less towards its edges inside the image."""
         added = np.zeros((len(self.target.maps), *shape), np.float32)
         weights = np.zeros(tuple(shape), np.float32)
-        for tile, maps in self._computed(read, tiles, context):
+        for tile, maps in self._computed(read, shape, tiles, context):
             inside = tuple(slice(0, part.stop - part.start) for part in tile.read)
             weight = ramp(tile)
             added[(slice(None), *tile.read)] += maps[(slice(None), *inside)] * weight
@@ -216,26 +265,24 @@ class Engine:
                 f"The image has {len(block)} channels, the model expects {self.in_channels}: "
                 "choose them under Channels."
             )
+        try:
+            return self._on_device(block, advance)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            sentence = self._does_not_fit(block.shape).capitalize()
+            raise BlockTooLargeError(f"{sentence}: choose a smaller tile size.") from error
+
+    def _on_device(self, block: NDArray[np.float32], advance: Callable[[float], None]) -> NDArray[np.float32]:
         inputs = torch.from_numpy(np.ascontiguousarray(block))
         # In planes, (C, z, y, x) to (z, C, y, x): slices are a batch.
         inputs = inputs.transpose(0, 1) if self.target.dims == 2 else inputs[None]
         inputs = inputs.to(device=self.device).contiguous(memory_format=self._format)
         autocast = torch.autocast("cuda", torch.float16) if self.mixed else nullcontext()
-        with torch.inference_mode(), autocast, _watched(self._network, advance):
-            maps = activate(self._logits(inputs), self.target.activation)
+        with torch.inference_mode(), autocast, watched(self._network, advance):
+            maps = activate(self._network(inputs), self.target.activation)
         maps = maps.transpose(0, 1) if self.target.dims == 2 else maps[0]
         return np.ascontiguousarray(maps.cpu().numpy())
-
-    def _logits(self, inputs: Tensor) -> Tensor:
-        try:
-            outputs: Tensor = self._network(inputs)
-        except torch.OutOfMemoryError as error:
-            size = " x ".join(str(value) for value in inputs.shape[2:])
-            raise ModelError(
-                f"A block of {size} pixels does not fit into the memory of the GPU: "
-                "choose a smaller tile size."
-            ) from error
-        return outputs
 
 
 def _pad(block: NDArray[np.float32], far: Sequence[int]) -> NDArray[np.float32]:
@@ -250,26 +297,3 @@ def _is_cut(tile: Tile, shape: Sequence[int], dims: int) -> bool:
     first = 3 - dims
     parts = zip(tile.write[first:], shape[first:], strict=True)
     return any(part.stop - part.start < size for part, size in parts)
-
-
-@contextmanager
-def _watched(network: nn.Module, advance: Callable[[float], None]) -> Iterator[None]:
-    """Call ``advance`` before each layer with the share of layers that are done."""
-    leaves = [
-        module
-        for module in network.modules()
-        if not isinstance(module, nn.Identity) and not any(True for _ in module.children())
-    ]
-    started = 0
-
-    def before(_: nn.Module, __: object) -> None:
-        nonlocal started
-        advance(min(1.0, started / len(leaves)))
-        started += 1
-
-    hooks = [module.register_forward_pre_hook(before) for module in leaves]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from segloop.core.errors import ModelError
 from segloop.inference.tiles import round_up
 
 # Pixels in a block with its halo. Larger ones are hardly faster in planes, and progress would come in jumps;
@@ -18,6 +19,12 @@ _LARGEST_BLOCK = {("cpu", 2): 2**20, ("mps", 2): 2**22, ("cuda", 2): 2**24}
 _LARGEST_VOLUME = 2**24
 # What a network needs is counted as if it freed nothing; in truth it needs about half of that.
 _SHARE_OF_FREE_MEMORY = 0.8
+# Only CUDA has an error class for it; Apple's GPU, the CPU and NVIDIA's libraries say it in words.
+_OUT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "ALLOC_FAILED")
+
+
+class BlockTooLargeError(ModelError):
+    """A block does not fit into the memory of the device."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,21 @@ def available_memory(device: str) -> float:
     import psutil
 
     return float(psutil.virtual_memory().available)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error of torch says that the memory of a device does not suffice."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+def release_memory(device: str) -> None:
+    """Give back to the device what torch holds of its memory but does not use."""
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()
 
 
 def bytes_per_pixel(network: nn.Module, in_channels: int, stride: Sequence[int]) -> float:

@@ -45,7 +45,11 @@ class Tile:
 
 
 def plan_tiles(
-    shape: Sequence[int], tile: Sequence[int], halo: Sequence[int], stride: Sequence[int]
+    shape: Sequence[int],
+    tile: Sequence[int],
+    halo: Sequence[int],
+    stride: Sequence[int],
+    within: Slices | None = None,
 ) -> list[Tile]:
     """Cut an image into tiles whose inner parts cover it once.
 
@@ -58,13 +62,16 @@ def plan_tiles(
     shape, tile, halo, stride : sequence of int
         Per axis, in pixels. Tile sizes are rounded up to the stride and made about equal; ``halo`` must be a
         multiple of ``stride``.
+    within : tuple of slice, optional
+        The part of the image to cover, what a tile of another plan writes; all of it if not given.
 
     Returns
     -------
     list of Tile
         In C order; empty if the image is.
     """
-    axes = [_plan_axis(*sizes) for sizes in zip(shape, tile, halo, stride, strict=True)]
+    within = within or tuple(slice(0, size) for size in shape)
+    axes = [_plan_axis(*sizes) for sizes in zip(shape, tile, halo, stride, within, strict=True)]
     return [
         Tile(
             read=tuple(part[0] for part in parts),
@@ -76,16 +83,30 @@ def plan_tiles(
     ]
 
 
-def _plan_axis(size: int, tile: int, halo: int, stride: int) -> list[tuple[slice, int, slice, slice]]:
+def halved(tile: Sequence[int], halo: Sequence[int], stride: Sequence[int]) -> tuple[int, ...] | None:
+    """Return a tile size halved on the axis where it is longest for its halo; None if it is the smallest."""
+    divisible = [axis for axis in range(len(tile)) if tile[axis] > stride[axis]]
+    if not divisible:
+        return None
+    longest = max(divisible, key=lambda axis: tile[axis] / max(1, halo[axis]))
+    half = round_up(-(-tile[longest] // 2), stride[longest])
+    return tuple(half if axis == longest else size for axis, size in enumerate(tile))
+
+
+def _plan_axis(
+    size: int, tile: int, halo: int, stride: int, within: slice
+) -> list[tuple[slice, int, slice, slice]]:
     if halo % stride:
         raise ValueError(f"the halo {halo} is not a multiple of the stride {stride}")
     padded = round_up(size, stride)
-    step = round_up(min(tile, padded), stride) if padded else stride
-    count = -(-padded // step) if padded else 0
-    step = round_up(-(-padded // count), stride) if count else step
+    end = round_up(within.stop, stride)
+    span = end - within.start
+    step = round_up(min(tile, span), stride) if span else stride
+    count = -(-span // step) if span else 0
+    step = round_up(-(-span // count), stride) if count else step
     plan = []
-    for start in range(0, padded, step):
-        stop = min(start + step, padded)
+    for start in range(within.start, end, step):
+        stop = min(start + step, end)
         first, last = max(0, start - halo), min(padded, stop + halo)
         read = slice(first, min(last, size))
         write = slice(start, min(stop, size))

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def _saddles(
+def saddles(
     basins: NDArray[np.integer[Any]], height: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return pairs of touching basins (N, 2) and the highest pass (N,) between each, highest first."""
+    """Return pairs of touching basins (N, 2) and the highest pass (N,) between each, highest first.
+
+    Basins touch by faces, edges and corners, as objects of the foreground do.
+    """
+    # Flat, with a margin of background, a step to a neighbour is one number, and only foreground is read.
+    shape = [size + 2 for size in basins.shape]
+    flat, tall = np.pad(basins, 1).ravel(), np.pad(height, 1).ravel()
+    inside = np.flatnonzero(flat)
+    basin = flat[inside]
     firsts, seconds, passes = [], [], []
-    for axis in range(basins.ndim):
-        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(basins.ndim))
-        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(basins.ndim))
-        first, second = basins[low], basins[high]
-        touching = (first != second) & (first > 0) & (second > 0)
-        firsts.append(first[touching])
-        seconds.append(second[touching])
-        passes.append(np.minimum(height[low][touching], height[high][touching]))
+    for step in itertools.product((-1, 0, 1), repeat=basins.ndim):
+        if step <= (0,) * basins.ndim:  # the opposite step finds the same neighbours
+            continue
+        offset = 0
+        for size, way in zip(shape, step, strict=True):
+            offset = offset * size + way
+        beside = flat[inside + offset]
+        touching = np.flatnonzero((beside != basin) & (beside > 0))
+        place = inside[touching]
+        firsts.append(basin[touching])
+        seconds.append(beside[touching])
+        passes.append(np.minimum(tall[place], tall[place + offset]))
     pair = np.stack([np.concatenate(firsts), np.concatenate(seconds)], axis=1).astype(np.int64)
     pair.sort(axis=1)
     saddle = np.concatenate(passes)
@@ -66,8 +79,8 @@ def merge_shallow(
             node = parent[node]
         return node
 
-    pairs, saddles = _saddles(basins, height)
-    for (a, b), saddle in zip(pairs.tolist(), saddles.tolist(), strict=True):
+    pairs, passes = saddles(basins, height)
+    for (a, b), saddle in zip(pairs.tolist(), passes.tolist(), strict=True):
         a, b = root(a), root(b)
         if a != b and min(peaks[a], peaks[b]) - saddle < depth:
             parent[b] = a

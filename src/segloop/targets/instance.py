@@ -173,5 +173,5 @@ def _objects(
     peaks = local_maxima(np.pad(np.where(mask, height + 1, 0), 1))
     peaks = peaks[(slice(1, -1),) * mask.ndim] & mask
     seeds = connected_objects(np.atleast_3d(peaks), 3).reshape(mask.shape)
-    basins = watershed(-height, seeds.astype(np.int32), mask=mask)
+    basins = watershed(-height, seeds.astype(np.int32), np.ones((3,) * mask.ndim, bool), mask=mask)
     return merge_shallow(basins, height, splitting)
