@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,15 @@ def test_pruning_never_deletes_what_is_in_use(tmp_path: Path) -> None:
 
     assert used.is_dir()
     assert not other.exists()
+
+
+def test_pruning_spares_what_another_training_used_within_a_day(tmp_path: Path) -> None:
+    hour = 3600
+    old, recent = (
+        entry(tmp_path, name, 100, int(time.time()) - hours * hour) for name, hours in (("a", 25), ("b", 23))
+    )
+
+    deleted = prune(tmp_path, [], limit_bytes=0)
+
+    assert deleted == [old]
+    assert recent.is_dir()

@@ -1,9 +1,89 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from pathlib import Path
 
-from segloop.training.callbacks import Best
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+from torch import nn
+
+from segloop.artifacts.job import EventLog
+from segloop.artifacts.run import Run
+from segloop.config.train import (
+    AugmentationConfig,
+    NormalisationConfig,
+    OptimiserConfig,
+    StopConfig,
+    TrainConfig,
+)
+from segloop.training.budget import Budget
+from segloop.training.cache import CachedSample, SampleArrays, store
+from segloop.training.callbacks import Best, Keeper, Pace
+from segloop.training.module import SegmentationModule
+from segloop.training.patches import PatchLoader
 from segloop.training.validation import Scores
+
+
+class DearJudge:
+    """Takes its time for a validation, as on large images, and always finds the same."""
+
+    seconds = 0.05
+
+    def validate(self, module: SegmentationModule) -> Scores | None:
+        time.sleep(self.seconds)
+        return Scores(0.5, 0.9)
+
+    def save_model(self, module: SegmentationModule, epoch: int, scores: Scores | None) -> None:
+        pass
+
+
+def train(folder: Path, stop: StopConfig) -> Run:
+    """Train something tiny, validated by `DearJudge`."""
+    run = Run.create(folder / "run", TrainConfig())
+    log = EventLog(run.path)
+    loader = PatchLoader(
+        [tiny_sample(folder / "entry")],
+        (4, 4),
+        1,
+        1,
+        foreground_fraction=0.5,
+        normalisation=NormalisationConfig(),
+        augmentation=AugmentationConfig(),
+        seed=0,
+    )
+    budget = Budget(stop)
+    pace = Pace(budget, log, loader, 1e-3)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=stop.max_epochs,
+        callbacks=[pace, Keeper(run, log, pace, budget, DearJudge())],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    trainer.fit(SegmentationModule(nn.Conv2d(1, 1, 1), ["probability"], OptimiserConfig()), loader)
+    return run
+
+
+def tiny_sample(folder: Path) -> CachedSample:
+    labels = np.zeros((1, 8, 8), np.int32)
+    labels[0, :4] = 1
+    arrays = SampleArrays(
+        raw=labels[None].astype(np.float32),
+        maps=(255 * labels[None]).astype(np.uint8),
+        valid=np.ones((1, 1, 8, 8), bool),
+        labels=labels,
+        foreground=np.argwhere(labels).astype(np.int32),
+        sizes=np.array([32]),
+    )
+    store(folder, arrays, name="tiny", ranges=np.array([[0, 1]], np.float32))
+    sample = CachedSample.open(folder, "tiny")
+    assert sample is not None
+    return sample
 
 
 def best_of(*scores: Scores) -> int:
@@ -42,3 +122,34 @@ def test_it_is_told_to_a_checkpoint_and_back() -> None:
     best = Best().next(Scores(0.4, 0.9, 0.8, 200), 3)
 
     assert Best(**dataclasses.asdict(best)) == best
+
+
+def test_it_counts_the_validations_since() -> None:
+    best = Best()
+    for epoch, loss in enumerate((0.5, 0.4, 0.6, 0.7), 1):
+        best = best.next(Scores(loss, 0.9), epoch)
+
+    assert (best.epoch, best.since) == (2, 2)
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")
+def test_patience_ends_it_only_after_some_validations_however_dear_they_are(tmp_path: Path) -> None:
+    run = train(tmp_path, StopConfig(patience=3, max_epochs=100_000))
+
+    epochs = [epoch for epoch, _ in run.metrics()["train_loss"]]
+    validated = [epoch for epoch, _ in run.metrics()["val_loss"]]
+    assert len(validated) == 1 + 3
+    assert validated[-1] == epochs[-1] >= 1 + 3
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")
+def test_patience_counts_epochs_however_often_they_are_validated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DearJudge, "seconds", 0.0)
+
+    run = train(tmp_path, StopConfig(patience=30, max_epochs=100_000))
+
+    epochs = [epoch for epoch, _ in run.metrics()["train_loss"]]
+    validated = [epoch for epoch, _ in run.metrics()["val_loss"]]
+    assert validated[-1] == epochs[-1] == 1 + 30

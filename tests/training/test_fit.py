@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import threading
 import time
@@ -23,6 +24,7 @@ from segloop.artifacts.run import Run
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import ConfigError, DatasetError, ModelError, RunError
+from segloop.training.cache import cache_folder, prune
 from segloop.training.fit import fit, resume
 
 Pictures = dict[str, Any]
@@ -150,6 +152,18 @@ def test_the_run_holds_all_that_was_promised(
     assert provenance["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_the_run_may_be_the_folder_one_is_in(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".run").mkdir()
+    monkeypatch.chdir(tmp_path / ".run")
+
+    run = fit(config(make_dataset(nuclei), TINY), ".")
+
+    assert run.path == (tmp_path / ".run").resolve()
+    assert Model.load(run.path).card.name == "run"
 
 
 def test_events_tell_what_metrics_csv_holds(
@@ -383,6 +397,20 @@ def test_without_validation_samples_some_training_ones_validate(
     assert "val_dice" in run.metrics()
 
 
+def test_a_resumed_run_validates_on_what_it_has_not_learnt_from(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei, val=[])
+    run = fit(config(dataset, TINY), tmp_path / "run")
+    learnt, aside = run.plan["train_samples"], run.plan["val_samples"]
+    dataset.save(dataset.sample(learnt[0]).edit(verdict=Verdict.rejected), "reject")
+
+    resume(run.path, StopConfig(max_epochs=4))
+
+    assert run.plan["train_samples"] == learnt[1:]
+    assert run.plan["val_samples"] == aside
+
+
 def test_a_single_sample_is_learnt_without_validation(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
@@ -429,6 +457,26 @@ def test_no_folder_is_made_for_a_missing_dataset(tmp_path: Path) -> None:
 def test_a_dataset_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No dataset is named"):
         fit(TrainConfig(), tmp_path / "run")
+
+
+def test_a_training_for_days_keeps_its_images_in_the_cache(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    aged_in: list[int] = []
+
+    def three_epochs_after_ageing(job: JobFolder) -> bool:
+        epoch = (job.last("metrics") or {}).get("epoch", 0)
+        if epoch and not aged_in:
+            for entry in cache_folder().iterdir():
+                os.utime(entry, (1, 1))
+            aged_in.append(epoch)
+        return bool(aged_in) and epoch >= aged_in[0] + 3
+
+    with stopping_when(tmp_path / "run", three_epochs_after_ageing):
+        fit(config(make_dataset(nuclei), ENDLESS), tmp_path / "run")
+
+    assert len(list(cache_folder().iterdir())) == len(nuclei)
+    assert prune(cache_folder(), [], limit_bytes=0) == []
 
 
 def test_a_damaged_checkpoint_is_named(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:

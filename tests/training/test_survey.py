@@ -115,3 +115,16 @@ def test_object_numbers_are_refused_as_classes() -> None:
         DatasetError, match=r"go up to 300, too many for classes .* choose the instance target"
     ):
         classes_of(set(range(1, 301)), "data")
+
+
+def test_a_damaged_sample_is_told_and_the_others_are_learnt(
+    nuclei: Pictures, make_dataset: MakeDataset
+) -> None:
+    dataset = make_dataset(nuclei)
+    damaged = dataset.path / "samples" / f"{dataset.sample_ids[0]}.json"
+    damaged.write_text("{")
+
+    found = survey(CuratedDataset.open(dataset.path), TrainConfig(), Context())
+
+    assert len(found.train) == 4
+    assert [str(damaged) in problem for problem in found.problems] == [True]

@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +24,10 @@ from numpy.typing import NDArray
 from segloop.core.atomic import atomic_path, remove, write_json
 from segloop.core.errors import DatasetError
 
-VERSION = 1
+VERSION = 2
 
 _ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
+_IN_USE = 24 * 3600  # seconds after its last use in which an entry may belong to a training that goes on
 _HASHED_PART = 1 << 18  # bytes hashed at the beginning, in the middle and at the end of a file
 
 
@@ -156,6 +159,11 @@ class CachedSample:
         """Return its pixels; mapped from disk anew each time if they are too many to be kept."""
         return self._kept if self.in_memory else SampleArrays.load(self.folder, mapped=True)
 
+    def touch(self) -> None:
+        """Say that the entry is in use, so that no other training deletes it; to be repeated within a day."""
+        with suppress(OSError):  # it is of use as long as it is mapped or in memory, even if it is gone
+            os.utime(self.folder)
+
     @property
     def n_bytes(self) -> int:
         """Size of the entry on disk in bytes."""
@@ -213,6 +221,8 @@ def store(
 def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> list[Path]:
     """Delete the entries that were not used for longest until the cache fits its limit.
 
+    Those used within a day stay, since another training may go on with them.
+
     Parameters
     ----------
     root : Path
@@ -230,13 +240,14 @@ def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> l
     if not root.is_dir():
         return []
     kept = set(keep)
-    entries = [(path, path.stat().st_mtime, _folder_bytes(path)) for path in root.iterdir() if path.is_dir()]
+    entries = [entry for path in root.iterdir() if (entry := _look_at(path)) is not None]
     total = sum(size for _, _, size in entries)
     if limit_bytes is None:
         limit_bytes = (shutil.disk_usage(root).free + total) // 4
+    newest = time.time() - _IN_USE
     deleted = []
-    for path, _, size in sorted(entries, key=lambda entry: entry[1]):
-        if total <= limit_bytes:
+    for used, path, size in sorted(entries):
+        if total <= limit_bytes or used > newest:
             break
         if path not in kept:
             remove(path)
@@ -245,5 +256,10 @@ def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> l
     return deleted
 
 
-def _folder_bytes(folder: Path) -> int:
-    return sum(entry.stat().st_size for entry in folder.iterdir() if entry.is_file())
+def _look_at(path: Path) -> tuple[float, Path, int] | None:
+    """Return when an entry was last used, its folder and its size; None if it is none, or just deleted."""
+    try:
+        size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+        return path.stat().st_mtime, path, size
+    except OSError:
+        return None

@@ -23,6 +23,7 @@ from segloop.training.patches import PatchLoader
 from segloop.training.validation import Scores
 
 _VALIDATION_SHARE = 0.15  # of the time, at most, as long as there is more than one validation
+_LEAST_VALIDATIONS = 3  # since the best, before patience ends a training
 _SAVING_SHARE = 0.05  # of the time, at most, for checkpoints to continue from
 
 
@@ -122,11 +123,14 @@ class Best:
         Validation loss of the model that is kept.
     epoch : int
         Epoch of the model that is kept, from 1; 0 before there is one.
+    since : int
+        Number of validations since that epoch's.
     """
 
     score: float = -math.inf
     loss: float = math.inf
     epoch: int = 0
+    since: int = 0
 
     def next(self, scores: Scores, epoch: int) -> Best:
         """Return what is best after another validation.
@@ -139,7 +143,16 @@ class Best:
         as_good = scores.score >= top - scores.uncertainty
         if self.epoch == 0 or clearly_better or (as_good and scores.loss < self.loss):
             return Best(top, scores.loss, epoch)
-        return replace(self, score=top)
+        return replace(self, score=top, since=self.since + 1)
+
+    def is_final(self, epoch: int, patience: int) -> bool:
+        """Return whether patience is used up after ``epoch``; never where ``patience`` is 0.
+
+        Validations are spaced out where they are dear, so that epochs alone don't tell: most of them may not
+        have been validated.
+        """
+        waited = self.epoch > 0 and epoch - self.epoch >= patience > 0
+        return waited and self.since >= _LEAST_VALIDATIONS
 
 
 class Keeper(Callback):
@@ -196,13 +209,15 @@ class Keeper(Callback):
                 "start again with a lower optimiser.learning_rate."
             )
         last = trainer.should_stop or epoch == trainer.max_epochs
-        if not self._pace.stopped and (last or _is_due(self._validated_at, self._cost, _VALIDATION_SHARE)):
+        patience = self._budget.limits.patience
+        due = _is_due(self._validated_at, self._cost, _VALIDATION_SHARE)
+        # Patience never ends a training by an epoch that was not validated.
+        if not self._pace.stopped and (last or due or self._best.is_final(epoch, patience)):
             row.update(self._validate(trainer, module, epoch))
         self._log.metrics(epoch, row)
         counts = {"epoch": epoch, "step": int(trainer.global_step)}
         self._run.append_metrics({**counts, "seconds": self._budget.elapsed, **row})
-        patience = self._budget.limits.patience
-        if patience and self._best.epoch and epoch - self._best.epoch >= patience and not last:
+        if not last and not self._pace.stopped and self._best.is_final(epoch, patience):
             self._log.message(f"Stopped early: no better validation since epoch {self._best.epoch}.")
             trainer.should_stop = True
         if last or trainer.should_stop or _is_due(self._saved_at, self._save_cost, _SAVING_SHARE):

@@ -55,7 +55,7 @@ def fit(config: TrainConfig, run_path: str | Path) -> Run:
     CuratedDataset.open(config.dataset)
     if config.init:
         Model.load(config.init)
-    run = Run.create(run_path, config)
+    run = Run.create(Path(run_path).resolve(), config)
     _execute(run, resumed=False)
     return run
 
@@ -82,7 +82,7 @@ def resume(run_path: str | Path, stop: StopConfig | None = None) -> Run:
     ConfigError, DatasetError, ModelError, ImageError
         As `fit`.
     """
-    run = Run.open(run_path)
+    run = Run.open(Path(run_path).resolve())
     state = run.job.state()
     if state in (JobState.running, JobState.stopping):
         raise RunError(f"The run {run.path} is still being trained: stop it first.")

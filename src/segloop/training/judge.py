@@ -21,6 +21,7 @@ from segloop.artifacts.model import (
     TargetCard,
     ThresholdCard,
 )
+from segloop.artifacts.model_card import card_name
 from segloop.artifacts.run import Run
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
@@ -165,7 +166,7 @@ class RunJudge:
             test_output = network(torch.from_numpy(test_input)[None])[0].numpy()
         stride, halo = _geometry(network)
         card = ModelCard(
-            name=self._run.name,
+            name=card_name(self._run.name),
             axes="YX" if facts.spec.dims == 2 else "ZYX",
             recipe=RecipeCard(channels=list(facts.channels)),
             network=facts.spec.to_dict(),

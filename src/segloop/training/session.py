@@ -13,6 +13,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
 from segloop.artifacts.dataset import CuratedDataset
@@ -35,6 +36,7 @@ from segloop.training.patches import PatchLoader
 from segloop.training.plan import PatchPlan, plan_patches
 from segloop.training.prepare import keep_in_memory, prepare
 from segloop.training.record import pinned, plan_record, provenance
+from segloop.training.surroundings import OwnSignals, StaysInCache
 from segloop.training.survey import Survey, survey
 
 logger = logging.getLogger("segloop.training")
@@ -141,7 +143,7 @@ class Session:
         for problem in found.problems:
             self._say(f"Left out: {problem}", "warning")
         target = make_target(config.target.kind.value, found.classes, found.dims, found.voxel_size_um)
-        material = self._prepare(dataset, found, target)
+        material = self._prepare(dataset, found, target, plan)
         torch.manual_seed(config.seed)
         network, spec, note = self._network(found, target, material, plan)
         stride: Any = network.stride
@@ -178,7 +180,9 @@ class Session:
             logger.log({"info": logging.INFO, "warning": logging.WARNING}[level], "%s", text)
             self._log.message(text, level)
 
-    def _prepare(self, dataset: CuratedDataset, found: Survey, target: Target) -> Material:
+    def _prepare(
+        self, dataset: CuratedDataset, found: Survey, target: Target, plan: Mapping[str, Any]
+    ) -> Material:
         root = cache_folder()
 
         def warn(text: str) -> None:
@@ -190,12 +194,7 @@ class Session:
             raise DatasetError(f"No sample of {dataset.path} can be learnt from; the messages above say why.")
         samples = keep_in_memory(samples)
         prune(root, [sample.folder for sample in samples])
-        for_training = {header.sample.id for header in found.train}
-        material = share_out(
-            [sample for sample in samples if sample.id in for_training],
-            [sample for sample in samples if sample.id not in for_training],
-            lambda text: self._say(text, "warning"),
-        )
+        material = share_out(found, samples, plan, warn)
         if not any(len(sample.arrays().foreground) for sample in material.train):
             raise DatasetError(
                 f"No training sample of {dataset.path} has any foreground that counts, so there is nothing "
@@ -287,7 +286,8 @@ class Session:
             devices=1,
             precision=precision.name,
             max_epochs=config.stop.max_epochs,
-            callbacks=[pace, keeper],
+            callbacks=[pace, keeper, OwnSignals(), StaysInCache([*material.train, *material.val])],
+            plugins=[LightningEnvironment()],
             gradient_clip_val=_GRADIENT_LIMIT,
             benchmark=device.device == "cuda",
             logger=False,

@@ -84,7 +84,8 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     Cancelled
         If the user asks to stop.
     """
-    problems: list[str] = []
+    dataset.summaries()
+    problems = list(dataset.problems)
     wanted = tuple(config.recipe.channels) or tuple(dataset.channels)
     train = _open(dataset, "train", wanted, problems, context)
     val = _open(dataset, "val", wanted, problems, context)
