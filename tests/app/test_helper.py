@@ -11,6 +11,7 @@ import pytest
 import tifffile
 import torch
 
+from segloop.app.app import App
 from segloop.app.jobs import PredictionHelper
 from segloop.app.layers import LayerImage, new_scratch, start, start_files
 from segloop.app.workspace import Workspace
@@ -19,6 +20,7 @@ from segloop.artifacts.model import Model, ModelCard, NormalisationCard, RecipeC
 from segloop.artifacts.prediction import find_predictions
 from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.predict import OutputKind, PredictConfig
+from segloop.core.context import Context
 from segloop.core.errors import JobError
 from segloop.networks import NetworkSpec, build_network
 
@@ -168,3 +170,48 @@ def test_closing_ends_the_process(workspace):
     until(lambda: not Path(f"/proc/{pid}").exists() if Path("/proc").exists() else True, "it still runs")
     with pytest.raises(JobError, match="closing"):
         helper.submit(workspace.path)
+
+
+def gone(pid):
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_quitting_stops_a_prediction_of_layers_which_nobody_will_see(workspace, model, nuclei):
+    app = App(workspace)
+    layer = LayerImage("mine", (np.tile(nuclei, (24, 24)),), "YX", ("mine",))
+    job = app.predict_layers(str(model), [layer], CONFIG).job
+    until(lambda: any(event["kind"] == "progress" for event in job.new_events()), "no progress")
+    pid = app.helper.pid
+
+    app.close()
+
+    until(lambda: gone(pid), "the process did not end")
+    assert job.folder.state() is JobState.stopped
+
+
+def test_quitting_while_a_layer_is_handed_over_stops_its_prediction_too(workspace, model, nuclei):
+    app = App(workspace)
+    handed_over = []
+
+    def quit_at_once(progress):
+        if not handed_over:
+            app.close()
+        handed_over.append(progress)
+
+    layer = LayerImage("mine", (nuclei,), "YX", ("mine",))
+    with pytest.raises(JobError, match="closing"):
+        app.predict_layers(str(model), [layer], CONFIG, Context(report=quit_at_once))
+
+    assert handed_over
+    assert not list(workspace.scratch_dir.glob("layers-*"))
+
+
+def test_quitting_lets_a_prediction_of_files_go_on(workspace, model, sample_nuclei, tmp_path):
+    app = App(workspace)
+    files = [str(path) for path in sorted((sample_nuclei / "raw").glob("*.tif"))[:3]]
+    job = start_files(app.helper, str(model), files, CONFIG, tmp_path / "out", tmp_path / "out" / ".segloop")
+
+    app.close()
+
+    assert end(job) is JobState.finished
+    assert len(find_predictions(tmp_path / "out")) == 3

@@ -73,3 +73,37 @@ def test_predictions_are_found_by_their_job(tmp_path: Path) -> None:
     (workspace.predictions_dir / "done" / ".segloop" / "events.jsonl").write_text("")
 
     assert [folder.name for folder in workspace.predictions()] == ["done"]
+
+
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Workspace:
+    """A workspace in which nothing can be written, not even by root: a file has taken its place."""
+    workspace = Workspace(tmp_path / "study")
+    workspace.path.rmdir()
+    workspace.path.write_text("no folder")
+    return workspace
+
+
+def test_a_choice_that_can_not_be_written_is_told_in_a_sentence_and_known_all_the_same(
+    unwritable: Workspace,
+) -> None:
+    with pytest.raises(SegloopError, match=r"The workspace .*study can't be written \(.*\): .* closed\.$"):
+        unwritable.remember("size", 3)
+
+    assert unwritable.recall("size") == 3
+
+
+def test_a_choice_that_can_be_written_again_is_written(unwritable: Workspace) -> None:
+    with pytest.raises(SegloopError):
+        unwritable.remember("size", 3)
+    unwritable.path.unlink()
+    unwritable.path.mkdir()
+
+    unwritable.remember("size", 3)
+
+    assert Workspace(unwritable.path).recall("size") == 3
+
+
+def test_a_new_folder_where_nothing_can_be_written_is_refused_in_a_sentence(unwritable: Workspace) -> None:
+    with pytest.raises(SegloopError, match=r"runs can't be made \(.*\): choose a workspace"):
+        unwritable.new_folder(unwritable.runs_dir, "nuclei")

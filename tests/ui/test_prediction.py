@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from qtpy.QtCore import Qt
@@ -18,97 +17,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from gui_fixtures import Heartbeat
+from prediction_fixtures import LONG, click, idle, tick, type_into
+from segloop.artifacts.job import JobFolder, JobState
 from segloop.artifacts.prediction import Provenance
 from segloop.config.predict import OutputKind
 
 pytestmark = pytest.mark.slow
-LONG = 180_000  # milliseconds; importing torch alone takes a while on a busy computer
-
-
-@pytest.fixture(scope="session")
-def trained(sample_nuclei, tmp_path_factory):
-    """Run folder of a small model, trained by the command line on a few of the bundled nuclei."""
-    root = tmp_path_factory.mktemp("trained")
-    for part in ("raw", "seg"):
-        (root / part).mkdir()
-        for path in sorted((sample_nuclei / part).glob("*.tif"))[4:14]:
-            shutil.copy(path, root / part)
-    segloop = [sys.executable, "-m", "segloop"]
-    folders = ["--raw", str(root / "raw"), "--seg", str(root / "seg")]
-    knobs = ["network.size=small", "patch.size=[96,96]", "patch.batch_size=8", "patch.per_epoch=160"]
-    knobs += ["stop.max_epochs=2", "device.kind=cpu"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(root / "cache")}
-    for verb in (
-        ["dataset", "create", str(root / "nuclei"), *folders, "--val", "0.1"],
-        ["train", str(root / "nuclei"), "--out", str(root / "run"), *knobs],
-    ):
-        subprocess.run([*segloop, *verb], check=True, capture_output=True, env=environment)
-    return root / "run"
-
-
-@pytest.fixture
-def model(trained, workspace):
-    """The model as a run of the workspace."""
-    return shutil.copytree(trained, workspace.runs_dir / "nuclei")
-
-
-@pytest.fixture
-def nuclei(sample_nuclei):
-    """One real image that the model has not seen."""
-    return tifffile.imread(sorted((sample_nuclei / "raw").glob("*.tif"))[1])
-
-
-@pytest.fixture
-def dock(open_dock, model, viewer, nuclei):
-    """The dock, with a model, and an image open that was never saved."""
-    viewer.add_image(nuclei, name="nuclei", scale=(0.5, 0.5), translate=(10, 20))
-    dock = open_dock("Prediction")
-    yield dock
-    dock.session.close()
-
-
-@pytest.fixture
-def wait(qtbot):
-    """Wait until something is so."""
-    return lambda condition, timeout=LONG: qtbot.waitUntil(condition, timeout=timeout)
-
-
-@pytest.fixture
-def predict(dock, wait):
-    """Click Predict and wait for the end."""
-
-    def predict():
-        wait(dock.predict_button.isEnabled)
-        click(dock.predict_button)
-        assert dock.runner.busy
-        wait(lambda: idle(dock))
-
-    return predict
-
-
-def idle(dock):
-    return not (dock.runner.busy or dock.workers.busy or dock.results.updating)
-
-
-def click(widget):
-    widget.window().activateWindow()
-    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
-    QApplication.processEvents()
-
-
-def tick(box):
-    if not box.isChecked():
-        box.setFocus()
-        QTest.keyClick(box, Qt.Key.Key_Space)
-    assert box.isChecked()
-
-
-def type_into(box, text):
-    box.setFocus()
-    box.selectAll()
-    QTest.keyClicks(box, text)
-    QTest.keyClick(box, Qt.Key.Key_Return)
-    QApplication.processEvents()
 
 
 def helper_pid(dock):
@@ -240,6 +154,22 @@ def test_saving_writes_what_shows_and_where_it_came_from(dock, viewer, predict, 
     assert record.n_objects == viewer.layers["nuclei labels"].data.max()
 
 
+def test_two_layers_of_one_file_are_saved_by_their_names(open_dock, model, viewer, nuclei, wait, tmp_path):
+    tifffile.imwrite(tmp_path / "cells.tif", np.stack([nuclei, nuclei[::-1]]), photometric="minisblack")
+    dock = open_dock("Prediction")
+    viewer.open(tmp_path / "cells.tif", plugin="napari", channel_axis=0, name=["upright", "mirrored"])
+    assert {layer.source.path for layer in viewer.layers} == {str(tmp_path / "cells.tif")}
+    tick(dock.sources.layers.boxes["upright"])
+    tick(dock.sources.layers.boxes["mirrored"])
+    wait(dock.predict_button.isEnabled)
+    click(dock.predict_button)
+    wait(lambda: idle(dock))
+    dock.result_panel.save_requested.emit(tmp_path / "saved")
+    wait(lambda: dock.message.text.startswith("Saved 2 files"))
+    assert {path.name for path in (tmp_path / "saved").glob("*.tif")} == {"upright.tif", "mirrored.tif"}
+    dock.session.close()
+
+
 def test_a_result_is_scored_against_a_truth_layer(dock, viewer, predict, wait, sample_nuclei):
     truth = tifffile.imread(sorted((sample_nuclei / "seg").glob("*.tif"))[1])
     viewer.add_labels(truth, name="truth")
@@ -319,7 +249,7 @@ def test_after_each_of_twenty_kills_the_dock_says_so_and_predict_works_again(doc
         if number % 4:  # else while the process starts, or reads the model
             wait(lambda: dock.progress.label.text().startswith("Predicting"))
         qtbot.wait(round(500 * rng.random()))
-        os.kill(helper_pid(dock), signal.SIGKILL)
+        psutil.Process(helper_pid(dock)).kill()
         wait(lambda: not dock.runner.busy)
         assert "ended unexpectedly" in dock.message.text
         assert dock.message.remedy.text() == "Predict again"
@@ -403,67 +333,40 @@ viewer.close()
 """
 
 
-@pytest.fixture
-def files(dock, nuclei_folders):
-    """The dock, told to predict a folder with three good images and a bad one."""
-    (nuclei_folders / "raw" / "bad.tif").write_bytes(b"no tiff")
-    click(dock.sources.use_files)
-    type_into(dock.sources.inputs.line, str(nuclei_folders / "raw"))
-    return nuclei_folders / "raw"
-
-
-def test_a_folder_is_predicted_and_the_bad_file_is_named(dock, files, predict, workspace, wait):
-    predict()
-    texts = [dock.batch.list.item(row).text() for row in range(dock.batch.list.count())]
-    done = [text for text in texts if text.startswith("✓")]
-    assert len(done) == 3
-    assert all("object" in text for text in done)
-    assert len([text for text in texts if text.startswith("✗") and "bad.tif" in text]) == 1
-    assert dock.batch.title.text().startswith("3 done, 1 failed")
-    (out,) = workspace.predictions()
-    assert len(list(out.glob("*.labels.tif"))) == 3
-    assert len(list(out.glob("*.probability.tif"))) == 3
-
-
-def test_a_predicted_file_opens_in_the_viewer_and_obeys_the_sliders(dock, files, predict, viewer, wait):
-    predict()
-    click(dock.batch.open)
-    wait(lambda: bool(dock.results.finished()) and idle(dock))
-    stem = dock.batch.list.item(0).text().split()[1].rstrip(":")
-    image = viewer.layers[stem].data
-    assert np.array_equal(image, tifffile.imread(files / f"{stem}.tif"))
-    before = (viewer.layers[f"{stem} labels"].data > 0).sum()
-    type_into(dock.thresholds.foreground_box, "0.90")
-    wait(lambda: not dock.results.updating)
-    assert (viewer.layers[f"{stem} labels"].data > 0).sum() < before
-
-
-@pytest.mark.parametrize("how", ["sliders", "otsu"])
-def test_a_folder_of_kept_probabilities_is_decoded_anew_at_once(dock, files, predict, wait, workspace, how):
-    predict()
-    (out,) = workspace.predictions()
-    before = {path.name: tifffile.imread(path) for path in out.glob("*.labels.tif")}
-    if how == "otsu":
-        click(dock.batch.use_otsu)
-    else:
-        type_into(dock.thresholds.foreground_box, "0.90")
-    click(dock.batch.rethreshold)
+def test_closing_the_dock_removes_what_several_layers_were_handed_over_in(dock, viewer, wait, workspace):
+    viewer.add_image(viewer.layers["nuclei"].data[::-1], name="mirrored")
+    for box in dock.sources.layers.boxes.values():
+        tick(box)
+    wait(dock.predict_button.isEnabled)
+    click(dock.predict_button)
     wait(lambda: idle(dock))
-    assert dock.message.text.startswith("3 predictions decoded anew")
-    changed = [name for name, old in before.items() if not np.array_equal(tifffile.imread(out / name), old)]
-    assert changed
-    if how == "sliders":
-        assert all(Provenance.read(path).thresholds.foreground == 0.9 for path in out.glob("0*.json"))
-
-
-def test_reopening_the_dock_finds_choices_and_predictions_again(
-    dock, files, predict, viewer, open_dock, wait
-):
-    predict()
+    assert len(dock.results.finished()) == 2
+    assert list(workspace.scratch_dir.glob("layers-*"))
     viewer.window.remove_dock_widget(dock)
-    again = open_dock("Prediction")
-    wait(lambda: again.batch.isVisible() and again.batch.list.count() == 4 and not again.workers.busy)
-    assert again.sources.use_files.isChecked()
-    assert again.sources.inputs.value() == str(files)
-    assert again.batch.title.text().startswith("3 done, 1 failed")
-    assert again.message.text == ""
+    wait(lambda: not list(workspace.scratch_dir.glob("layers-*")))
+    assert viewer.layers["mirrored labels"].data.any()
+
+
+def test_an_image_of_six_axes_is_listed_with_the_reason_why_it_can_not_be_predicted(dock, viewer, wait):
+    viewer.add_image(np.zeros((1, 1, 2, 2, 16, 16)), name="six")
+    layers = dock.sources.layers
+    assert not layers.boxes["six"].isEnabled()
+    assert layers.unusable.isVisible()
+    assert layers.unusable.text() == (
+        "six has 6 axes, at most 5 can be predicted: open a part of it as a layer of its own."
+    )
+    assert layers.boxes["nuclei"].isChecked()
+    wait(dock.predict_button.isEnabled)
+    viewer.layers.remove("six")
+    assert not layers.unusable.isVisible()
+
+
+def test_quitting_stops_a_prediction_of_layers(dock, viewer, wait):
+    viewer.add_image(np.tile(viewer.layers["nuclei"].data, (12, 12)), name="large")
+    wait(dock.predict_button.isEnabled)
+    click(dock.predict_button)
+    wait(lambda: dock.progress.label.text().startswith("Predicting"))
+    (folder,) = dock.session.app.workspace.scratch_dir.glob("layers-*")
+    dock.session.close()
+    wait(lambda: JobFolder(folder).state().ended)
+    assert JobFolder(folder).state() is JobState.stopped

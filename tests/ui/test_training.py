@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 
+import psutil
 import pytest
 import tifffile
 from qtpy.QtCore import Qt
@@ -85,7 +86,7 @@ def wait_for_title(dock, qtbot, words):
 
 
 def kill(path):
-    os.kill(JobFolder(path).pid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+    psutil.Process(JobFolder(path).pid()).kill()
 
 
 def make_run(workspace, name, dataset, state=JobState.finished, scores=(), pid=None):
@@ -423,3 +424,61 @@ def test_an_accepted_sample_counts_at_once(ready, dataset, qtbot):
     opened.save(sample.edit(verdict=Verdict.rejected), "reject")
     ready.session.app.datasets_changed.emit()
     qtbot.waitUntil(lambda: ready.dataset.facts.text().startswith("3 train, 1 val"))
+
+
+# A workspace that can't be written
+
+
+@pytest.fixture
+def lose_workspace(workspace):
+    """Let nothing be written in the workspace any more, not even by root: a file takes its place."""
+
+    def lose_workspace():
+        shutil.rmtree(workspace.path)
+        workspace.path.write_text("no folder")
+
+    return lose_workspace
+
+
+def test_choices_that_can_not_be_written_are_told_once_and_kept_meanwhile(open_dock, lose_workspace):
+    dock = open_dock("Training")
+    lose_workspace()
+    click(dock.plan_fold.button)
+    assert dock.message.level == "warning"
+    assert "study can't be written" in dock.message.text
+    assert dock.session.recall("fold.training.plan") is True
+    click(dock.message.dismiss)
+    click(dock.plan_fold.button)
+    assert dock.message.text == ""
+    assert dock.session.recall("fold.training.plan") is False
+
+
+def test_settings_that_can_not_be_written_are_kept_meanwhile(open_dock, lose_workspace, viewer, qtbot):
+    dock = open_dock("Training")
+    lose_workspace()
+    dock.settings.stop_minutes.selectAll()
+    QTest.keyClicks(dock.settings.stop_minutes, "7\r")
+    qtbot.waitUntil(lambda: "study can't be written" in dock.message.text)
+    viewer.window.remove_dock_widget(dock)
+    again = open_dock("Training")
+    qtbot.waitUntil(lambda: again.settings.minutes == 7)
+
+
+@pytest.mark.parametrize("name", ["Training", "Curation"])
+def test_the_sample_nuclei_need_a_workspace_that_can_be_written(open_dock, lose_workspace, name):
+    dock = open_dock(name)
+    lose_workspace()
+    click(dock.dataset.sample if name == "Training" else dock.maker.empty.sample)
+    assert dock.message.level == "error"
+    assert "datasets can't be made (Not a directory)" in dock.message.text
+
+
+def test_a_dataset_from_elsewhere_opens_though_the_workspace_can_not_be_written(
+    open_dock, lose_workspace, nuclei_dataset, tmp_path, qtbot
+):
+    elsewhere = shutil.move(nuclei_dataset, tmp_path / "elsewhere")
+    dock = open_dock("Curation")
+    lose_workspace()
+    dock.open_dataset(elsewhere)
+    qtbot.waitUntil(dock.panel.isVisible)
+    assert "study can't be written" in dock.message.text

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from segloop.app.jobs import Job, PredictionHelper, resume_training, start_training
 from segloop.app.workspace import Workspace
 from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.errors import JobError
+
+if TYPE_CHECKING:
+    from segloop.app.layers import LayerImage, LayerJob
+    from segloop.config.predict import PredictConfig
+    from segloop.core.context import Context
 
 
 class App:
@@ -32,6 +41,7 @@ class App:
         self._workspace = workspace
         self._helper: PredictionHelper | None = None
         self._trainings: dict[Path, Job] = {}
+        self._layers_job: Job | None = None
 
     @property
     def workspace(self) -> Workspace:
@@ -50,6 +60,17 @@ class App:
         if self._helper is None:
             self._helper = PredictionHelper(self._workspace)
         return self._helper
+
+    def predict_layers(
+        self, model: str, images: Sequence[LayerImage], config: PredictConfig, context: Context | None = None
+    ) -> LayerJob:
+        """Have the helper predict layers, until `close`; see `segloop.app.layers.start`."""
+        from segloop.app import layers
+
+        folder = layers.new_scratch(self._workspace.scratch_dir)
+        # Known by its folder from the beginning: napari may be closed while the layers are being written.
+        self._layers_job = Job(folder)
+        return layers.start(self.helper, model, images, config, folder, context)
 
     def start_training(self, config: TrainConfig, name: str) -> Job:
         """Start a training in a new run of this workspace, named like ``name``."""
@@ -77,6 +98,12 @@ class App:
         return found
 
     def close(self) -> None:
-        """End the prediction helper; trainings go on."""
+        """Stop a prediction of layers, which nobody will see, and end the helper after its last files.
+
+        Trainings and predictions of files go on.
+        """
+        if self._layers_job is not None:
+            with suppress(JobError):  # where nothing can be written, no result can be either
+                self._layers_job.stop()
         if self._helper is not None:
             self._helper.close()

@@ -71,17 +71,18 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def kill_tree(pid: int) -> None:
-    """End a process and its children at once; a process that is already gone is no error."""
+    """End a process and its children at once; one that is gone, or that the system protects, is no error."""
+    out_of_reach = (psutil.NoSuchProcess, psutil.AccessDenied)
     try:
         parent = psutil.Process(pid)
-        family = [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
+    except out_of_reach:
         return
+    family = [parent]
+    with suppress(*out_of_reach):
+        family = [*parent.children(recursive=True), parent]
     for member in family:
-        try:
+        with suppress(*out_of_reach):
             member.kill()
-        except psutil.NoSuchProcess:
-            continue
 
 
 def last_line(log: Path) -> str:

@@ -45,6 +45,7 @@ class Workspace:
                 f"The workspace {self.path} can't be made ({error.strerror}): "
                 "choose a folder you may write to."
             ) from error
+        self._unwritten: dict[str, Any] = {}
 
     @staticmethod
     def last_path() -> Path:
@@ -98,8 +99,18 @@ class Workspace:
         """Return a path in ``parent`` that is still free: ``name``, or ``name-2``, ``name-3`` and so on.
 
         Nothing is created but ``parent``. Characters that some file systems refuse become ``-``.
+
+        Raises
+        ------
+        SegloopError
+            If ``parent`` can't be made.
         """
-        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SegloopError(
+                f"{parent} can't be made ({error.strerror or error}): choose a workspace you may write to."
+            ) from error
         safe = re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "unnamed"
         path, number = parent / safe, 2
         while path.exists():
@@ -108,13 +119,28 @@ class Workspace:
 
     def recall(self, key: str, default: Any = None) -> Any:
         """Return a remembered choice, or ``default``."""
-        return self._state().get(key, default)
+        return {**self._state(), **self._unwritten}.get(key, default)
 
     def remember(self, key: str, value: Any) -> None:
-        """Keep a choice (any JSON value) for the next time this workspace is opened."""
+        """Keep a choice (any JSON value) for the next time this workspace is opened.
+
+        Raises
+        ------
+        SegloopError
+            If it can't be written; `recall` knows it all the same until the program ends.
+        """
         state = self._state()
-        if state.get(key) != value or key not in state:
+        self._unwritten.pop(key, None)
+        if state.get(key) == value and key in state:
+            return
+        try:
             write_json(self._state_file, {**state, key: value})
+        except OSError as error:
+            self._unwritten[key] = value
+            raise SegloopError(
+                f"The workspace {self.path} can't be written ({error.strerror or error}): "
+                "your choices are remembered only until napari is closed."
+            ) from error
 
     @property
     def _state_file(self) -> Path:

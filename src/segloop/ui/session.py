@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication, QWidget
 
 from segloop.app.app import App
 from segloop.app.workspace import Workspace
+from segloop.core.errors import SegloopError
 from segloop.ui.mesa_guard import guard_removed_layers
 from segloop.ui.workers import Workers
 
@@ -37,6 +39,9 @@ class Session(QObject):
         For work that belongs to no dock in particular; each dock has its own as well.
     """
 
+    warned = Signal(str)
+    """A sentence that concerns every dock: choices can't be remembered."""
+
     def __init__(self, viewer: Viewer, app: App) -> None:
         super().__init__()
         self._viewer = weakref.ref(viewer)
@@ -44,6 +49,7 @@ class Session(QObject):
         self.workers = Workers(self)
         self._docks: weakref.WeakValueDictionary[str, QWidget] = weakref.WeakValueDictionary()
         self._closed = False
+        self._unwritable: set[Path] = set()
         QApplication.instance().aboutToQuit.connect(self.close)
 
     @property
@@ -64,9 +70,18 @@ class Session(QObject):
         """Return a choice remembered for the present workspace; a session is a `Memory` that follows it."""
         return self.app.workspace.recall(key, default)
 
-    def remember(self, key: str, value: Any) -> None:
-        """Keep a choice for the present workspace."""
-        self.app.workspace.remember(key, value)
+    def remember(self, key: str, value: Any, workspace: Workspace | None = None) -> None:
+        """Keep a choice for a workspace, by default the present one.
+
+        Where that can't be written, the choice is kept until napari is closed, and `warned` says so once.
+        """
+        workspace = workspace or self.app.workspace
+        try:
+            workspace.remember(key, value)
+        except SegloopError as error:
+            if workspace.path not in self._unwritable:
+                self._unwritable.add(workspace.path)
+                self.warned.emit(str(error))
 
     def register(self, name: str, dock: QWidget) -> None:
         """Make a dock known by its name in the menu (``"Curation"``)."""

@@ -98,7 +98,14 @@ class BatchPanel(QWidget):
                 failed = event["level"] == "error"
                 self._n_failed += failed
                 self._add(f"{'✗' if failed else '!'} {event['text']}", "")
+        self.list.scrollToBottom()
         self._update()
+
+    def set_opened(self, predictions: list[Prediction]) -> None:
+        """List what was predicted earlier."""
+        for each in predictions:
+            self._add_record(each.path)
+        self.set_found(predictions)
 
     def set_found(self, predictions: list[Prediction]) -> None:
         """Show what is on disk, once nothing is written any more."""
@@ -120,7 +127,9 @@ class BatchPanel(QWidget):
         self._update()
 
     def _add_output(self, event: dict[str, Any]) -> None:
-        record = _record_of(Path(event["path"]), event.get("output", ""))
+        self._add_record(_record_of(Path(event["path"]), event.get("output", "")))
+
+    def _add_record(self, record: Path) -> None:
         if str(record) not in self._seen:
             self._seen.add(str(record))
             self._n_done += 1
@@ -133,7 +142,6 @@ class BatchPanel(QWidget):
         self.list.addItem(item)
         if record and self.list.currentItem() is None:
             self.list.setCurrentItem(item)
-        self.list.scrollToBottom()
 
     def _update(self) -> None:
         failed = f", {self._n_failed} failed" if self._n_failed else ""
@@ -157,6 +165,23 @@ def find(folder: Path, context: Context) -> list[Prediction]:
         return find_predictions(folder)
     except ImageError:
         return []
+
+
+def find_some(folder: Path, context: Context) -> list[Prediction]:
+    """Return the predictions in a folder; on a worker thread.
+
+    Raises
+    ------
+    ImageError
+        If there is no such folder, or no prediction in it.
+    """
+    context.check()
+    found = find_predictions(folder)
+    if not found:
+        raise ImageError(
+            f"There are no predictions in {folder}: choose the folder that predictions were written to."
+        )
+    return found
 
 
 def _record_of(output: Path, kind: str) -> Path:

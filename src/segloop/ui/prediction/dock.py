@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -61,6 +62,7 @@ class PredictionDock(Page):
         self.results = Results(viewer, self.workers)
         self.runner = Runner(self.workers, self.progress)
         self.files = Files(self, self.batch, self.runner, self.results)
+        self.files.listed.connect(self._on_folder)
         self.keeping = Keeping(self, self.result_panel, self.runner, self.results)
         self._connect(viewer)
         self._enable()
@@ -88,7 +90,12 @@ class PredictionDock(Page):
         self.choices.save_folder = str(folder)
         self.result_panel.set_folder(str(folder))
         if not self._refuse_second():
-            self.keeping.save(folder, self.outputs.value(), self.thresholds.value())
+            self.keeping.save(folder, self.outputs.value())
+
+    def open_folder(self, folder: Path) -> None:
+        """List the predictions in a folder, to look at them or to decode them anew."""
+        if not self._refuse_second():
+            self.files.open_folder(folder)
 
     # Page's hooks.
 
@@ -159,6 +166,7 @@ class PredictionDock(Page):
         self.model_row.browsed.connect(self.use_model)
         self.sources.changed.connect(self._look)
         self.sources.mode_changed.connect(self._on_mode)
+        self.sources.opened.connect(self.open_folder)
         self.fit_panel.changed.connect(self._on_fit_chosen)
         self.outputs.changed.connect(self._on_outputs)
         self.predict_button.clicked.connect(self.predict)
@@ -316,8 +324,7 @@ class PredictionDock(Page):
         config = replace(config, outputs=[*_natural(config, entry), OutputKind.probability])
         chosen = self.sources.layers.chosen(len(entry.model.card.recipe.channels))
         images = [each.image for each in chosen]
-        folder = layer_jobs.new_scratch(app.workspace.scratch_dir)
-        start = partial(layer_jobs.start, app.helper, entry.path, images, config, folder)
+        start = partial(app.predict_layers, entry.path, images, config)
         then = partial(self._on_layers_started, chosen, self.thresholds.value())
         self.runner.run(Doing.layers, "Starting", start, then=then)
 
@@ -405,6 +412,11 @@ class PredictionDock(Page):
 
     def _show_batch(self) -> None:
         self.batch.setVisible(self.sources.is_files and self.batch.folder is not None)
+
+    def _on_folder(self) -> None:
+        self.sources.predicted.set_value("")
+        self._show_batch()
+        QTimer.singleShot(0, lambda: self.scroll.ensureWidgetVisible(self.batch, 0, 0))
 
     def _rethreshold(self, otsu: bool) -> None:
         if not self._refuse_second():

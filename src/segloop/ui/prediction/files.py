@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from segloop.app.jobs import Job
 from segloop.app.predicting import JOB_FOLDER
 from segloop.artifacts.job import EVENTS_FILE
-from segloop.ui.prediction.batch_panel import BatchPanel, find
+from segloop.ui.prediction.batch_panel import BatchPanel, find, find_some
 from segloop.ui.prediction.geometry import placement
 from segloop.ui.prediction.opening import OpenedImage, add_to_viewer, open_predicted
 from segloop.ui.prediction.result_layers import ResultLayers
@@ -19,6 +19,7 @@ from segloop.ui.prediction.results import Results
 from segloop.ui.prediction.runner import Doing, Runner
 
 if TYPE_CHECKING:
+    from segloop.artifacts.prediction import Prediction
     from segloop.targets import Thresholds
     from segloop.ui.widgets.page import Page
 
@@ -35,6 +36,9 @@ class Files(QObject):
     runner, results
         Those of the dock.
     """
+
+    listed = Signal()
+    """The predictions of another folder are listed."""
 
     def __init__(self, page: Page, batch: BatchPanel, runner: Runner, results: Results) -> None:
         super().__init__(page)
@@ -73,6 +77,16 @@ class Files(QObject):
         self._runner.follow(Doing.files, "Looking for the prediction started earlier", job)
         return True
 
+    def open_folder(self, folder: Path) -> None:
+        """List what was predicted into a folder, by whatever means."""
+        self._page.workers.run(
+            find_some,
+            folder,
+            lane="find",
+            on_result=partial(self._on_found, folder),
+            on_error=self._page.message.show_error,
+        )
+
     def list_found(self) -> None:
         """Show what is on disk."""
         if self._batch.folder is not None:
@@ -104,6 +118,11 @@ class Files(QObject):
             splitting=thresholds.splitting,
             then=self._on_rethresholded,
         )
+
+    def _on_found(self, folder: Path, predictions: list[Prediction]) -> None:
+        self._batch.begin(folder)
+        self._batch.set_opened(predictions)
+        self.listed.emit()
 
     def _on_opened(self, record: Path, opened: OpenedImage) -> None:
         viewer = self._page.session.viewer

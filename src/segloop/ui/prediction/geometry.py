@@ -39,6 +39,9 @@ _POSSIBLE = {
     4: ("TZYX", "CZYX", "ZCYX", "TCYX"),
     5: ("TCZYX", "TZCYX", "CTZYX"),
 }
+MOST_AXES = max(_POSSIBLE)
+"""More axes, but for colour samples, can't be predicted."""
+
 _LABELS = {"time": "T", "t": "T", "channel": "C", "channels": "C", "ch": "C", "c": "C"} | {
     axis.lower(): axis for axis in "ZYX"
 }
@@ -55,7 +58,7 @@ def is_input(layer: Any) -> bool:
 def possible_axes(layer: Image) -> tuple[str, ...]:
     """Return the axes a layer may have, without colour samples; the likeliest first, a single one where sure.
 
-    Names that the user gave the layer's axes decide.
+    Names that the user gave the layer's axes decide. There are none for a layer of too many axes.
     """
     named = tuple(_LABELS.get(str(label).strip().lower(), "?") for label in layer.axis_labels)
     if "?" not in named and len(set(named)) == len(named) and named[-2:] == ("Y", "X"):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
-from segloop.app.results import score
+from segloop.app.results import KeptPrediction, score
 from segloop.config.predict import OutputKind
+from segloop.core.context import Context
+from segloop.core.errors import SegloopError
 from segloop.ui.prediction.geometry import OWN
 from segloop.ui.prediction.result_panel import ResultPanel
-from segloop.ui.prediction.results import Result, Results, save_all
+from segloop.ui.prediction.results import Result, Results
 from segloop.ui.prediction.runner import Doing, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from segloop.targets import Thresholds
     from segloop.ui.widgets.page import Page
 
@@ -49,14 +52,17 @@ class Keeping(QObject):
             event.connect(self._offer_truths)
         self._offer_truths()
 
-    def save(self, folder: Path, kinds: Sequence[OutputKind], fallback: Thresholds) -> None:
+    def save(self, folder: Path, kinds: Sequence[OutputKind]) -> None:
         """Write all results as they show, with these outputs."""
         finished = [result for result in self._results.finished() if result.kept.can_decode]
-        thresholds = finished[0].shown.thresholds if finished else fallback
+        others = [each.display.name for each in self._results.finished() if not each.kept.can_decode]
+        if not finished:
+            self._page.message.show_error(_not_kept(others) if others else "There is no result to save yet.")
+            return
+        thresholds = finished[0].shown.thresholds
         wanted = [(result.kept, result.display.name, result.source_path) for result in finished]
-        self._runner.run(
-            Doing.other, "Saving", save_all, wanted, kinds, thresholds, folder, then=self._on_saved
-        )
+        then = partial(self._on_saved, others)
+        self._runner.run(Doing.other, "Saving", save_all, wanted, kinds, thresholds, folder, then=then)
 
     def score(self, name: str) -> None:
         """Compare the selected result, else the first one, with a labels layer."""
@@ -66,12 +72,17 @@ class Keeping(QObject):
         result: Result | None = next(iter(of_active or finished), None)
         if result is None or name not in self._layers:
             return
-        kind = next(kind for kind in _SCORED if kind in result.shown.arrays)
+        kind = next((kind for kind in _SCORED if kind in result.shown.arrays), None)
+        if kind is None:
+            self._page.message.show_error(
+                f"`{result.display.name}` shows its probability alone: move a threshold, then score it."
+            )
+            return
         self._page.workers.run(
             score,
             result.shown.arrays[kind],
             self._layers[name].data,
-            objects=kind is OutputKind.labels,
+            kind=kind,
             lane="score",
             on_result=self._panel.show_score,
             on_error=self._page.message.show_error,
@@ -86,10 +97,14 @@ class Keeping(QObject):
         finished = self._results.finished()
         self._panel.set_summaries([(each.display.name, each.shown.summary) for each in finished])
 
-    def _on_saved(self, written: list[Path]) -> None:
+    def _on_saved(self, others: Sequence[str], written: list[Path]) -> None:
         outputs = [path for path in written if path.suffix != ".json"]
         words = "1 file" if len(outputs) == 1 else f"{len(outputs)} files"
-        self._page.message.show_info(f"Saved {words} in {written[0].parent}, each with where it came from.")
+        saved = f"Saved {words} in {written[0].parent}, each with where it came from."
+        if others:
+            self._page.message.show_warning(f"{saved} {_not_kept(others)}")
+        else:
+            self._page.message.show_info(saved)
 
     def _offer_truths(self, _: Any = None) -> None:
         from napari.layers import Labels
@@ -101,3 +116,59 @@ class Keeping(QObject):
                 if isinstance(layer, Labels) and layer.metadata.get("segloop") != OWN
             ]
         )
+
+
+def save_all(
+    wanted: Sequence[tuple[KeptPrediction, str, str]],
+    kinds: Sequence[OutputKind],
+    thresholds: Thresholds,
+    folder: Path,
+    context: Context,
+) -> list[Path]:
+    """Save results; on a worker thread.
+
+    Parameters
+    ----------
+    wanted : sequence of (KeptPrediction, str, str)
+        Each with the name of its image and the file behind that.
+
+    Raises
+    ------
+    SegloopError
+        If two would get the same name; nothing is written then.
+    """
+    written: list[Path] = []
+    stems = _stems([(name, source) for _, name, source in wanted])
+    for (kept, name, source), stem in zip(wanted, stems, strict=True):
+        possible = [kind for kind in kinds if kind in kept.target.outputs] or [kept.target.outputs[0]]
+        written += kept.save(folder, stem, possible, thresholds, image=name, source=source, context=context)
+    return written
+
+
+def _stems(wanted: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what to call each result: like the file behind it, or like its layer where files are shared."""
+    from segloop.images.pairing import stem_of
+
+    stems = [stem_of(Path(source).name) if source else _file_name(name) for name, source in wanted]
+    count = Counter(stem.casefold() for stem in stems)
+    stems = [
+        stem if count[stem.casefold()] == 1 else _file_name(name)
+        for stem, (name, _) in zip(stems, wanted, strict=True)
+    ]
+    count = Counter(stem.casefold() for stem in stems)
+    twice = next((stem for stem in stems if count[stem.casefold()] > 1), None)
+    if twice is not None:
+        raise SegloopError(f"Two results would both be saved as `{twice}`: rename one of the layers.")
+    return stems
+
+
+def _file_name(name: str) -> str:
+    return "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in name).strip(" .") or "layer"
+
+
+def _not_kept(names: Sequence[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in names)
+    return (
+        f"The probability of {listed} was not kept, so there is nothing to save anew: "
+        "predict with probability ticked."
+    )

@@ -21,7 +21,14 @@ from qtpy.QtWidgets import (
 )
 
 from segloop.app.layers import LayerImage
-from segloop.ui.prediction.geometry import AXES_WORDS, is_input, placement, possible_axes, take_down
+from segloop.ui.prediction.geometry import (
+    AXES_WORDS,
+    MOST_AXES,
+    is_input,
+    placement,
+    possible_axes,
+    take_down,
+)
 from segloop.ui.widgets.wheel import guard_wheel
 
 if TYPE_CHECKING:
@@ -88,6 +95,7 @@ class LayerList(QWidget):
         self._scroll.setWidget(rows)
         self.nothing = QLabel("No image is open: drop one on the canvas, or use File > Open Sample.")
         self.nothing.setWordWrap(True)
+        self.unusable = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._questions = QWidget()
         self._form = QFormLayout(self._questions)
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -97,18 +105,19 @@ class LayerList(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.nothing)
         layout.addWidget(self._scroll)
+        layout.addWidget(self.unusable)
         layout.addWidget(self._questions)
         events = viewer.layers.events
         events.inserted.connect(self._on_inserted)
         events.removed.connect(self._on_layers)
         events.reordered.connect(self._on_layers)
         active = viewer.layers.selection.active
-        self._tick_first(active if is_input(active) else None)
+        self._tick_first(active if _usable(active) else None)
         self._fill()
 
     def ticked(self) -> list[Image]:
         """Return the ticked layers, lowest first."""
-        return [layer for layer in self._viewer.layers if layer in self._ticked and is_input(layer)]
+        return [layer for layer in self._viewer.layers if layer in self._ticked and _usable(layer)]
 
     def axes(self, layer: Image) -> str:
         """Return the axes of a layer, without colour samples: those chosen, else the likeliest."""
@@ -145,7 +154,7 @@ class LayerList(QWidget):
         self._watched.clear()
 
     def _tick_first(self, layer: Image | None) -> None:
-        inputs = [each for each in self._viewer.layers if is_input(each)]
+        inputs = [each for each in self._viewer.layers if _usable(each)]
         chosen = layer if layer is not None else inputs[-1] if inputs else None
         self._ticked.clear()
         if chosen is not None:
@@ -153,7 +162,7 @@ class LayerList(QWidget):
 
     def _on_inserted(self, event: Any) -> None:
         if is_input(event.value):
-            if len(self.ticked()) <= 1:
+            if len(self.ticked()) <= 1 and _usable(event.value):
                 self._tick_first(event.value)
             self._fill()
             self.changed.emit()
@@ -182,11 +191,15 @@ class LayerList(QWidget):
         for layer in self._rows:
             box = QCheckBox(_short(layer.name, _BOX_LETTERS).replace("&", "&&"))
             box.setToolTip(f"{layer.name}: {' x '.join(map(str, _shape(layer)))}; it need not be saved")
-            box.setChecked(layer in self._ticked)
+            box.setChecked(layer in self._ticked and _usable(layer))
+            box.setEnabled(_usable(layer))
             box.toggled.connect(partial(self._on_ticked, layer))
             self._column.addWidget(box)
             self.boxes[layer.name] = box
             self._watch(layer)
+        reasons = [_reason(layer) for layer in self._rows if not _usable(layer)]
+        self.unusable.setText("\n".join(reasons))
+        self.unusable.setVisible(bool(reasons))
         self.nothing.setVisible(not self._rows)
         self._scroll.setVisible(bool(self._rows))
         self._fit_height()
@@ -233,6 +246,17 @@ class LayerList(QWidget):
             self._ticked.discard(layer)
         self._ask()
         self.changed.emit()
+
+
+def _usable(layer: Any) -> bool:
+    return is_input(layer) and bool(possible_axes(layer))
+
+
+def _reason(layer: Image) -> str:
+    return (
+        f"{_short(layer.name, _BOX_LETTERS)} has {layer.ndim} axes, at most {MOST_AXES} can be predicted: "
+        "open a part of it as a layer of its own."
+    )
 
 
 def _short(name: str, letters: int) -> str:

@@ -16,7 +16,6 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from segloop.app.results import KeptPrediction, Shown
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
-from segloop.core.errors import SegloopError
 from segloop.targets import Thresholds
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.workers import Workers
@@ -175,12 +174,12 @@ class Results(QObject):
         self.forget_coming()
         while self._later:
             self._later.popleft()()
-        for result in self._results:
+        results, self._results = self._results, []
+        still_read = {result.folder for result in results if _is_lazy(result)}
+        for result in results:
             result.display.let_go()
-            arrays = result.shown.arrays.values() if result.shown is not None else ()
-            if all(isinstance(array, np.ndarray) for array in arrays):
+            if result.folder not in still_read:
                 self._clean(result)
-        self._results = []
 
     def _connect(self, result: Result) -> None:
         result.display.painted.connect(self.painted.emit)
@@ -333,6 +332,12 @@ class Results(QObject):
             self._workers.run(_remove_folder, folder, lane=f"remove {folder}", on_error=_ignore)
 
 
+def _is_lazy(result: Result) -> bool:
+    """Whether layers of a result are read from its files as they are looked at."""
+    arrays = result.shown.arrays.values() if result.shown is not None else ()
+    return not all(isinstance(array, np.ndarray) for array in arrays)
+
+
 def _open_growing(
     wanted: list[tuple[Result, dict[OutputKind, Path]]], context: Context
 ) -> list[tuple[Result, dict[OutputKind, Any]]]:
@@ -402,35 +407,3 @@ def _remove_folder(folder: Path, context: Context) -> None:
 
 def _ignore(error: Exception) -> None:
     """What grows is shown again soon, and leftovers are removed at the next start."""
-
-
-def save_all(
-    wanted: Sequence[tuple[KeptPrediction, str, str]],
-    kinds: Sequence[OutputKind],
-    thresholds: Thresholds,
-    folder: Path,
-    context: Context,
-) -> list[Path]:
-    """Save results; on a worker thread.
-
-    Parameters
-    ----------
-    wanted : sequence of (KeptPrediction, str, str)
-        Each with the name of its image and the file behind that.
-    """
-    from segloop.images.pairing import stem_of
-
-    written: list[Path] = []
-    taken: set[str] = set()
-    for kept, name, source in wanted:
-        stem = stem_of(Path(source).name) if source else _file_name(name)
-        if stem.casefold() in taken:
-            raise SegloopError(f"Two results would both be saved as `{stem}`: rename one of the layers.")
-        taken.add(stem.casefold())
-        possible = [kind for kind in kinds if kind in kept.target.outputs] or [kept.target.outputs[0]]
-        written += kept.save(folder, stem, possible, thresholds, image=name, source=source, context=context)
-    return written
-
-
-def _file_name(name: str) -> str:
-    return "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in name).strip(" .") or "layer"

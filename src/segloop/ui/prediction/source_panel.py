@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -33,6 +34,9 @@ class SourcePanel(QWidget):
     mode_changed = Signal()
     """Layers instead of files, or the other way round."""
 
+    opened = Signal(object)
+    """Folder of predictions to list."""
+
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.use_layers = QRadioButton("open layers", checked=True)
@@ -47,12 +51,16 @@ class SourcePanel(QWidget):
         self.folder.clicked.connect(self._browse_folder)
         self.inputs.layout().addWidget(self.folder)
         self.out = PathChooser(PathKind.folder, "A new folder in the workspace")
+        self.predicted = PathChooser(PathKind.folder, "A folder predicted earlier")
+        self.predicted.button.setText("Open…")
+        self.predicted.button.setToolTip("Choose a folder of predictions, to look at or to re-threshold")
         self.files = QWidget()
         form = QFormLayout(self.files)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Images", self.inputs)
         form.addRow("Write to", self.out)
+        form.addRow("Predicted", self.predicted)
         top = QHBoxLayout()
         top.addWidget(QLabel("Apply to"))
         top.addWidget(self.use_layers)
@@ -69,6 +77,7 @@ class SourcePanel(QWidget):
         self.layers.changed.connect(self.changed)
         self.inputs.changed.connect(self.changed)
         self.out.changed.connect(self.changed)
+        self.predicted.changed.connect(self._on_predicted)
 
     @property
     def is_files(self) -> bool:
@@ -80,6 +89,10 @@ class SourcePanel(QWidget):
         self.layers.setVisible(not files)
         self.mode_changed.emit()
         self.changed.emit()
+
+    def _on_predicted(self, folder: str) -> None:
+        if folder:
+            self.opened.emit(Path(folder).expanduser().absolute())
 
     def _browse_folder(self) -> None:
         dialog = QFileDialog(self.window(), "Choose a folder of images")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +160,7 @@ class TrainingDock(Page):
     def _connect(self) -> None:
         self.dataset.chosen.connect(self._on_dataset)
         self.dataset.curation_wanted.connect(lambda: self.session.dock("Curation"))
-        self.dataset.sample_wanted.connect(self._make_sample)
+        self.dataset.sample_wanted.connect(lambda: self.attempt(self._make_sample))
         self.settings.changed.connect(self._on_settings)
         self.start_button.clicked.connect(self.start)
         self.run_panel.stop_wanted.connect(self.stop)
@@ -215,7 +214,7 @@ class TrainingDock(Page):
             study.as_dict,
             config,
             lane="remember",
-            on_result=lambda values: self.attempt(partial(workspace.remember, study.CONFIG_KEY, values)),
+            on_result=lambda values: self.session.remember(study.CONFIG_KEY, values, workspace),
         )
 
     def _list_models(self) -> None:
@@ -333,7 +332,7 @@ class TrainingDock(Page):
         self.run_panel.show()
         self.run_panel.show_run(job.path)
         self.table.set_current(job.path)
-        self.attempt(partial(self.session.app.workspace.remember, study.RUN_KEY, job.path.name))
+        self.session.remember(study.RUN_KEY, job.path.name)
         self.watch.follow(job)
 
     def _on_news(self, news: RunNews, before: RunNews | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Memory(Protocol):
-    """Choices remembered by key; a `segloop.app.workspace.Workspace` is one."""
+    """Choices remembered by key; a `segloop.ui.session.Session` is one."""
 
     def recall(self, key: str, default: Any = None) -> Any:
         """Return the value kept under ``key``, or ``default``."""

@@ -71,6 +71,7 @@ class Page(QWidget):
         self.workspace_bar.chosen.connect(self._open_workspace)
         self.workspace_bar.help_requested.connect(self._show_help)
         session.app.workspace_changed.connect(self._on_workspace_changed)
+        session.warned.connect(self.message.show_warning)
 
     def on_workspace(self, workspace: Workspace) -> None:
         """Show what belongs to another workspace; docks override this."""
@@ -107,6 +108,7 @@ class Page(QWidget):
 
     def _close(self) -> None:
         self.session.app.workspace_changed.disconnect(self._on_workspace_changed, missing_ok=True)
+        self.session.warned.disconnect(self.message.show_warning)
         self.session.unregister(self._name, self)
         self.workers.close()
         self.on_close()

@@ -1,0 +1,112 @@
+"""Fixtures of the Prediction dock's tests: a model that was really trained, the dock, its mouse and keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tifffile
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+LONG = 180_000
+"""Milliseconds; importing torch alone takes a while on a busy computer."""
+
+
+@pytest.fixture(scope="session")
+def trained(sample_nuclei, tmp_path_factory):
+    """Run folder of a small model, trained by the command line on a few of the bundled nuclei."""
+    root = tmp_path_factory.mktemp("trained")
+    for part in ("raw", "seg"):
+        (root / part).mkdir()
+        for path in sorted((sample_nuclei / part).glob("*.tif"))[4:14]:
+            shutil.copy(path, root / part)
+    segloop = [sys.executable, "-m", "segloop"]
+    folders = ["--raw", str(root / "raw"), "--seg", str(root / "seg")]
+    knobs = ["network.size=small", "patch.size=[96,96]", "patch.batch_size=8", "patch.per_epoch=160"]
+    knobs += ["stop.max_epochs=2", "device.kind=cpu"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(root / "cache")}
+    for verb in (
+        ["dataset", "create", str(root / "nuclei"), *folders, "--val", "0.1"],
+        ["train", str(root / "nuclei"), "--out", str(root / "run"), *knobs],
+    ):
+        subprocess.run([*segloop, *verb], check=True, capture_output=True, env=environment)
+    return root / "run"
+
+
+@pytest.fixture
+def model(trained, workspace):
+    """The model as a run of the workspace."""
+    return shutil.copytree(trained, workspace.runs_dir / "nuclei")
+
+
+@pytest.fixture
+def nuclei(sample_nuclei):
+    """One real image that the model has not seen."""
+    return tifffile.imread(sorted((sample_nuclei / "raw").glob("*.tif"))[1])
+
+
+@pytest.fixture
+def dock(open_dock, model, viewer, nuclei):
+    """The dock, with a model, and an image open that was never saved."""
+    viewer.add_image(nuclei, name="nuclei", scale=(0.5, 0.5), translate=(10, 20))
+    dock = open_dock("Prediction")
+    yield dock
+    dock.session.close()
+
+
+@pytest.fixture
+def wait(qtbot):
+    """Wait until something is so."""
+    return lambda condition, timeout=LONG: qtbot.waitUntil(condition, timeout=timeout)
+
+
+@pytest.fixture
+def predict(dock, wait):
+    """Click Predict and wait for the end."""
+
+    def predict():
+        wait(dock.predict_button.isEnabled)
+        click(dock.predict_button)
+        assert dock.runner.busy
+        wait(lambda: idle(dock))
+
+    return predict
+
+
+@pytest.fixture
+def files(dock, nuclei_folders):
+    """The dock, told to predict a folder with three good images and a bad one."""
+    (nuclei_folders / "raw" / "bad.tif").write_bytes(b"no tiff")
+    click(dock.sources.use_files)
+    type_into(dock.sources.inputs.line, str(nuclei_folders / "raw"))
+    return nuclei_folders / "raw"
+
+
+def idle(dock):
+    return not (dock.runner.busy or dock.workers.busy or dock.results.updating)
+
+
+def click(widget):
+    widget.window().activateWindow()
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+
+
+def tick(box):
+    if not box.isChecked():
+        box.setFocus()
+        QTest.keyClick(box, Qt.Key.Key_Space)
+    assert box.isChecked()
+
+
+def type_into(box, text):
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, text)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    QApplication.processEvents()
