@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -107,3 +109,28 @@ def test_nothing_is_delivered_after_close(workers, qtbot):
         workers.close()
         go.set()
     assert answers == []
+
+
+DELETED = """
+import sys
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from segloop.ui.workers import Workers
+
+app = QCoreApplication([])
+sys.setswitchinterval(1e-6)
+for _ in range(1500):
+    dock = QObject()
+    workers = Workers(dock)
+    for lane in "abcdef":
+        workers.run(lambda context: lane, lane=lane)
+    workers.close()
+    dock.deleteLater()
+    app.sendPostedEvents(dock, 52)  # deletes it, as the event loop does
+    del dock, workers
+print("alive")
+"""
+
+
+def test_answers_that_come_while_a_dock_is_deleted_do_no_harm():
+    done = subprocess.run([sys.executable, "-c", DELETED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr

@@ -42,6 +42,25 @@ class Task:
         return self._cancelled.is_set()
 
 
+class _Gate:
+    """Shut while a `Workers` is deleted: a signal emitted at that moment on another thread would crash."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = True
+
+    def shut(self) -> None:
+        """Wait for who is on the way through, and let nobody through any more."""
+        with self._lock:
+            self._open = False
+
+    def send(self, emit: Callable[[Any], None], answer: Any) -> None:
+        """Emit a queued signal, unless the gate is shut."""
+        with self._lock:
+            if self._open:
+                emit(answer)
+
+
 class Workers(QObject):
     """Runs functions on daemon threads and delivers their answers on the thread that made this object.
 
@@ -59,6 +78,8 @@ class Workers(QObject):
         self._newest: dict[str, Task] = {}
         self._running: set[Task] = set()
         self._closed = False
+        self._gate = _Gate()
+        self.destroyed.connect(self._gate.shut)
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -110,8 +131,12 @@ class Workers(QObject):
     def close(self) -> None:
         """Drop everything; nothing is delivered any more."""
         self._closed = True
+        self._gate.shut()
         for lane in list(self._newest):
             self.drop(lane)
+        if self._running:
+            self._running.clear()
+            self.idle.emit()
 
     def _work(self, task: Task, call: Callable[..., Any], callbacks: dict[str, Any]) -> None:
         def report(progress: Progress) -> None:
@@ -133,7 +158,7 @@ class Workers(QObject):
 
     def _send(self, task: Task, kind: str, value: Any, callback: Callable[[Any], None] | None) -> None:
         try:
-            self._arrived.emit((task, kind, value, callback))
+            self._gate.send(self._arrived.emit, (task, kind, value, callback))
         except RuntimeError:
             logger.debug("%s answered after its dock was closed", task.lane)
 
