@@ -222,6 +222,13 @@ def test_channels_are_chosen_where_there_are_several(open_dock, model, viewer, n
     dock.session.close()
 
 
+def test_the_sample_that_curation_shows_does_not_take_the_tick_over(dock, open_dock, nuclei_dataset, settle):
+    curation = open_dock("Curation")
+    settle(curation)
+    boxes = dock.sources.layers.boxes
+    assert {name: box.isChecked() for name, box in boxes.items()} == {"nuclei": True, "Curation: raw": False}
+
+
 def test_cancel_acts_within_a_second(dock, viewer, wait):
     large = np.tile(viewer.layers["nuclei"].data, (12, 12))
     viewer.add_image(large, name="large")

@@ -65,8 +65,8 @@ class ChosenLayers:
 class LayerList(QWidget):
     """Ticks image layers.
 
-    A layer that is opened takes the tick over from the one that had it, unless several are ticked; so the
-    next image is one click away.
+    A layer that the user opens takes the tick over from the one that had it, unless several are ticked; so
+    the next image is one click away.
 
     Parameters
     ----------
@@ -162,7 +162,9 @@ class LayerList(QWidget):
 
     def _on_inserted(self, event: Any) -> None:
         if is_input(event.value):
-            if len(self.ticked()) <= 1 and _usable(event.value):
+            ticked = self.ticked()
+            of_other_dock = "segloop" in event.value.metadata
+            if len(ticked) <= 1 and _usable(event.value) and not (ticked and of_other_dock):
                 self._tick_first(event.value)
             self._fill()
             self.changed.emit()
