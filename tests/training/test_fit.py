@@ -48,6 +48,10 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
     return load_file(run.model_dir / "weights.safetensors")
 
 
+def state(run: Run) -> dict[str, torch.Tensor]:
+    return dict(torch.load(run.last_checkpoint, weights_only=True)["state_dict"])
+
+
 def require_learnt(run: Run) -> None:
     """The loss has fallen and the run holds a model that works."""
     losses = [value for _, value in run.metrics()["train_loss"]]
@@ -189,13 +193,12 @@ def test_checkpoints_hold_no_code(nuclei: Pictures, make_dataset: MakeDataset, t
         assert "state_dict" in torch.load(path, weights_only=True)
 
 
-def test_the_same_seed_gives_the_same_model(
-    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
-) -> None:
+def test_the_same_seed_learns_the_same(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     dataset = make_dataset(nuclei)
 
+    # Of the last epoch: which of them is kept as the model depends on when there was time to validate.
     first, same, other = (
-        weights(fit(config(dataset, TINY, f"seed={seed}"), tmp_path / name))
+        state(fit(config(dataset, TINY, f"seed={seed}"), tmp_path / name))
         for seed, name in ((1, "a"), (1, "b"), (2, "c"))
     )
 
