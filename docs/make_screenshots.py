@@ -148,7 +148,7 @@ def shoot_all(stage: Stage) -> None:
     prediction = session_for(stage.viewer).dock("Prediction")
     layers.selection.active = next(layer for layer in layers if layer.name.endswith(" labels"))
     stage.viewer.reset_view()
-    stage.viewer.status = "Ready"
+    stage.viewer.help = ""
     stage.wait(lambda: not prediction.workers.busy)
     stage.shoot("napari")
 
