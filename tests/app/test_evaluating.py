@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from prediction_records import make_record
 from segloop.app.evaluating import evaluate, score_lines
-from segloop.artifacts.prediction import ModelUsed, OutputFile, Provenance, ThresholdValues
 from segloop.core.errors import PairingError
 
 
@@ -72,32 +72,7 @@ def test_confused_classes_cost_score_whatever_the_file_of_a_prediction_is_called
     tifffile.imwrite(tmp_path / "truth" / "a.tif", classes)
     swapped = np.array([0, 2, 1], np.uint8)[classes]
     tifffile.imwrite(tmp_path / "predictions" / "a.tif", swapped)
-    values = ThresholdValues(foreground=0.5, min_size=0, splitting=0.1)
-    Provenance(
-        image="a.tif",
-        input=None,
-        model=ModelUsed(
-            name="tissue",
-            path="",
-            weights_sha256="00",
-            target="semantic",
-            classes=3,
-            dimensions=2,
-            pixel_size_um=(None, None, None),
-            thresholds=values,
-        ),
-        channels=["0"],
-        pixel_size_um=(None, None, None),
-        config={},
-        thresholds=values,
-        device="cpu",
-        outputs=[
-            OutputFile(kind="classes", path="a.tif", axes="YX", shape=list(swapped.shape), dtype="uint8")
-        ],
-        created="2026-01-01T00:00:00+00:00",
-        segloop_version="0.1.0",
-        packages={},
-    ).write(tmp_path / "predictions" / "a.json")
+    make_record({"a.tif": "classes"}).write(tmp_path / "predictions" / "a.json")
 
     metrics = evaluate(tmp_path / "predictions", tmp_path / "truth", out=tmp_path / "scores").metrics
 

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from prediction_records import make_record
 from segloop.artifacts import prediction
 from segloop.artifacts.prediction import (
-    ModelUsed,
-    OutputFile,
     Provenance,
-    ThresholdValues,
     find_predictions,
     fingerprint,
 )
@@ -21,34 +19,7 @@ from segloop.core.errors import ImageError
 
 
 def _record(*outputs: str, pending: tuple[str, ...] = ()) -> Provenance:
-    thresholds = ThresholdValues(foreground=0.5, min_size=10, splitting=0.1)
-    return Provenance(
-        image="a.tif",
-        input=None,
-        model=ModelUsed(
-            name="nuclei",
-            path="/models/nuclei",
-            weights_sha256="00",
-            target="instance",
-            classes=2,
-            dimensions=2,
-            pixel_size_um=(None, 0.5, 0.5),
-            thresholds=thresholds,
-        ),
-        channels=["DAPI"],
-        pixel_size_um=(None, 0.5, 0.5),
-        config={},
-        thresholds=thresholds,
-        device="cpu",
-        outputs=[
-            OutputFile(kind=kind, path=f"a.{kind}.tif", axes="YX", shape=[4, 5], dtype="uint8")
-            for kind in outputs
-        ],
-        pending=list(pending),
-        created="2026-01-01T00:00:00+00:00",
-        segloop_version="0.1.0",
-        packages={"torch": "2.13.0"},
-    )
+    return make_record({f"a.{kind}.tif": kind for kind in outputs}, pending)
 
 
 def test_a_record_reads_back_as_written(tmp_path: Path) -> None:

@@ -8,38 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from segloop.artifacts.prediction import ModelUsed, OutputFile, Provenance, ThresholdValues
+from prediction_records import make_record
+from segloop.artifacts.prediction import Provenance
 from segloop.core.errors import ImageError
 from segloop.prediction.record import Place
 
 
 def record(*names: str) -> Provenance:
-    thresholds = ThresholdValues(foreground=0.5, min_size=10, splitting=0.1)
-    return Provenance(
-        image="a.tif",
-        input=None,
-        model=ModelUsed(
-            name="nuclei",
-            path="/models/nuclei",
-            weights_sha256="00",
-            target="instance",
-            classes=2,
-            dimensions=2,
-            pixel_size_um=(None, 0.5, 0.5),
-            thresholds=thresholds,
-        ),
-        channels=["DAPI"],
-        pixel_size_um=(None, 0.5, 0.5),
-        config={},
-        thresholds=thresholds,
-        device="cpu",
-        outputs=[
-            OutputFile(kind="labels", path=name, axes="YX", shape=[4, 5], dtype="uint8") for name in names
-        ],
-        created="2026-01-01T00:00:00+00:00",
-        segloop_version="0.1.0",
-        packages={},
-    )
+    return make_record(dict.fromkeys(names, "labels"))
 
 
 @pytest.mark.parametrize("relative", [True, False])

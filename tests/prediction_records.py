@@ -1,0 +1,35 @@
+"""A record of a prediction, as `segloop predict` writes it beside its outputs."""
+
+from segloop.artifacts.prediction import ModelUsed, OutputFile, Provenance, ThresholdValues
+
+
+def make_record(outputs: dict[str, str], pending: tuple[str, ...] = ()) -> Provenance:
+    """Return the record of outputs, given as names of files with their kinds."""
+    thresholds = ThresholdValues(foreground=0.5, min_size=10, splitting=0.1)
+    return Provenance(
+        image="a.tif",
+        input=None,
+        model=ModelUsed(
+            name="nuclei",
+            path="/models/nuclei",
+            weights_sha256="00",
+            target="instance",
+            classes=2,
+            dimensions=2,
+            pixel_size_um=(None, 0.5, 0.5),
+            thresholds=thresholds,
+        ),
+        channels=["DAPI"],
+        pixel_size_um=(None, 0.5, 0.5),
+        config={},
+        thresholds=thresholds,
+        device="cpu",
+        outputs=[
+            OutputFile(kind=kind, path=name, axes="YX", shape=[4, 5], dtype="uint8")
+            for name, kind in outputs.items()
+        ],
+        pending=list(pending),
+        created="2026-01-01T00:00:00+00:00",
+        segloop_version="0.1.0",
+        packages={"torch": "2.13.0"},
+    )
