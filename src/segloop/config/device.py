@@ -36,6 +36,6 @@ class DeviceConfig:
         Precision.auto,
         "Precision",
         "full is 32 bit; mixed is 16 bit where it is safe; auto takes mixed on CUDA, and for training steps "
-        "on CPUs with native bfloat16.",
+        "in 2D on CPUs with native bfloat16.",
         advanced=True,
     )

@@ -155,7 +155,7 @@ class Session:
             network=config.network.size,
             voxel_size_um=found.voxel_size_um,
         )
-        precision = step_precision(device, config.device.precision)
+        precision = step_precision(device, config.device.precision, found.dims)
         for text in [*found.notes, note, *patches.notes, device.reason, precision.note]:
             self._say(text)
         facts = self._facts(dataset, found, material, target, spec, device)
