@@ -450,7 +450,8 @@ def test_it_fits_a_panel_of_400_pixels(dock, state):
         dock.panel.show_slices(300)
     dock.message.show_error("A sentence that is long enough to need several lines " * 3, "Remedy")
     QApplication.processEvents()
-    assert dock.content.minimumSizeHint().width() <= 400
+    beside_scroll_bar = 400 - dock.scroll.verticalScrollBar().sizeHint().width()
+    assert dock.content.minimumSizeHint().width() <= beside_scroll_bar
     assert dock.message.minimumSizeHint().width() <= 384
 
 

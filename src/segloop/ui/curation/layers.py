@@ -123,7 +123,7 @@ class SampleLayers:
                 units=self.units,
                 visible=self._visible["raw"],
             )
-            _set_contrast(layer, pixels, number)
+            _set_contrast(layer, pixels.contrast[number])
             self._add(f"raw{number}", layer)
         truth, seg1, seg2 = (_one_colour(each) for each in (TRUTH_COLOUR, SEG1_COLOUR, SEG2_COLOUR))
         self._add_labels("truth", "ground truth", snapshot.truth, truth, 0.3)
@@ -164,7 +164,7 @@ class SampleLayers:
         for number in range(len(pixels.channel_names)):
             layer = self._layers[f"raw{number}"]
             layer.data = _plain(pixels.raw[number])
-            _set_contrast(layer, pixels, number)
+            _set_contrast(layer, pixels.contrast[number])
         self._show_labels("seg1", pixels.seg1)
         if pixels.seg2 is not None:
             self._show_labels("seg2", pixels.seg2)
@@ -229,11 +229,12 @@ def _scale(pixels: Pixels, unit: str) -> tuple[tuple[float, ...], tuple[str, ...
     return (z or y, y, x)[first:], (unit if z else "pixel", unit, unit)[first:]
 
 
-def _set_contrast(layer: Image, pixels: Pixels, number: int) -> None:
-    low, high = pixels.contrast[number]
-    widest = float(pixels.raw[number].max(initial=0)), float(pixels.raw[number].min(initial=0))
-    layer.contrast_limits_range = (min(low, widest[1]), max(high, widest[0]))
-    layer.contrast_limits = (low, high)
+def _set_contrast(layer: Image, contrast: tuple[float, float]) -> None:
+    """Show these intensities as black and white, with a slider that goes further."""
+    # napari looks at the finite pixels, of a volume at a few planes: all of it would hold up the event loop.
+    layer.reset_contrast_limits()
+    layer.contrast_limits_range = layer.contrast_limits
+    layer.contrast_limits = contrast
 
 
 def _colour(name: str, number: int) -> str:

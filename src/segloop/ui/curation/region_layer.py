@@ -162,6 +162,8 @@ class RegionLayer:
         edges = [_colour(self.kind, 1.0 if _in_slice(each, z) else 0.0) for each in self._regions]
         faces = [_colour(self.kind, 0.15 if _in_slice(each, z) else 0.0) for each in self._regions]
         if not np.allclose(self.layer.edge_color, edges):
+            # Selected, it would stay outlined in slices that it doesn't cover.
+            self.layer.selected_data = set()
             self.layer.edge_color = edges
             self.layer.face_color = faces
             self._set_pen()

@@ -30,7 +30,7 @@ from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.memory import Memory
 
 SHAPES = (("polygon", "Polygon"), ("rectangle", "Rectangle"), ("ellipse", "Ellipse"), ("path", "Freehand"))
-SHOWN = (("raw", "raw"), ("seg1", "seg 1"), ("seg2", "seg 2"), ("truth", "ground truth"))
+SHOWN = (("raw", "raw"), ("seg1", "seg 1"), ("seg2", "seg 2"), ("truth", "truth"))
 
 
 class ReviewPanel(QWidget):
@@ -189,7 +189,7 @@ class ReviewPanel(QWidget):
         colours = {
             "seg1": "blue contour",
             "seg2": "orange contour",
-            "truth": "magenta, excluded hatched grey",
+            "truth": "the ground truth: magenta, excluded hatched grey",
         }
         self.shown: dict[str, QCheckBox] = {}
         for group, label in SHOWN:

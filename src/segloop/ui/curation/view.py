@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
 from segloop.artifacts.manifest import Sample
 from segloop.curation.snapshot import Snapshot
 from segloop.ui.curation.layers import SampleLayers
@@ -38,11 +40,16 @@ class SampleView:
     ) -> None:
         self._viewer = viewer
         self._keys = keys
+        self._on_mode = on_mode
         self.layers = SampleLayers(viewer, self._bind)
         kinds: tuple[Kind, ...] = ("merge", "exclude")
         self.regions = {kind: RegionLayer(viewer, kind, edits, self._bind, on_mode) for kind in kinds}
         self._pixels_shape: tuple[int, ...] = ()
+        self._sample: Sample | None = None
         viewer.dims.events.point.connect(self._on_slice)
+        for event in (viewer.dims.events.ndisplay, viewer.dims.events.order):
+            event.connect(self._on_turned)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def z(self) -> int:
@@ -80,10 +87,14 @@ class SampleView:
 
     def show_regions(self, sample: Sample) -> None:
         """Show the regions as they are now saved."""
+        self._sample = sample
         size = max(self._pixels_shape[1:], default=1)
+        # From the side napari shows a flat Shapes layer in the wrong place, and in 3D (0.9) it can't be given
+        # other shapes; the hatch is right in both.
+        regions = sample.regions if self._is_facing else ()
         for layer in self.regions.values():
             layer.show(
-                sample.regions,
+                regions,
                 self.layers.scale[-2:],
                 self.layers.units[-2:],
                 size,
@@ -95,10 +106,11 @@ class SampleView:
         for layer in self.regions.values():
             layer.stop()
         self.layers.fit_units()
+        if not self._is_facing:
+            self._viewer.dims.ndisplay = 2
+            self._viewer.dims.order = tuple(range(self._viewer.dims.ndim))
         # This also brings a layer back that the user took out of the viewer.
         self.show_regions(sample)
-        if self._viewer.dims.ndisplay != 2:
-            self._viewer.dims.ndisplay = 2
         self.regions[kind].draw(shape)
         _focus_canvas(self._viewer)
 
@@ -118,10 +130,14 @@ class SampleView:
             layer.remove()
         self.layers.remove()
         self._pixels_shape = ()
+        self._sample = None
 
     def close(self) -> None:
         """Take all own layers out and listen no more."""
         self._viewer.dims.events.point.disconnect(self._on_slice)
+        for event in (self._viewer.dims.events.ndisplay, self._viewer.dims.events.order):
+            event.disconnect(self._on_turned)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.remove()
 
     @property
@@ -138,6 +154,27 @@ class SampleView:
         if self._is_stack:
             for layer in self.regions.values():
                 layer.show_slice(self.z)
+
+    @property
+    def _is_facing(self) -> bool:
+        """Whether Y and X are looked at, neither a stack from the side nor a volume."""
+        dims = self._viewer.dims
+        return sorted(dims.displayed) == [dims.ndim - 2, dims.ndim - 1]
+
+    def _on_turned(self, _: Any = None) -> None:
+        # Not now: removing a stack turns the view as well, and napari is still about it.
+        QTimer.singleShot(0, self._follow_turn)
+
+    def _follow_turn(self) -> None:
+        if self._sample is None or not all(layer.present for layer in self.regions.values()):
+            return
+        if not self._is_facing:
+            self.stop()
+        self.show_regions(self._sample)
+
+    def _on_removed(self, _: Any = None) -> None:
+        """Tell that nothing is drawn any more, if it was the layer drawn on."""
+        self._on_mode()
 
     def _bind(self, layer: Layer) -> None:
         for key, action in self._keys.items():

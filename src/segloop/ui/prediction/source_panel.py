@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QFileDialog,
@@ -97,6 +97,6 @@ class SourcePanel(QWidget):
     def _browse_folder(self) -> None:
         dialog = QFileDialog(self.window(), "Choose a folder of images")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(self.inputs.set_value)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.inputs.choose)
         dialog.open()
-        self._dialog = dialog

@@ -75,9 +75,8 @@ class PathBox(QComboBox):
             self._choose(str(self.itemData(index)))
 
     def _on_found(self, path: str) -> None:
-        if path:
-            self._choose(path)
-            self._folder.line.clear()
+        self.set_value(path)
+        self.chosen.emit(path)
 
     def _choose(self, path: str) -> None:
         if path != self._value:

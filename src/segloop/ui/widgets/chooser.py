@@ -45,7 +45,6 @@ class PathChooser(QWidget):
         super().__init__(parent)
         self._kind = kind
         self._filter = name_filter
-        self._dialog: QFileDialog | None = None
         self.setAcceptDrops(True)
         self.line = QLineEdit(placeholderText=placeholder)
         self.line.setAcceptDrops(False)
@@ -73,6 +72,12 @@ class PathChooser(QWidget):
         self.line.setText(str(value))
         self._on_edited()
 
+    def choose(self, value: str) -> None:
+        """Show a path that the user points at; tell it even if it is the same, as it may have been mended."""
+        self.line.setText(value)
+        self._last = self.value()
+        self.changed.emit(self._last)
+
     def browse(self) -> None:
         """Open the dialog, without blocking what runs."""
         dialog = QFileDialog(self.window(), f"Choose {self._kind.value}")
@@ -94,9 +99,8 @@ class PathChooser(QWidget):
         if present and Path(present[0]).parent.is_dir():
             dialog.setDirectory(str(Path(present[0]).parent))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(lambda chosen: self.set_value(";".join(chosen)))
+        dialog.filesSelected.connect(lambda chosen: self.choose(";".join(chosen)))
         dialog.open()
-        self._dialog = dialog
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         """Take local files and folders."""
@@ -107,7 +111,7 @@ class PathChooser(QWidget):
         """Show the dropped path."""
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
-            self.set_value(";".join(paths) if self._kind is PathKind.files else paths[0])
+            self.choose(";".join(paths) if self._kind is PathKind.files else paths[0])
             event.acceptProposedAction()
 
     def _on_edited(self) -> None:
