@@ -231,6 +231,28 @@ def test_tiles_that_do_not_fit_are_halved_without_changing_the_result(
     assert 1 <= len(memory.failed) < 6
 
 
+@pytest.mark.parametrize("name", ["unet", "monai.BasicUNet"])
+def test_what_did_not_fit_is_not_tried_again_with_the_next_image(
+    name: str,
+    plane: np.ndarray,
+    make_network: MakeNetwork,
+    stir: Callable[[NetworkSpec], nn.Module],
+) -> None:
+    network = make_network() if name == "unet" else stir(NetworkSpec(name, 2, 1, 2))
+    memory = Memory(20_000)
+    engine = on_small_device(network, memory)
+    first = assemble(engine, plane, None)
+    failed = len(memory.failed)
+    assert_same(assemble(engine, plane, None), first)
+    assemble(engine, plane.swapaxes(2, 3), None)
+    assemble(engine, np.tile(plane, (1, 1, 2, 1)), None)
+    assert len(memory.failed) == failed > 0
+
+    engine.forget_limits()
+    assemble(engine, plane, None)
+    assert len(memory.failed) == 2 * failed
+
+
 def test_only_what_is_not_done_is_computed_again(plane: np.ndarray, make_network: MakeNetwork) -> None:
     network, memory = make_network(), Memory(10**9)
     stack = np.concatenate([plane] * 4, axis=1)
@@ -298,6 +320,13 @@ def test_other_errors_of_the_network_are_not_taken_for_a_lack_of_memory(
     assert len(memory.blocks) == 1
 
 
+def test_a_model_of_damaged_weights_is_refused(plane: np.ndarray, make_network: MakeNetwork) -> None:
+    network = make_network()
+    next(iter(network.parameters())).data[:] = np.nan
+    with pytest.raises(ModelError, match="is no number: its weights are damaged"):
+        assemble(Engine(network, make_target("instance")), plane, None)
+
+
 def test_an_error_in_reading_reaches_the_caller(make_network: MakeNetwork) -> None:
     def read(_: tuple[slice, ...]) -> np.ndarray:
         raise OSError("disk on fire")
@@ -328,3 +357,25 @@ def test_tiles_give_the_reference_on_the_gpu(
     reference = engine.run_whole(plane)
     for tile in ((64, 40), (97, 120)):
         np.testing.assert_allclose(assemble(engine, plane, tile), reference, atol=1e-2 if mixed else 2e-3)
+
+
+class OverflowsIn16Bit(nn.Module):
+    """The difference of two large values that are the same: 0 in 32 bit, no number in 16."""
+
+    stride, halo, in_channels = (1, 1), (0, 0), 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Conv2d(1, 2, 1, bias=False), nn.Conv2d(2, 2, 1, bias=False)
+        self.up.weight.data[:] = 1e6
+        self.down.weight.data[:, 0], self.down.weight.data[:, 1] = 1, -1
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        maps: torch.Tensor = self.down(self.up(inputs))
+        return maps
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_what_overflows_in_16_bit_is_computed_in_32(plane: np.ndarray) -> None:
+    engine = Engine(OverflowsIn16Bit(), make_target("instance"), "cuda", mixed=True)
+    np.testing.assert_array_equal(assemble(engine, plane, None), 0.5)

@@ -220,6 +220,16 @@ def test_the_last_model_stays_loaded(nuclei_model: Path, make_model: Callable[..
     assert cache.get(str(other), device)[1] is not first
 
 
+def test_a_new_job_tries_again_what_did_not_fit_into_memory(
+    nuclei_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, asked = ModelCache(), []
+    _, engine, _ = cache.get(str(nuclei_model), DeviceConfig())
+    monkeypatch.setattr(engine, "forget_limits", lambda: asked.append(engine))
+    cache.get(str(nuclei_model), DeviceConfig())
+    assert asked == [engine]
+
+
 def test_a_model_that_was_trained_on_is_loaded_anew(
     nuclei_model: Path, make_model: Callable[..., Path]
 ) -> None:

@@ -382,6 +382,19 @@ def test_the_few_spots_of_a_sparse_image_are_found(
     assert dice(tifffile.imread(tmp_path / "a.tif") > 0, sparse > 7) > 0.7
 
 
+def test_pixels_that_are_no_number_are_taken_as_dark(
+    nuclei_model: Path, load: Callable[..., Any], sample_nuclei: Path, tmp_path: Path
+) -> None:
+    raw = tifffile.imread(sample_nuclei / "raw" / "360.tif").astype(np.float32)
+    truth = tifffile.imread(sample_nuclei / "seg" / "360.tif")
+    raw[:, :60] = np.nan
+    image = Image.from_array(raw, "YX", name="a.tif")
+    predict_image(*load(nuclei_model), image, PredictConfig(), tmp_path, "a")
+    labels = tifffile.imread(tmp_path / "a.tif")
+    assert not labels[:, :55].any()
+    assert dice(labels[:, 60:] > 0, truth[:, 60:] > 0) > 0.7
+
+
 def test_an_image_that_is_the_same_everywhere_is_named(
     nuclei_model: Path, load: Callable[..., Any], tmp_path: Path
 ) -> None:

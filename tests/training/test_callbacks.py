@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from segloop.artifacts.job import EventLog
@@ -18,6 +19,8 @@ from segloop.config.train import (
     StopConfig,
     TrainConfig,
 )
+from segloop.core.errors import RunError
+from segloop.training.augmentation import Batch
 from segloop.training.budget import Budget
 from segloop.training.cache import CachedSample, SampleArrays, store
 from segloop.training.callbacks import Best, Keeper, Pace
@@ -39,20 +42,35 @@ class DearJudge:
         pass
 
 
-def train(folder: Path, stop: StopConfig) -> Run:
+class SpoiltLoader(PatchLoader):
+    """Some of its batches hold what no network can be trained on."""
+
+    spoilt: tuple[tuple[int, int], ...] = ()
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        batch = super().batch(epoch, number)
+        if (epoch, number) in self.spoilt:
+            batch.image[:] = np.inf
+        return batch
+
+
+def train(
+    folder: Path, stop: StopConfig, *, batches: int = 1, spoilt: tuple[tuple[int, int], ...] = ()
+) -> Run:
     """Train something tiny, validated by `DearJudge`."""
     run = Run.create(folder / "run", TrainConfig())
     log = EventLog(run.path)
-    loader = PatchLoader(
+    loader = SpoiltLoader(
         [tiny_sample(folder / "entry")],
         (4, 4),
         1,
-        1,
+        batches,
         foreground_fraction=0.5,
         normalisation=NormalisationConfig(),
         augmentation=AugmentationConfig(),
         seed=0,
     )
+    loader.spoilt = spoilt
     budget = Budget(stop)
     pace = Pace(budget, log, loader, 1e-3)
     trainer = pl.Trainer(
@@ -65,7 +83,8 @@ def train(folder: Path, stop: StopConfig) -> Run:
         enable_model_summary=False,
         default_root_dir=folder,
     )
-    trainer.fit(SegmentationModule(nn.Conv2d(1, 1, 1), ["probability"], OptimiserConfig()), loader)
+    network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Conv2d(2, 1, 1))
+    trainer.fit(SegmentationModule(network, ["probability"], OptimiserConfig()), loader)
     return run
 
 
@@ -118,6 +137,11 @@ def test_many_objects_tell_smaller_differences() -> None:
     assert many.uncertainty < 0.01 < few.uncertainty < 0.1
 
 
+def test_one_lucky_object_does_not_outweigh_all_later_progress() -> None:
+    assert best_of(Scores(2.6, 0.15, 0.02, 65), Scores(2.3, 0.23, 0.0, 65)) == 2
+    assert best_of(Scores(0.3, 0.9, 0.9, 10), Scores(0.4, 0.9, 1.0, 10)) == 1
+
+
 def test_it_is_told_to_a_checkpoint_and_back() -> None:
     best = Best().next(Scores(0.4, 0.9, 0.8, 200), 3)
 
@@ -153,3 +177,21 @@ def test_patience_counts_epochs_however_often_they_are_validated(
     epochs = [epoch for epoch, _ in run.metrics()["train_loss"]]
     validated = [epoch for epoch, _ in run.metrics()["val_loss"]]
     assert validated[-1] == epochs[-1] == 1 + 30
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")
+def test_a_batch_without_a_usable_gradient_is_left_out_and_said(tmp_path: Path) -> None:
+    run = train(tmp_path, StopConfig(max_epochs=3), batches=4, spoilt=((1, 2),))
+
+    state = torch.load(run.last_checkpoint, weights_only=True)["state_dict"]
+    assert all(bool(torch.isfinite(values).all()) for values in state.values())
+    losses = [loss for _, loss in run.metrics()["train_loss"]]
+    assert len(losses) == 3
+    assert np.isfinite(losses).all()
+    assert run.job.message == "Left out 25.0% of the steps of epoch 2: loss or gradient was no number."
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")
+def test_batches_without_a_usable_gradient_end_the_training_if_they_are_most(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"diverged in epoch 2 .*: start again with a lower"):
+        train(tmp_path, StopConfig(max_epochs=3), batches=4, spoilt=((1, 0), (1, 1), (1, 3)))

@@ -54,7 +54,7 @@ def test_a_group_is_borrowed_whole(nuclei: Pictures, make_dataset: MakeDataset, 
     train, val, said = shared_out(dataset, tmp_path / "cache")
 
     assert [train, val] in ([names[::2], names[1::2]], [names[1::2], names[::2]])
-    assert said == ["No validation sample is accepted: 3 of the training samples validate instead."]
+    assert said == ["No validation sample can be used: 3 of the training samples validate instead."]
 
 
 def test_a_single_group_is_not_torn_apart(

@@ -18,6 +18,7 @@ from segloop.images.image import Image
 from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.targets import make_target
 from segloop.training.cache import CachedSample
+from segloop.training.patches import read_patch
 from segloop.training.prepare import keep_in_memory, prepare
 from segloop.training.survey import survey
 
@@ -183,6 +184,21 @@ def test_an_all_black_image_is_left_out(nuclei: Pictures, make_dataset: MakeData
     assert len(samples) == len(nuclei) - 1
     assert len(said) == 1
     assert f"{name}.tif has the same intensity everywhere" in said[0]
+
+
+def test_pixels_that_are_no_number_are_learnt_as_dark(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    name, (raw, labels) = next(iter(nuclei.items()))
+    holed = raw.astype(np.float32)
+    holed[:20], holed[30, 30], holed[31, 31] = np.nan, np.inf, -np.inf
+    samples, said = run(make_dataset({**nuclei, name: (holed, labels)}), tmp_path / "cache")
+
+    sample = next(sample for sample in samples if sample.id == name)
+    image, _, _ = read_patch(sample, (0, 0, 0), sample.shape, NormalisationConfig())
+    assert said == []
+    assert np.isfinite(image).all()
+    assert not image[0, 0, :20].any()
 
 
 def test_a_sample_whose_shapes_differ_is_left_out(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,8 @@ class Engine:
         self._network.to(memory_format=self._format)  # type: ignore[call-overload]
         # The block itself, before and after padding and on its way to the device, comes on top.
         self._bytes_per_pixel = bytes_per_pixel(folded, self.in_channels, stride) + 16 * self.in_channels
+        # Pixels; lowered by each lack of memory, so that the next image does not run into the same one.
+        self._fitting = math.inf
 
     def run(
         self,
@@ -109,7 +111,8 @@ class Engine:
         Raises
         ------
         ModelError
-            If the image has other channels than the network, or a tile does not fit into memory.
+            If the image has other channels than the network, a tile does not fit into memory, or the network
+            gives what is no number.
         Cancelled
             If the user has asked to stop.
         """
@@ -117,7 +120,13 @@ class Engine:
         if min(shape) == 0:
             return
         size = self._tile(shape, tile_size)
-        tiles = plan_tiles(shape, size, self._overlap(size), self.stride)
+        tiles = self._plan(shape, size)
+        while (
+            not tile_size
+            and _largest_block(tiles) > self._fitting
+            and (smaller := halved(size, self._overlap(size), self.stride))
+        ):
+            size, tiles = smaller, self._plan(shape, smaller)
         while tiles:
             done = 0
             try:
@@ -131,11 +140,12 @@ class Engine:
                 size = self._smaller(size, tiles[done], error)
             # Only now, after the handler, is the memory of the failed pass free.
             release_memory(self.device.type)
-            tiles = [
-                part
-                for tile in tiles[done:]
-                for part in plan_tiles(shape, size, self._overlap(size), self.stride, tile.write)
-            ]
+            tiles = [part for tile in tiles[done:] for part in self._plan(shape, size, tile.write)]
+            self._fitting = _largest_block(tiles)
+
+    def forget_limits(self) -> None:
+        """Try blocks again that did not fit into memory: other programs may have given theirs back."""
+        self._fitting = math.inf
 
     def maps(
         self,
@@ -187,6 +197,9 @@ class Engine:
             )
         return (1,) * (3 - dims) + tuple(tile_size)[-dims:]
 
+    def _plan(self, shape: Sequence[int], size: tuple[int, ...], within: Slices | None = None) -> list[Tile]:
+        return plan_tiles(shape, size, self._overlap(size), self.stride, within)
+
     def _smaller(self, size: tuple[int, ...], tile: Tile, error: BlockTooLargeError) -> tuple[int, ...]:
         """Return the tile size to try when a tile of this size did not fit."""
         smaller = halved(size, self._overlap(size), self.stride)
@@ -225,7 +238,7 @@ class Engine:
         def block(tile: Tile) -> NDArray[np.float32]:
             return _pad(np.asarray(read(tile.read), np.float32), tile.pad)
 
-        total = prod(shape)
+        total = math.prod(shape)
         done = total - sum(tile.size for tile in tiles)
         with ThreadPoolExecutor(1, "segloop-read") as reader:
             following: Future[NDArray[np.float32]] | None = reader.submit(block, tiles[0]) if tiles else None
@@ -266,19 +279,29 @@ class Engine:
                 "choose them under Channels."
             )
         try:
-            return self._on_device(block, advance)
+            maps = self._on_device(block, advance, self.mixed)
+            if self.mixed and not np.isfinite(maps).all():  # beyond the range of 16 bit
+                maps = self._on_device(block, advance, mixed=False)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             sentence = self._does_not_fit(block.shape).capitalize()
             raise BlockTooLargeError(f"{sentence}: choose a smaller tile size.") from error
+        if not np.isfinite(maps).all():
+            raise ModelError(
+                "What the model computes is no number: its weights are damaged, or its training failed; "
+                "get a new copy of it, or train it again."
+            )
+        return maps
 
-    def _on_device(self, block: NDArray[np.float32], advance: Callable[[float], None]) -> NDArray[np.float32]:
+    def _on_device(
+        self, block: NDArray[np.float32], advance: Callable[[float], None], mixed: bool
+    ) -> NDArray[np.float32]:
         inputs = torch.from_numpy(np.ascontiguousarray(block))
         # In planes, (C, z, y, x) to (z, C, y, x): slices are a batch.
         inputs = inputs.transpose(0, 1) if self.target.dims == 2 else inputs[None]
         inputs = inputs.to(device=self.device).contiguous(memory_format=self._format)
-        autocast = torch.autocast("cuda", torch.float16) if self.mixed else nullcontext()
+        autocast = torch.autocast("cuda", torch.float16) if mixed else nullcontext()
         with torch.inference_mode(), autocast, watched(self._network, advance):
             maps = activate(self._network(inputs), self.target.activation)
         maps = maps.transpose(0, 1) if self.target.dims == 2 else maps[0]
@@ -290,6 +313,11 @@ def _pad(block: NDArray[np.float32], far: Sequence[int]) -> NDArray[np.float32]:
     if not any(far):
         return block
     return np.pad(block, [(0, 0), *((0, size) for size in far)], mode="reflect")
+
+
+def _largest_block(tiles: Sequence[Tile]) -> int:
+    """Return the number of pixels in the largest block that these tiles read."""
+    return max(math.prod(tile.block_shape) for tile in tiles)
 
 
 def _is_cut(tile: Tile, shape: Sequence[int], dims: int) -> bool:

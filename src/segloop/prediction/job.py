@@ -72,6 +72,7 @@ class ModelCache:
             self._engine, self._key = None, None
             self._engine = Engine(model.network(), model.target(), resolved.device, resolved.mixed)
             self._key = key
+        self._engine.forget_limits()
         return model, self._engine, resolved.reason
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,10 @@ from segloop.training.validation import Scores
 _VALIDATION_SHARE = 0.15  # of the time, at most, as long as there is more than one validation
 _LEAST_VALIDATIONS = 3  # since the best, before patience ends a training
 _SAVING_SHARE = 0.05  # of the time, at most, for checkpoints to continue from
+
+_MOST_LEFT_OUT = 0.5  # share of the steps of an epoch
+
+logger = logging.getLogger("segloop.training")
 
 
 class Pace(Callback):
@@ -59,8 +64,13 @@ class Pace(Callback):
 
     @property
     def mean_loss(self) -> float:
-        """Mean training loss of the epoch under way."""
-        return float(torch.stack(self._losses).mean()) if self._losses else math.nan
+        """Mean training loss of the epoch under way, without the steps that were left out."""
+        return float(torch.stack(self._losses).nanmean()) if self._losses else math.nan
+
+    @property
+    def left_out(self) -> float:
+        """Share of the steps of the epoch under way that were left out."""
+        return float(torch.stack(self._losses).isnan().float().mean()) if self._losses else 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Forget the losses of the last epoch, and have the epoch's own patches drawn."""
@@ -80,7 +90,9 @@ class Pace(Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Note the loss, tell the progress, end the training where a limit is reached."""
-        self._losses.append(outputs["loss"].detach())
+        assert isinstance(module, SegmentationModule)
+        loss = outputs["loss"].detach()
+        self._losses.append(torch.full_like(loss, math.nan) if module.left_out else loss)
         epochs = self.epochs(trainer)
         if self._log.stop_requested():
             self.stopped = True
@@ -203,11 +215,16 @@ class Keeper(Callback):
             "train_loss": self._pace.mean_loss,
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
         }
-        if not math.isfinite(row["train_loss"]):
+        left_out = self._pace.left_out
+        if left_out > _MOST_LEFT_OUT:
             raise RunError(
                 f"The training diverged in epoch {epoch} (its loss is no number any more): "
                 "start again with a lower optimiser.learning_rate."
             )
+        if left_out:
+            text = f"Left out {left_out:.1%} of the steps of epoch {epoch}: loss or gradient was no number."
+            logger.warning(text)
+            self._log.message(text, "warning")
         last = trainer.should_stop or epoch == trainer.max_epochs
         patience = self._budget.limits.patience
         due = _is_due(self._validated_at, self._cost, _VALIDATION_SHARE)

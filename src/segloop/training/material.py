@@ -72,11 +72,11 @@ def _anew(groups: Mapping[str, str], held_aside: set[str], warn: Callable[[str],
     if aside and len(aside) < len(groups):
         return aside
     if aside:
-        warn("No training sample is accepted: the validation samples are learnt from instead.")
+        warn("No training sample can be used: the validation samples are learnt from instead.")
     if len(groups) < _BORROWED:
         return set()
     splits = assign_splits(list(groups.values()), 1 / _BORROWED, 0, seed=0)
     borrowed = {i for i, split in zip(groups, splits, strict=True) if split == "val"}
     if borrowed and not aside:
-        warn(f"No validation sample is accepted: {len(borrowed)} of the training samples validate instead.")
+        warn(f"No validation sample can be used: {len(borrowed)} of the training samples validate instead.")
     return borrowed

@@ -39,6 +39,9 @@ class SegmentationModule(pl.LightningModule):
         self.average = copy.deepcopy(network).requires_grad_(False).eval()
         self._kinds = tuple(kinds)
         self._optimiser = optimiser
+        self._loss = torch.zeros(())
+        self.left_out = False
+        """Whether the last step was left out, because its loss or gradient was no number."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -46,10 +49,25 @@ class SegmentationModule(pl.LightningModule):
         if image.ndim == 4:
             # Convolutions in planes are faster on channels-last memory.
             image = image.contiguous(memory_format=torch.channels_last)
-        return target_loss(self.network(image), batch.maps, batch.valid, self._kinds)
+        loss = target_loss(self.network(image), batch.maps, batch.valid, self._kinds)
+        self._loss = loss.detach()
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Leave out a step whose loss or gradient is no number: it would make every weight so for good."""
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        sizes = torch.stack([self._loss, *torch._foreach_norm(gradients)])
+        self.left_out = not bool(sizes.isfinite().all())
+        if self.left_out:
+            optimizer.zero_grad()  # without a gradient a weight stays as it is
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Move the average towards the new weights."""
+        if self.left_out:
+            # The statistics of batch norm have seen what made the step unusable; the average has not.
+            for good, seen in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                seen.copy_(good)
+            return
         done = self.global_step
         keep = min(_SLOWEST_AVERAGE, (1 + done) / (10 + done))
         with torch.no_grad():

@@ -236,9 +236,10 @@ class Session:
         if target.kind == "instance":
             sizes = np.concatenate([sample.arrays().sizes for sample in material.train])
             thresholds = replace(thresholds, min_size=suggested_min_size(sizes))
-            self._say(
-                f"Objects below {thresholds.min_size} pixels will be removed, by the sizes in the labels."
-            )
+            if thresholds.min_size > 1:
+                self._say(
+                    f"Objects below {thresholds.min_size} pixels will be removed, by the sizes in the labels."
+                )
         return ModelFacts(
             spec=spec,
             target=target,

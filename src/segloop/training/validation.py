@@ -55,11 +55,14 @@ class Scores:
     def uncertainty(self) -> float:
         """Difference of two scores below which they are as good as equal.
 
-        Of AP, two standard errors of a proportion among so many objects.
+        Of AP, two standard errors of a proportion among so many objects, with two found and two missed added:
+        else it would be 0 where none or all were found, however few there are (Agresti and Coull 1998).
         """
         if self.ap50 is None or self.n_objects == 0:
             return _DICE_UNCERTAINTY
-        return 2 * math.sqrt(self.ap50 * (1 - self.ap50) / self.n_objects)
+        n = self.n_objects + 4
+        found = (self.ap50 * self.n_objects + 2) / n
+        return 2 * math.sqrt(found * (1 - found) / n)
 
     def values(self) -> dict[str, float]:
         """Return the values by the names they have in events and in ``metrics.csv``."""
