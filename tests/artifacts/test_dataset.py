@@ -182,7 +182,8 @@ def test_the_journal_tells_what_was_done(dataset: CuratedDataset) -> None:
     accept(dataset, "015")
     (entry,) = dataset.journal()
     assert (entry.action, entry.sample_id) == ("accept", "015")
-    assert (entry.sample("before").verdict, entry.sample("after").verdict) == ("undecided", "accepted")
+    (before,), (after,) = entry.samples("before"), entry.samples("after")
+    assert (before.verdict, after.verdict) == ("undecided", "accepted")
 
 
 def test_undo_and_redo_go_through_all_changes(dataset: CuratedDataset) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from segloop.artifacts.dataset import CuratedDataset
 from segloop.artifacts.manifest import Region
 from segloop.core.errors import DatasetError
+from segloop.images.pairing import Pair
 
 EDITS = """
 import itertools, sys
@@ -24,6 +26,17 @@ for number in itertools.count(start):
     vertices = [(y * 1.5, y * y % 7) for y in range(4 + number % 300)]
     region = {"id": "r", "kind": "exclude", "shape": "path", "vertices": vertices}
     dataset.save(sample.edit(note=str(number), regions=[region]), "edit")
+    print(number, flush=True)
+"""
+
+MOVES = """
+import itertools, sys
+from segloop.artifacts.dataset import CuratedDataset
+dataset = CuratedDataset.open(sys.argv[1])
+for number in itertools.count():
+    dataset.set_split(dataset.sample_ids[number % 6], ("val", "test", "train")[number % 3])
+    if number % 2:
+        dataset.undo()
     print(number, flush=True)
 """
 
@@ -79,6 +92,88 @@ def test_a_kill_while_creating_leaves_a_whole_dataset_or_none(tmp_path: Path, se
     made = [folder for folder in tmp_path.iterdir() if not folder.name.startswith(".")]
     assert len(made) > last
     assert all(len(list(CuratedDataset.open(folder).samples())) == 50 for folder in made)
+
+
+@pytest.fixture
+def group(nuclei_pairs: list[Pair], tmp_path: Path) -> CuratedDataset:
+    """A dataset of six samples that are one group."""
+    return CuratedDataset.create(tmp_path / "study" / "group", nuclei_pairs, group_by="^0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_a_kill_never_leaves_a_group_on_two_splits(group: CuratedDataset, seed: int) -> None:
+    kill_after(random.Random(seed).randint(1, 60), MOVES, str(group.path))
+    again = CuratedDataset.open(group.path)
+    assert len({sample.split for sample in again.samples()}) == 1
+    assert again.journal()[-1].samples("after")[0] in list(again.samples())
+
+
+@pytest.mark.parametrize("n_written", range(6))
+def test_opening_finishes_the_move_of_a_group(
+    group: CuratedDataset, n_written: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [sample.edit(note=sample.id) for sample in group.samples()]
+    for sample in before:
+        group.save(sample, "note")
+    written: list[Path] = []
+
+    def rename(path: Path, target: Path, really: Callable[[Path, Path], Path] = Path.replace) -> Path:
+        if len(written) == n_written:
+            raise KeyboardInterrupt
+        written.append(target)
+        return really(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", rename)
+        with pytest.raises(KeyboardInterrupt):
+            group.set_split("000", "test")
+    assert [sample.split for sample in group.samples()].count("test") == n_written
+
+    again = CuratedDataset.open(group.path)
+    assert list(again.samples()) == [sample.edit(split="test") for sample in before]
+    assert len(again.split("train")) == 0
+    again.undo()
+    assert list(again.samples()) == before
+
+
+def test_opening_leaves_alone_what_was_changed_after_the_move_of_a_group(group: CuratedDataset) -> None:
+    group.set_split("000", "test")
+    file = group.path / "samples" / "015.json"
+    file.write_text(group.sample("015").edit(note="by hand").model_dump_json())
+    assert CuratedDataset.open(group.path).sample("015").note == "by hand"
+
+
+def test_a_damaged_sample_or_line_after_the_move_of_a_group_keeps_no_one_from_opening(
+    group: CuratedDataset,
+) -> None:
+    group.set_split("000", "test")
+    (group.path / "samples" / "015.json").write_text("{")
+    assert CuratedDataset.open(group.path).counts().total == 5
+    journal = group.path / "journal.jsonl"
+    journal.write_text(journal.read_text("utf-8").replace('"train"', '"perhaps"'), "utf-8")
+    assert CuratedDataset.open(group.path).counts().total == 5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file size limits are a Unix thing")
+@pytest.mark.parametrize("limit", [2500, 4500], ids=["sample", "journal"])
+def test_a_full_disk_leaves_a_group_where_it_was(group: CuratedDataset, limit: int) -> None:
+    import resource
+
+    long = group.sample("045").edit(note="long " * 600)
+    (group.path / "samples" / "045.json").write_text(long.model_dump_json())
+    before = list(group.samples())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(DatasetError, match=r"can't be written.*free some disk space"):
+            group.set_split("000", "test")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    again = CuratedDataset.open(group.path)
+    assert list(again.samples()) == before
+    assert again.journal() == ()
+    assert [file.name for file in group.path.rglob(".*")] == []
 
 
 def test_a_torn_last_line_of_the_journal_is_lost_alone(dataset: CuratedDataset) -> None:

@@ -113,7 +113,15 @@ def test_channels_in_another_order_are_found_by_name(tmp_path: Path) -> None:
     found = [resolve_channels(dataset.raw(sample), dataset.channels) for sample in dataset.samples()]
     assert dataset.channels == ("DAPI", "GFP")
     assert found == [(0, 1), (1, 0)]
-    assert dataset.creation_problems == ()
+    assert dataset.creation_warnings == ()
+
+
+def test_images_added_later_may_spell_their_channels_in_other_case(tmp_path: Path) -> None:
+    first, again, other = two_channels(tmp_path, a=("DAPI", "GFP"), b=("gfp", "Dapi"), c=("DAPI", "Cy5"))
+    dataset = CuratedDataset.create(tmp_path / "d", [first])
+    (problem,) = dataset.add([again, other])
+    assert dataset.sample_ids == ("a", "b")
+    assert "raw/c.tif has no channel GFP" in problem
 
 
 def test_channels_with_other_names_go_by_number_and_are_reported(tmp_path: Path) -> None:
@@ -121,8 +129,9 @@ def test_channels_with_other_names_go_by_number_and_are_reported(tmp_path: Path)
     dataset = CuratedDataset.create(tmp_path / "d", pairs)
     assert dataset.channels == ("0", "1")
     assert dataset.sample_ids == ("a", "b", "c")
-    (problem,) = dataset.creation_problems
-    assert problem == (
+    assert dataset.creation_problems == ()
+    (warning,) = dataset.creation_warnings
+    assert warning == (
         "The channels of raw/c.tif (GFP, mCherry) have other names than those of raw/a.tif (DAPI, GFP), so "
         "channels are used by their number: rename them, or put the image into a dataset of its own."
     )
@@ -132,13 +141,13 @@ def test_channels_that_one_name_fits_twice_go_by_number_and_are_reported(tmp_pat
     pairs = two_channels(tmp_path, a=("DAPI", "DAPI"), b=("DAPI", "GFP"))
     dataset = CuratedDataset.create(tmp_path / "d", pairs)
     assert dataset.channels == ("0", "1")
-    assert len(dataset.creation_problems) == 1
+    assert len(dataset.creation_warnings) == 1
 
 
 def test_equal_names_that_fit_twice_go_by_number_without_a_word(tmp_path: Path) -> None:
     pairs = two_channels(tmp_path, a=("DAPI", "DAPI"), b=("DAPI", "DAPI"))
     dataset = CuratedDataset.create(tmp_path / "d", pairs)
-    assert (dataset.channels, dataset.creation_problems) == (("0", "1"), ())
+    assert (dataset.channels, dataset.creation_warnings) == (("0", "1"), ())
 
 
 def test_a_single_channel_goes_by_number_without_a_word(nuclei_pairs: list[Pair], tmp_path: Path) -> None:
@@ -146,7 +155,7 @@ def test_a_single_channel_goes_by_number_without_a_word(nuclei_pairs: list[Pair]
     write_image(raw, tifffile.imread(nuclei_pairs[1].raw), axes="YX", channel_names=("Hoechst",))
     pairs = [nuclei_pairs[0], Pair("x", raw, nuclei_pairs[1].seg)]
     dataset = CuratedDataset.create(tmp_path / "d", pairs)
-    assert (dataset.channels, dataset.creation_problems) == (("0",), ())
+    assert (dataset.channels, dataset.creation_warnings) == (("0",), ())
 
 
 @pytest.mark.parametrize("asked", ["dapi", "DAPI"])
@@ -156,7 +165,7 @@ def test_a_channel_asked_for_by_name_keeps_its_name(tmp_path: Path, asked: str) 
     found = [resolve_channels(dataset.raw(sample), dataset.channels) for sample in dataset.samples()]
     assert dataset.channels == (asked,)
     assert found == [(0,), (1,)]
-    assert dataset.creation_problems == ()
+    assert dataset.creation_warnings == ()
 
 
 @pytest.mark.parametrize(

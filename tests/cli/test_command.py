@@ -2,7 +2,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from segloop.images.write import write_image
 
 VERBS = ("compare", "dataset", "demo", "doctor", "evaluate", "model", "predict", "threshold", "train")
 
@@ -92,3 +95,15 @@ def test_a_demo_that_can_open_no_window_says_so_before_it_trains(tmp_path: Path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The window needs napari and Qt")
     assert not out.exists()
+
+
+def test_what_cannot_be_scored_is_said_once(tmp_path: Path) -> None:
+    for folder, stem, shape in [("a", "x", 16), ("b", "x", 16), ("a", "y", 16), ("b", "y", 20)]:
+        write_image(tmp_path / folder / f"{stem}.tif", np.eye(shape, dtype=np.uint8), axes="YX")
+
+    done = segloop("evaluate", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "out"))
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Warning: ")
+    assert "y.tif" in line

@@ -53,6 +53,14 @@ def test_time_left_follows_from_the_pace_so_far() -> None:
     assert seen[0].seconds_left == pytest.approx(1800, rel=0.01)
 
 
+def test_time_left_in_a_loop_follows_from_its_own_pace() -> None:
+    seen: list[Progress] = []
+    after_a_long_step = Context(report=seen.append, _started=time.monotonic() - 600)
+    list(after_a_long_step.track("abc", 3))
+    assert seen[1].seconds_left is not None
+    assert seen[1].seconds_left < 60
+
+
 @pytest.mark.parametrize(("done", "total"), [(0, 5), (3, 0)])
 def test_time_left_is_unknown_without_a_pace_or_an_end(done: float, total: float) -> None:
     seen: list[Progress] = []

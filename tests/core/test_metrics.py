@@ -77,7 +77,7 @@ def test_class_wise_dice_agrees_with_scikit_learn(real_pair: tuple[np.ndarray, n
 
 
 def test_dice_and_iou_agree_with_torchmetrics(real_pair: tuple[np.ndarray, np.ndarray]) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
     from torchmetrics.functional.classification import binary_jaccard_index
     from torchmetrics.functional.segmentation import dice_score
 
@@ -88,7 +88,7 @@ def test_dice_and_iou_agree_with_torchmetrics(real_pair: tuple[np.ndarray, np.nd
 
 
 def test_panoptic_quality_agrees_with_torchmetrics(real_pair: tuple[np.ndarray, np.ndarray]) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
     from torchmetrics.functional.detection import panoptic_quality as reference
 
     pred, truth = (
@@ -101,7 +101,8 @@ def test_panoptic_quality_agrees_with_torchmetrics(real_pair: tuple[np.ndarray, 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
 def test_objects_agree_with_monai(real_pair: tuple[np.ndarray, np.ndarray], threshold: float) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from monai.metrics.panoptic_quality import compute_panoptic_quality

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,20 @@ def test_near_match_is_hinted_at_but_not_paired(tmp_path: Path, raw: str, seg: s
     pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg")
     assert [pair.stem for pair in pairing.pairs] == ["x"]
     assert f"the nearest is {tmp_path / 'seg' / seg}.tif" in pairing.problems[0]
+
+
+@pytest.mark.parametrize(("raw", "seg"), [("cell{}", "cell{}_mask"), ("cell{}_c1", "cell{}_c2")])
+def test_thousands_of_files_without_a_partner_are_told_of_in_seconds(
+    tmp_path: Path, raw: str, seg: str
+) -> None:
+    for folder, name in (("raw", raw), ("seg", seg)):
+        (tmp_path / folder).mkdir()
+        for number in range(1000):
+            (tmp_path / folder / f"{name.format(number)}.tif").touch()
+    started = time.monotonic()
+    with pytest.raises(PairingError, match=f"the nearest is .*{seg.format(0)}.tif"):
+        pair_by_stem(tmp_path / "raw", tmp_path / "seg")
+    assert time.monotonic() - started < 8
 
 
 def test_no_pair_at_all(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -199,3 +200,15 @@ def test_no_images_found(tmp_path: Path, source: str, sentence: str) -> None:
     with pytest.raises(ImageError, match=sentence) as error:
         image_files(tmp_path / source)
     assert one_sentence(error, tmp_path / source)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links to folders need rights on Windows")
+def test_linked_folders_are_searched_too_and_a_loop_ends(tmp_path: Path) -> None:
+    for folder in ("study", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "elsewhere" / "a.tif").touch()
+    (tmp_path / "study" / "plate").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "study")
+    (tmp_path / "elsewhere" / "self").symlink_to(tmp_path / "elsewhere")
+
+    assert image_files(tmp_path / "study") == [tmp_path / "study" / "plate" / "a.tif"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.ground_truth import GroundTruth
+from segloop.artifacts.ground_truth import GroundTruth, compose
 from segloop.artifacts.intake import in_words, require_same_shape
 from segloop.artifacts.manifest import Sample, Verdict
 from segloop.artifacts.paths import short
@@ -143,11 +144,13 @@ def _look_at(dataset: CuratedDataset, sample: Sample) -> tuple[_Findings, list[s
     if image.n_timepoints > 1:
         raise DatasetError(f"{name} has {image.n_timepoints} time points: save each as a file of its own.")
     channels = [image.channel_index(channel) for channel in dataset.channels] or list(range(image.n_channels))
+    labels: dict[int, NDArray[Any]] = {}
     for which, ref in ((1, sample.seg), (2, sample.seg2)):
         if ref is not None:
-            labels = dataset.labels(sample, which)
-            require_same_shape(dataset.resolve(ref), labels.shape, dataset.resolve(sample.raw), (z, y, x))
-    truth = dataset.ground_truth(sample)
+            labels[which] = dataset.labels(sample, which)
+            shape = labels[which].shape
+            require_same_shape(dataset.resolve(ref), shape, dataset.resolve(sample.raw), (z, y, x))
+    truth = compose(labels.get(1), labels.get(2), sample, instances=dataset.label_kind == "instances")
     lowest, highest = _value_range(image, channels)
     sizes = _object_sizes(truth, dataset.label_kind == "instances")
     found = _Findings(

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.journal import JournalEntry
 from segloop.artifacts.manifest import DatasetIndex, ImageRef, LabelKind, Sample, Split, Verdict
@@ -42,12 +41,16 @@ class CuratedDataset:
         What its index file says.
     creation_problems : tuple of str
         After `create`: a sentence for each pair that was left out, naming file and remedy.
+    creation_warnings : tuple of str
+        After `create`: what to know about the pairs that went in.
     """
 
-    def __init__(self, path: Path, index: DatasetIndex, creation_problems: Sequence[str] = ()) -> None:
+    creation_problems: tuple[str, ...] = ()
+    creation_warnings: tuple[str, ...] = ()
+
+    def __init__(self, path: Path, index: DatasetIndex) -> None:
         self.path = path
         self.index = index
-        self.creation_problems = tuple(creation_problems)
         self._store = SampleStore(path)
         self._ids = frozenset(index.samples)
         self._table = SummaryTable(path / JOURNAL_FILE, self._store.read)
@@ -104,7 +107,7 @@ class CuratedDataset:
             If the context says so; nothing is left behind.
         """
         from segloop.artifacts.enrolment import enrol, new_index, require_sensible
-        from segloop.artifacts.intake import examine
+        from segloop.artifacts.intake import examine, other_names
 
         folder = absolute(path)
         require_free(folder)
@@ -130,18 +133,24 @@ class CuratedDataset:
         samples = enrol(candidates, folder, empty, (), _new_verdict(accept_all))
         index = _index_with(empty, samples)
         write_new(folder, index, samples)
-        return cls(folder, index, problems)
+        made = cls(folder, index)
+        made.creation_problems, made.creation_warnings = tuple(problems), other_names(candidates)
+        return made
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> CuratedDataset:
-        """Open a dataset by its folder (or its index file); reads nothing but the index.
+        """Open a dataset by its folder (or its index file); reads the index and the end of the journal.
+
+        If a kill interrupted moving a group to another split, the move is finished.
 
         Raises
         ------
         DatasetError
             If there is no dataset, it is damaged, or a newer version of segloop made it.
         """
-        return cls(*read_index(path))
+        opened = cls(*read_index(path))
+        opened._store.finish()
+        return opened
 
     @property
     def name(self) -> str:
@@ -205,7 +214,7 @@ class CuratedDataset:
         if (sample.split, sample.group) != (before.split, before.group):
             self._require_whole_group(sample)
         if sample != before:
-            self._store.write(before, sample, action)
+            self._store.write([(before, sample)], action)
 
     def set_split(
         self, sample_id: str, split: Split, group_ids: Iterable[str] | None = None
@@ -236,20 +245,10 @@ class CuratedDataset:
             group_ids = (each.id for each in self.summaries() if each.group == chosen.group)
         others = (each for each in group_ids if each != sample_id) if chosen.group else ()
         group = [chosen, *(each for each in map(self.sample, others) if each.group == chosen.group)]
-        moved: list[Sample] = []
-        for before in group:
-            if before.split == split:
-                continue
-            after = before.edit(split=split)
-            try:
-                self._store.write(before, after, "split")
-            except DatasetError:
-                if moved:
-                    with suppress(DatasetError):
-                        self.undo()
-                raise
-            moved.append(after)
-        return tuple(moved)
+        changes = [(before, before.edit(split=split)) for before in group if before.split != split]
+        if changes:
+            self._store.write(changes, "split")
+        return tuple(after for _, after in changes)
 
     def undo(self) -> Sample | None:
         """Take back the newest change that isn't taken back yet; return the sample as it is now, or None.
@@ -257,13 +256,11 @@ class CuratedDataset:
         Works across reopening, and is written into the journal as a change of its own. Of a group that was
         moved to another split, all samples are moved back, and the one that it was moved with is returned.
         """
-        taken = _whole(self._store.undo, self._store.journal.undoable, "after")
-        return taken[-1] if taken else None
+        return self._store.undo()
 
     def redo(self) -> Sample | None:
         """Make the change again that was last taken back; return the sample as it is now, or None."""
-        made = _whole(self._store.redo, self._store.journal.redoable, "before")
-        return made[0] if made else None
+        return self._store.redo()
 
     def journal(self) -> tuple[JournalEntry, ...]:
         """Return every change ever made, oldest first."""
@@ -401,44 +398,6 @@ class CuratedDataset:
                     f"Sample {sample.id} is in group {sample.group} like {other.id}, which is in the split "
                     f"{other.split}: samples of one group must share their split. Move all with set_split."
                 )
-
-
-def _whole(
-    step: Callable[[], Sample | None],
-    following: Callable[[], tuple[int, JournalEntry] | None],
-    side: Literal["before", "after"],
-) -> list[Sample]:
-    """Undo or redo one change, or all of those by which a group was moved to another split.
-
-    Parameters
-    ----------
-    step : callable
-        Takes one change back.
-    following : callable
-        Which change that will be.
-    side : {"before", "after"}
-        Where the change says which split the group was moved to.
-    """
-    move = _group_move(following(), side)
-    taken = [step()]
-    while move is not None and _group_move(following(), side) == move:
-        taken.append(step())
-    return [sample for sample in taken if sample is not None]
-
-
-def _group_move(
-    found: tuple[int, JournalEntry] | None, side: Literal["before", "after"]
-) -> tuple[str, str] | None:
-    """Return group and split if a change moved a sample of a group; neighbours with the same are one move.
-
-    Between two moves of a group to the same split there is always one to another split.
-    """
-    if found is None or found[1].before is None:
-        return None
-    before, after = found[1].before, found[1].after
-    if not after.get("group") or before.get("split") == after.get("split"):
-        return None
-    return after["group"], str((before if side == "before" else after).get("split"))
 
 
 def _new_verdict(accept_all: bool) -> Verdict:

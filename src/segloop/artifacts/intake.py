@@ -80,8 +80,7 @@ def examine(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list
     candidates : list of Candidate
         The pairs that can be used, in natural order of their stems.
     problems : list of str
-        A sentence for each pair that can't, naming file and remedy; and one if channels go by number because
-        images name them differently.
+        A sentence for each pair that can't, naming file and remedy.
     """
     headers: dict[Path, RawFacts] = {}
     segmentations: dict[Path, tuple[tuple[int, ...], bool]] = {}
@@ -100,7 +99,7 @@ def examine(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list
         except SegloopError as error:
             problems.append(str(error))
     kept, odd = _drop_odd_ones(candidates)
-    return kept, problems + odd + _other_names(kept)
+    return kept, problems + odd
 
 
 def _once(cache: dict[Path, Any], path: Path, read: Callable[[Path], Any]) -> Any:
@@ -183,7 +182,7 @@ def _most_common(values: Sequence[Any], preferred: Any) -> Any:
 def common_channels(candidates: Sequence[Candidate], channel: str = "") -> tuple[str, ...]:
     """Return the names of the channels to use, by which they are found in each image whatever their order.
 
-    Their numbers where images name them differently (see the problems of `examine`); ``channel``, as it was
+    Their numbers where images name them differently (see `other_names`); ``channel``, as it was
     asked for, where that is the only one and its names differ.
     """
     facts = [candidate.raw for candidate in candidates]
@@ -206,21 +205,21 @@ def _named_alike(names: Sequence[str], others: Sequence[str]) -> bool:
     return first == second and len(first) == len(names) == len(others)
 
 
-def _other_names(candidates: Sequence[Candidate]) -> list[str]:
+def other_names(candidates: Sequence[Candidate]) -> tuple[str, ...]:
     """Say that several channels have to go by their numbers, with the first image that is named otherwise."""
     if not candidates or _n_channels(candidates[0]) == 1:
-        return []
+        return ()
     usual = _most_common([candidate.raw.channel_names for candidate in candidates], preferred=None)
     like = next(candidate for candidate in candidates if candidate.raw.channel_names == usual)
     for candidate in candidates:
         names = candidate.raw.channel_names
         if names != usual and not _named_alike(names, usual):
-            return [
+            return (
                 f"The channels of {short(candidate.pair.raw)} ({', '.join(names)}) have other names than "
                 f"those of {short(like.pair.raw)} ({', '.join(usual)}), so channels are used by their "
-                "number: rename them, or put the image into a dataset of its own."
-            ]
-    return []
+                "number: rename them, or put the image into a dataset of its own.",
+            )
+    return ()
 
 
 def typical_pixel_size(candidates: Sequence[Candidate]) -> PixelSize:
@@ -242,8 +241,8 @@ def fitting(candidates: Sequence[Candidate], channels: Sequence[str]) -> tuple[l
     kept, problems = [], []
     for candidate in candidates:
         names = candidate.raw.channel_names
-        numbers = {str(number) for number in range(len(names))}
-        missing = [channel for channel in channels if channel not in names and channel not in numbers]
+        known = {name.strip().casefold() for name in names} | {str(number) for number in range(len(names))}
+        missing = [channel for channel in channels if channel.strip().casefold() not in known]
         if missing:
             problems.append(
                 f"{short(candidate.pair.raw)} has no channel {missing[0]} as the other images have "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +13,13 @@ from segloop.artifacts.manifest import Sample
 
 UNDO, REDO = "undo", "redo"
 
+Change = tuple[Sample | None, Sample]
+"""A sample before and after."""
+
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One change of one sample.
+    """One change, of one sample or of several together.
 
     Attributes
     ----------
@@ -27,6 +31,8 @@ class JournalEntry:
         Whose change it is.
     before, after : dict
         All that the sample's file said before and afterwards; ``before`` is None for a sample that was added.
+    others : tuple of (before, after)
+        The same of the samples that were changed together with it.
     takes_back : int or None
         Of an undo or a redo, where in the file the entry starts that it takes back, in bytes.
     """
@@ -36,11 +42,13 @@ class JournalEntry:
     sample_id: str
     before: dict[str, Any] | None
     after: dict[str, Any]
+    others: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
     takes_back: int | None = None
 
-    def sample(self, side: Literal["before", "after"]) -> Sample:
-        """Return the sample as it was before or after the change."""
-        return Sample.model_validate(self.before if side == "before" else self.after)
+    def samples(self, side: Literal["before", "after"]) -> tuple[Sample, ...]:
+        """Return the samples as they were before or after the change, that of ``sample_id`` first."""
+        pairs = ((self.before, self.after), *self.others)
+        return tuple(Sample.model_validate(before if side == "before" else after) for before, after in pairs)
 
 
 class Journal:
@@ -59,27 +67,36 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(
-        self, action: str, before: Sample | None, after: Sample, takes_back: int | None = None
-    ) -> None:
-        """Write down a change; of an undo or a redo, also the offset of the entry that it takes back.
+    def append(self, action: str, changes: Sequence[Change], takes_back: int | None = None) -> None:
+        """Write down a change of one or several samples; of an undo or a redo, also what it takes back.
+
+        Parameters
+        ----------
+        action : str
+            What was done.
+        changes : sequence of (before, after)
+            Of each sample; ``before`` is None for one that was added.
+        takes_back : int, optional
+            Of an undo or a redo, the offset of the entry that it takes back.
 
         Raises
         ------
         OSError
             If the file can't be written.
         """
-        append_line(
-            self._path,
+        first, *others = (
             {
-                "time": time.time(),
-                "action": action,
-                "sample": after.id,
                 "before": None if before is None else before.model_dump(mode="json"),
                 "after": after.model_dump(mode="json"),
-                **({} if takes_back is None else {"takes_back": takes_back}),
-            },
+            }
+            for before, after in changes
         )
+        line: dict[str, Any] = {"time": time.time(), "action": action, "sample": changes[0][1].id, **first}
+        if others:
+            line["others"] = others
+        if takes_back is not None:
+            line["takes_back"] = takes_back
+        append_line(self._path, line)
 
     def entries(self) -> tuple[JournalEntry, ...]:
         """Return all entries, oldest first; lines that a kill has torn are left out."""
@@ -87,20 +104,20 @@ class Journal:
 
     def undoable(self) -> tuple[int, JournalEntry] | None:
         """Return the change that an undo would take back, after its offset in the file."""
-        newest = self._newest()
-        while newest is not None and newest[1].action == UNDO:
-            newest = self._newest(newest[1].takes_back)
-        return newest
+        found = self.newest()
+        while found is not None and found[1].action == UNDO:
+            found = self.newest(found[1].takes_back)
+        return found
 
     def redoable(self) -> tuple[int, JournalEntry] | None:
         """Return the undo that a redo would take back, after its offset in the file."""
-        newest = self._newest()
-        while newest is not None and newest[1].action == REDO:
-            newest = self._newest(newest[1].takes_back)
-        return newest if newest is not None and newest[1].action == UNDO else None
+        found = self.newest()
+        while found is not None and found[1].action == REDO:
+            found = self.newest(found[1].takes_back)
+        return found if found is not None and found[1].action == UNDO else None
 
-    def _newest(self, end: int | None = None) -> tuple[int, JournalEntry] | None:
-        """Return the last change, of a sample that was there, before an offset."""
+    def newest(self, end: int | None = None) -> tuple[int, JournalEntry] | None:
+        """Return the last change, of a sample that was there, before an offset; after its own offset."""
         for offset, line in read_lines_backwards(self._path, end):
             entry = _entry(line)
             if entry is not None and entry.before is not None:
@@ -117,8 +134,9 @@ def read_entries(path: Path, offset: int = 0) -> tuple[list[JournalEntry], int]:
 def _entry(line: dict[str, Any]) -> JournalEntry | None:
     try:
         takes_back = int(line["takes_back"]) if line["action"] in (UNDO, REDO) else None
+        others = tuple((other["before"], other["after"]) for other in line.get("others", ()))
         return JournalEntry(
-            line["time"], line["action"], line["sample"], line["before"], line["after"], takes_back
+            line["time"], line["action"], line["sample"], line["before"], line["after"], others, takes_back
         )
-    except KeyError:
+    except (KeyError, TypeError):
         return None

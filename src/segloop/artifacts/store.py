@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from segloop.artifacts.journal import REDO, UNDO, Journal, JournalEntry
+from segloop.artifacts.journal import REDO, UNDO, Change, Journal, JournalEntry
 from segloop.artifacts.manifest import FORMAT, VERSION, DatasetIndex, Sample, explain
 from segloop.artifacts.paths import absolute
 from segloop.core.atomic import atomic_path, text_replaced, write_text
@@ -49,13 +50,17 @@ class SampleStore:
             why = explain(error) if isinstance(error, ValidationError) else error.strerror
             raise DatasetError(f"{file} can't be read ({why}): restore it from a copy.") from error
 
-    def write(self, before: Sample, after: Sample, action: str, takes_back: int | None = None) -> None:
-        """Write a changed sample, then the journal line; a kill in between only loses the way to undo it.
+    def write(self, changes: Sequence[Change], action: str, takes_back: int | None = None) -> None:
+        """Write changed samples and their journal line: a full disk or a kill leaves all changed, or none.
+
+        Of a single sample, the line is written last: a kill in between only loses the way to undo it. Of
+        several, it is written before they are renamed into place; `finish` makes good what a kill or a
+        failed rename has left.
 
         Parameters
         ----------
-        before, after : Sample
-            As it is, and as it should be.
+        changes : sequence of (before, after)
+            Each sample as it is, and as it should be.
         action : str
             What was done.
         takes_back : int, optional
@@ -64,14 +69,44 @@ class SampleStore:
         Raises
         ------
         DatasetError
-            If either can't be written; both are then as before.
+            If they can't be written; all is then as before.
         """
-        file = self._file(after.id)
+        texts = {self._file(after.id): as_text(after) for _, after in changes}
         try:
-            with text_replaced(file, as_text(after)):
-                self.journal.append(action, before, after, takes_back)
+            with ExitStack() as stack:
+                for file, text in texts.items():
+                    if len(texts) == 1:
+                        stack.enter_context(text_replaced(file, text))
+                    else:
+                        stack.enter_context(atomic_path(file)).write_text(text, encoding="utf-8")
+                self.journal.append(action, changes, takes_back)
         except OSError as error:
             raise DatasetError(cannot_write(self.folder, error)) from error
+
+    def finish(self) -> None:
+        """Write what a kill left unwritten of several samples that were changed together.
+
+        Raises
+        ------
+        DatasetError
+            If it can't be written.
+        """
+        try:
+            for before, after in self._changed_together():
+                with suppress(DatasetError):  # a damaged file is told of when its sample is read
+                    if self.read(after.id) == before:
+                        write_text(self._file(after.id), as_text(after))
+        except OSError as error:
+            raise DatasetError(cannot_write(self.folder, error)) from error
+
+    def _changed_together(self) -> list[tuple[Sample, Sample]]:
+        """Return what the newest change did to each sample, if it was one of several."""
+        found = self.journal.newest()
+        if found is None or not found[1].others:
+            return []
+        with suppress(ValidationError):
+            return list(zip(found[1].samples("before"), found[1].samples("after"), strict=True))
+        return []
 
     def undo(self) -> Sample | None:
         """Take back the newest change that isn't taken back; return the sample as it is now, or None."""
@@ -85,9 +120,9 @@ class SampleStore:
         if found is None:
             return None
         offset, entry = found
-        sample = entry.sample("before")
-        self.write(self.read(sample.id), sample, action, takes_back=offset)
-        return sample
+        samples = entry.samples("before")
+        self.write([(self.read(sample.id), sample) for sample in samples], action, takes_back=offset)
+        return samples[0]
 
     def add(self, index: DatasetIndex, samples: Sequence[Sample]) -> None:
         """Write new samples, then the index that lists them: only then they are there.
@@ -100,7 +135,7 @@ class SampleStore:
         try:
             for sample in samples:
                 write_text(self._file(sample.id), as_text(sample))
-                self.journal.append("add", None, sample)
+                self.journal.append("add", [(None, sample)])
             write_text(self.folder / INDEX_FILE, as_text(index))
         except OSError as error:
             raise DatasetError(cannot_write(self.folder, error)) from error

@@ -78,7 +78,7 @@ class SummaryTable:
         changes, self._offset = read_entries(self._journal, self._offset)
         for change in changes:
             try:
-                self._known[change.sample_id] = Summary.of(change.sample("after"))
+                self._known.update((sample.id, Summary.of(sample)) for sample in change.samples("after"))
             except ValidationError:
                 self._known.pop(change.sample_id, None)
         problems = []

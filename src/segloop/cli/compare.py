@@ -27,8 +27,10 @@ def compare(models: tuple[str, ...], dataset: Path, split: str, out: Path, as_js
       segloop compare run1 run2 --dataset nuclei --split val --out comparison
     """
     from segloop.app.comparing import compare as compare_models
+    from segloop.cli.progress import progress_shown
 
-    result = compare_models(models, dataset, out=out, split=split)
+    with progress_shown() as context:
+        result = compare_models(models, dataset, out=out, split=split, context=context)
     for problem in result.problems:
         click.echo(f"Warning: {problem}", err=True)
     print_data(result.metrics, [*result.table(), f"Scores: {out / 'metrics.json'}"], as_json)

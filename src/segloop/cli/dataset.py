@@ -63,25 +63,35 @@ def create(
       segloop dataset create nuclei --raw images/raw --seg images/seg --val 0.2 --group-by '(.*)_field'
     """
     from segloop.artifacts.dataset import CuratedDataset
+    from segloop.cli.progress import progress_shown
     from segloop.images.pairing import pair_by_stem
 
     pairing = pair_by_stem(raw, seg, seg2)
-    made = CuratedDataset.create(
-        path,
-        pairing.pairs,
-        channel=channel,
-        val=val,
-        test=test,
-        group_by=group_by,
-        seed=seed,
-        accept_all=not undecided,
-        label_kind=label_kind,
-    )
+    with progress_shown() as context:
+        made = CuratedDataset.create(
+            path,
+            pairing.pairs,
+            channel=channel,
+            val=val,
+            test=test,
+            group_by=group_by,
+            seed=seed,
+            accept_all=not undecided,
+            label_kind=label_kind,
+            context=context,
+        )
     problems = [*pairing.problems, *made.creation_problems]
-    for problem in problems:
-        click.echo(f"Warning: {problem}", err=True)
+    warnings = list(made.creation_warnings)
+    for sentence in [*problems, *warnings]:
+        click.echo(f"Warning: {sentence}", err=True)
     splits = {name: len(made.split(name)) for name in ("train", "val", "test")}
-    data = {"dataset": str(made.path), "n_samples": len(made.sample_ids), **splits, "problems": problems}
+    data = {
+        "dataset": str(made.path),
+        "n_samples": len(made.sample_ids),
+        **splits,
+        "problems": problems,
+        "warnings": warnings,
+    }
     lines = [
         f"Created {made.path} with {len(made.sample_ids)} samples"
         + (
@@ -105,7 +115,9 @@ def check(path: Path, as_json: bool) -> int:
       segloop dataset check nuclei
     """
     from segloop.app.checking import check_dataset
+    from segloop.cli.progress import progress_shown
 
-    data, lines = check_dataset(path)
+    with progress_shown() as context:
+        data, lines = check_dataset(path, context)
     print_data(data, lines, as_json)
     return 1 if data["problems"] else 0

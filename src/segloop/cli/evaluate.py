@@ -29,8 +29,10 @@ def evaluate(predictions: str, truth: str, out: Path, raw: str | None, as_json: 
       segloop evaluate predictions/ truth/ --out scores/
     """
     from segloop.app.evaluating import evaluate as evaluate_files
+    from segloop.cli.progress import progress_shown
 
-    result = evaluate_files(predictions, truth, out=out, raw=raw)
+    with progress_shown() as context:
+        result = evaluate_files(predictions, truth, out=out, raw=raw, context=context)
     for problem in result.problems:
         click.echo(f"Warning: {problem}", err=True)
     print_data(result.metrics, [*result.summary(), f"Report: {out / 'report.html'}"], as_json)

@@ -14,6 +14,8 @@ from typing import Any
 import click
 
 from segloop.artifacts.job import JobFolder
+from segloop.cli.progress import new_bar, show
+from segloop.core.context import Progress
 
 
 @contextmanager
@@ -49,15 +51,7 @@ def follow(folder: Path) -> Iterator[None]:
 
 
 def _print_events(job: JobFolder, offset: int, over: threading.Event) -> None:
-    from tqdm import tqdm
-
-    bar = tqdm(
-        total=100.0,
-        disable=not sys.stderr.isatty(),
-        bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}",
-        leave=False,
-        file=sys.stderr,
-    )
+    bar = new_bar()
     last = False
     while True:
         events, offset = job.events(offset)
@@ -71,19 +65,10 @@ def _print_events(job: JobFolder, offset: int, over: threading.Event) -> None:
 
 def _show(event: dict[str, Any], bar: Any) -> None:
     if event["kind"] == "progress":
-        bar.n = 100 * event["done"] / event["total"] if event["total"] else 0
-        bar.set_description_str(event["message"], refresh=False)
-        bar.set_postfix_str(_left(event.get("seconds_left")), refresh=False)
-        bar.refresh()
+        show(bar, Progress(event["done"], event["total"], event["message"], event.get("seconds_left")))
     elif event["kind"] == "message":
         prefix = "" if event.get("level", "info") == "info" else f"{event['level'].capitalize()}: "
         bar.write(prefix + event["text"], file=sys.stderr)
     elif event["kind"] == "metrics":
         values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())
         bar.write(f"epoch {event['epoch']}: {values}", file=sys.stderr)
-
-
-def _left(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

@@ -35,12 +35,15 @@ def threshold(
       segloop threshold predictions/ --foreground 0.4 --min-size 30
     """
     from segloop.app.predicting import rethreshold
+    from segloop.cli.progress import progress_shown
 
     if otsu and foreground is not None:
         raise click.UsageError("Choose --otsu or --foreground, not both.")
-    summary = rethreshold(
-        folder, foreground="otsu" if otsu else foreground, min_size=min_size, splitting=splitting
-    )
+    chosen = "otsu" if otsu else foreground
+    with progress_shown() as context:
+        summary = rethreshold(
+            folder, foreground=chosen, min_size=min_size, splitting=splitting, context=context
+        )
     for problem in summary.problems:
         click.echo(f"Warning: {problem}", err=True)
     data = {"n_done": summary.n_done, "problems": list(summary.problems)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from segloop.core.errors import Cancelled
@@ -75,7 +75,9 @@ class Context:
 
     def track(self, items: Iterable[T], total: int, message: str = "") -> Iterator[T]:
         """Yield ``items``, reporting before each and once after the last."""
+        # What took long before the loop says nothing about its pace.
+        here = replace(self, _started=time.monotonic())
         for done, item in enumerate(items):
-            self.progress(done, total, message)
+            here.progress(done, total, message)
             yield item
-        self.progress(total, total, message)
+        here.progress(total, total, message)

@@ -93,7 +93,7 @@ def create_from_folders(
     -------
     dataset : CuratedDataset
     problems : tuple of str
-        One sentence for each file that was left out.
+        One sentence for each file that was left out, and what to know about the others.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def create_from_folders(
         group_by=split.group_by or None,
         context=context or Context(),
     )
-    return made, (*pairing.problems, *made.creation_problems)
+    return made, (*pairing.problems, *made.creation_problems, *made.creation_warnings)
 
 
 def create_from_layers(

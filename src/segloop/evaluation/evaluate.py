@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +20,6 @@ from segloop.evaluation.scores import ImageScore, make_folder, pool, score_image
 from segloop.images.labels import read_labels
 from segloop.images.pairing import Pair
 from segloop.images.read import open_image
-
-logger = logging.getLogger(__name__)
 
 MOST_PICTURES = 30
 
@@ -94,7 +91,6 @@ def evaluate_files(
                 scored, pair, raw_files.get(pair.stem), instances=instances is not False, classes=classes
             )
         except SegloopError as error:
-            logger.warning("%s", error)
             scored.problems.append(str(error))
     if not scored.scores:
         if not pairs:

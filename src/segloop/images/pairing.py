@@ -5,15 +5,21 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from glob import has_magic
+from operator import itemgetter
 from pathlib import Path
 
 from segloop.core.errors import ImageError, PairingError
 from segloop.images.read import SUFFIXES, image_files, natural_key, split_pattern
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+# Names looked through, letter by letter, for similar ones: about half a second.
+_MOST_COMPARED = 20_000
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,45 @@ class _Side:
                 names = ", ".join(str(file) for file in found)
                 problems.append(f"{len(found)} {kind} are named {stem} ({names}); keep one of them.")
 
+        # Among thousands of names, looking for a similar one is worth the time for the first few only.
+        self._guesses = _MOST_COMPARED // max(1, len(self.known))
+
     def stems(self) -> list[str]:
         return sorted(self.known, key=lambda stem: natural_key(Path(stem)))
+
+    def nearest(self, stem: str) -> Path | None:
+        """Find what was meant: the name in other case or elsewhere, numbers padded otherwise, an affix."""
+        for simplify, index in self._simplified:
+            hits = index.get(simplify(stem), [])
+            if len(hits) == 1:
+                return hits[0]
+        affixed = self._affixed(stem.rpartition("/")[2])
+        if len(affixed) == 1:
+            return affixed[0]
+        self._guesses -= 1
+        close = difflib.get_close_matches(stem, list(self.known), 1, 0.8) if self._guesses >= 0 else []
+        return self.known[close[0]][0] if close else None
+
+    def _affixed(self, name: str) -> list[Path]:
+        found = []
+        for start in (f"{name}_", f"{name}-", f"{name}."):
+            first = bisect_left(self._names, start, key=itemgetter(0))
+            found += [file for each, file in self._names[first : first + 2] if each.startswith(start)]
+        return found
+
+    @cached_property
+    def _names(self) -> list[tuple[str, Path]]:
+        return sorted((stem.rpartition("/")[2], found[0]) for stem, found in self.known.items())
+
+    @cached_property
+    def _simplified(self) -> list[tuple[Callable[[str], str], dict[str, list[Path]]]]:
+        indices: list[tuple[Callable[[str], str], dict[str, list[Path]]]] = []
+        for simplify in (_folded, _numbers, _name_only):
+            index: dict[str, list[Path]] = {}
+            for stem, found in self.known.items():
+                index.setdefault(simplify(stem), []).append(found[0])
+            indices.append((simplify, index))
+        return indices
 
 
 def _list(source: Source) -> tuple[list[Path], Path]:
@@ -201,32 +244,14 @@ def _missing(side: _Side, other: _Side) -> list[str]:
     return [
         _unmatched(side.files[stem], stem, other, "it is left out")
         for stem in side.stems()
-        if stem in side.files and stem not in other.files and stem not in other.known
+        if stem in side.files and stem not in other.known
     ]
 
 
 def _unmatched(file: Path, stem: str, other: _Side, consequence: str) -> str:
-    near = _nearest(stem, other)
+    near = other.nearest(stem)
     hint = f"; the nearest is {near}, rename one of them if they belong together" if near else ""
     return f"{file} has none of its name among the {other.kind} in {other.where}, so {consequence}{hint}."
-
-
-def _nearest(stem: str, other: _Side) -> Path | None:
-    """Find what was meant: the name in other case or elsewhere, numbers padded otherwise, an affix."""
-    for simplify in (_folded, _numbers, _name_only):
-        hits = [found for key, found in other.known.items() if simplify(key) == simplify(stem)]
-        if len(hits) == 1:
-            return hits[0][0]
-    name = stem.rpartition("/")[2]
-    affixed = [
-        found
-        for key, found in other.known.items()
-        if key.rpartition("/")[2].startswith((f"{name}_", f"{name}-", f"{name}."))
-    ]
-    if len(affixed) == 1:
-        return affixed[0][0]
-    close = difflib.get_close_matches(stem, list(other.known), 1, 0.8) if len(other.known) <= 1000 else []
-    return other.known[close[0]][0] if close else None
 
 
 def _folded(stem: str) -> str:

@@ -96,9 +96,9 @@ def image_files(source: PathLike) -> list[Path]:
     Parameters
     ----------
     source : path-like
-        A folder, searched with its subfolders; a glob pattern (``**`` spans subfolders); or one image. A
-        ``.zarr`` folder counts as one image. Hidden files and those without a known image suffix are left
-        out.
+        A folder, searched with its subfolders, linked ones too; a glob pattern (``**`` spans subfolders); or
+        one image. A ``.zarr`` folder counts as one image. Hidden files and those without a known image suffix
+        are left out.
 
     Raises
     ------
@@ -159,13 +159,22 @@ def _require_lone_stars(source: PathLike) -> None:
 
 def _walk(folder: Path) -> list[Path]:
     found: list[Path] = []
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, followlinks=True):
         found += [Path(root, name) for name in files]
         found += [Path(root, name) for name in folders if name.lower().endswith(".zarr")]
         folders[:] = [
-            name for name in folders if not name.lower().endswith(".zarr") and not name.startswith(".")
+            name
+            for name in folders
+            if not name.lower().endswith(".zarr")
+            and not name.startswith(".")
+            and not _is_loop(Path(root, name))
         ]
     return found
+
+
+def _is_loop(folder: Path) -> bool:
+    """Whether a folder is a link to one of those that it was reached through."""
+    return folder.is_symlink() and any(folder.samefile(parent) for parent in folder.absolute().parents)
 
 
 def _existing(path: PathLike) -> Path:

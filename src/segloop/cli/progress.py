@@ -1,0 +1,47 @@
+"""The progress bar at the terminal, the same for every verb."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from segloop.core.context import Context, Progress
+
+
+@contextmanager
+def progress_shown() -> Iterator[Context]:
+    """Give work a context whose progress is shown while the block lasts, at a terminal only."""
+    bar = new_bar()
+    try:
+        yield Context(report=lambda progress: show(bar, progress))
+    finally:
+        bar.close()
+
+
+def new_bar() -> Any:
+    """Return an empty bar, which writes nothing unless standard error is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=100.0,
+        disable=not sys.stderr.isatty(),
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {postfix}",
+        leave=False,
+        file=sys.stderr,
+    )
+
+
+def show(bar: Any, progress: Progress) -> None:
+    """Draw a bar anew."""
+    bar.n = 100 * progress.fraction
+    bar.set_description_str(progress.message, refresh=False)
+    bar.set_postfix_str(_left(progress.seconds_left), refresh=False)
+    bar.refresh()
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"
