@@ -14,6 +14,14 @@ from segloop.ui.widgets.chooser import PathChooser, PathKind
 LEFT, NO_KEYS = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
+@pytest.fixture(autouse=True)
+def own_dialogs(qapp):
+    """Qt's own file dialogs: those of macOS and Windows get no events from here."""
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
+    yield
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs, False)
+
+
 @pytest.fixture
 def choose(qtbot):
     """Type names into the dialog that is open, and press Enter."""

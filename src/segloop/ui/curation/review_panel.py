@@ -28,6 +28,7 @@ from segloop.ui.curation.region_row import RegionRow
 from segloop.ui.curation.sample_list import SampleList
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.memory import Memory
+from segloop.ui.widgets.progress import painted_later
 
 SHAPES = (("polygon", "Polygon"), ("rectangle", "Rectangle"), ("ellipse", "Ellipse"), ("path", "Freehand"))
 SHOWN = (("raw", "raw"), ("seg1", "seg 1"), ("seg2", "seg 2"), ("truth", "truth"))
@@ -108,8 +109,9 @@ class ReviewPanel(QWidget):
             f"{tally.reviewed} of {tally.total} reviewed: "
             f"{tally.accepted} accepted, {tally.rejected} rejected"
         )
-        self.bar.setRange(0, tally.total)
-        self.bar.setValue(tally.reviewed)
+        with painted_later(self.bar):
+            self.bar.setRange(0, tally.total)
+            self.bar.setValue(tally.reviewed)
         if session.saved_at is not None:
             self.saved.setText(f"Saved {time.strftime('%H:%M:%S', time.localtime(session.saved_at))}")
 

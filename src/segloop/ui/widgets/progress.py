@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -24,6 +27,20 @@ def time_left(seconds: float | None) -> str:
         return f"{round(seconds / 60)} min left"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min left" if hours < 10 else f"{hours} h left"
+
+
+@contextmanager
+def painted_later(bar: QProgressBar) -> Iterator[None]:
+    """Have a bar that changes in the block painted with all the rest, when the event loop comes to it.
+
+    Qt repaints a bar at once, at each change; where a window is put together by the processor, each of these
+    repaints takes some 50 ms.
+    """
+    bar.setUpdatesEnabled(False)
+    try:
+        yield
+    finally:
+        bar.setUpdatesEnabled(True)
 
 
 class ProgressRow(QWidget):
@@ -53,18 +70,18 @@ class ProgressRow(QWidget):
         """Show the row with a busy bar."""
         self.button.setVisible(cancellable)
         self.button.setEnabled(True)
-        self.bar.setRange(0, 0)
+        with painted_later(self.bar):
+            self.bar.setRange(0, 0)
         self.label.setText(message)
         self.show()
 
     def set_progress(self, progress: Progress) -> None:
         """Show how far the action is."""
-        if progress.total > 0:
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(1000 * progress.fraction))
-            self.bar.setFormat(f"{progress.fraction:.0%}")
-        else:
-            self.bar.setRange(0, 0)
+        with painted_later(self.bar):
+            self.bar.setRange(0, 1000 if progress.total > 0 else 0)
+            if progress.total > 0:
+                self.bar.setValue(round(1000 * progress.fraction))
+                self.bar.setFormat(f"{progress.fraction:.0%}")
         words = (progress.message, time_left(progress.seconds_left) if progress.fraction < 1 else "")
         self.label.setText(", ".join(word for word in words if word))
 
