@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from segloop.core.context import Context, Progress
+from segloop.core.context import Context, Progress, time_left
 from segloop.core.errors import Cancelled
 
 
@@ -71,3 +71,19 @@ def test_time_left_is_unknown_without_a_pace_or_an_end(done: float, total: float
 @pytest.mark.parametrize(("done", "total", "fraction"), [(1, 4, 0.25), (5, 4, 1.0), (3, 0, 0.0)])
 def test_the_fraction_stays_between_nothing_and_all(done: float, total: float, fraction: float) -> None:
     assert Progress(done, total).fraction == fraction
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (-1, ""),
+        (0.2, "1 s left"),
+        (59, "59 s left"),
+        (240, "4 min left"),
+        (5400, "1 h 30 min left"),
+        (36_000, "10 h left"),
+    ],
+)
+def test_time_left_is_said_as_people_say_it(seconds: float | None, words: str) -> None:
+    assert time_left(seconds) == words

@@ -148,7 +148,7 @@ def test_root_of_a_bioformats2raw_store_opens_as_its_images() -> None:
 
 @needs_formats
 def test_czi_reads_where_its_reader_is_installed() -> None:
-    pytest.importorskip("bioio_czi")
+    pytest.importorskip("bioio_czi", reason="needs the reader for CZI, which is an extra")
     row = described("multi_image.czi")
     scenes = [open_image(FORMATS / "multi_image.czi", i) for i in range(int(row["n_scenes"]))]
     data = [pixels(scene) for scene in scenes]

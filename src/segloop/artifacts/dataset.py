@@ -146,7 +146,8 @@ class CuratedDataset:
         Raises
         ------
         DatasetError
-            If there is no dataset, it is damaged, or a newer version of segloop made it.
+            If there is no dataset, it is damaged, or a newer version of segloop made it; or if such a move
+            can't be finished because the folder can't be written.
         """
         opened = cls(*read_index(path))
         opened._store.finish()

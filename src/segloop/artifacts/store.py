@@ -51,11 +51,11 @@ class SampleStore:
             raise DatasetError(f"{file} can't be read ({why}): restore it from a copy.") from error
 
     def write(self, changes: Sequence[Change], action: str, takes_back: int | None = None) -> None:
-        """Write changed samples and their journal line: a full disk or a kill leaves all changed, or none.
+        """Write changed samples and their journal line: a full disk changes none of them.
 
         Of a single sample, the line is written last: a kill in between only loses the way to undo it. Of
-        several, it is written before they are renamed into place; `finish` makes good what a kill or a
-        failed rename has left.
+        several, it is written when all are staged and before they are renamed into place: what a kill or a
+        failed rename leaves of it, `finish` completes.
 
         Parameters
         ----------
@@ -69,7 +69,8 @@ class SampleStore:
         Raises
         ------
         DatasetError
-            If they can't be written; all is then as before.
+            If they can't be written. All is then as before, unless it was the renaming of several that
+            failed: then `finish` completes it.
         """
         texts = {self._file(after.id): as_text(after) for _, after in changes}
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from segloop.core.context import Context, Progress
+from segloop.core.context import Context, Progress, time_left
 
 
 @contextmanager
@@ -37,11 +37,5 @@ def show(bar: Any, progress: Progress) -> None:
     """Draw a bar anew."""
     bar.n = 100 * progress.fraction
     bar.set_description_str(progress.message, refresh=False)
-    bar.set_postfix_str(_left(progress.seconds_left), refresh=False)
+    bar.set_postfix_str(time_left(progress.seconds_left), refresh=False)
     bar.refresh()
-
-
-def _left(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"

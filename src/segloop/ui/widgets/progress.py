@@ -8,25 +8,7 @@ from contextlib import contextmanager
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from segloop.core.context import Progress
-
-
-def time_left(seconds: float | None) -> str:
-    """Return a remaining time as people say it, such as ``"4 min left"``; empty where unknown.
-
-    Parameters
-    ----------
-    seconds : float or None
-        Remaining time in seconds.
-    """
-    if seconds is None or seconds < 0:
-        return ""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s left"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min left"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min left" if hours < 10 else f"{hours} h left"
+from segloop.core.context import Progress, time_left
 
 
 @contextmanager
