@@ -7,7 +7,9 @@ from segloop.core.errors import SegloopError
 
 
 def test_choices_are_remembered_when_the_workspace_is_opened_again(tmp_path: Path) -> None:
-    Workspace(tmp_path).remember("dataset", "nuclei")
+    workspace = Workspace(tmp_path)
+    workspace.remember("dataset", "nuclei")
+    workspace.write_choices()
 
     assert Workspace(tmp_path).recall("dataset") == "nuclei"
 
@@ -21,8 +23,21 @@ def test_a_damaged_memory_is_no_obstacle(tmp_path: Path) -> None:
 
     workspace = Workspace(tmp_path)
     workspace.remember("size", 3)
+    workspace.write_choices()
 
-    assert workspace.recall("size") == 3
+    assert Workspace(tmp_path).recall("size") == 3
+
+
+def test_choices_made_in_two_windows_are_all_kept(tmp_path: Path) -> None:
+    one, other = Workspace(tmp_path), Workspace(tmp_path)
+    one.remember("size", 3)
+    other.remember("shape", "polygon")
+    one.write_choices()
+    other.write_choices()
+
+    again = Workspace(tmp_path)
+
+    assert (again.recall("size"), again.recall("shape")) == (3, "polygon")
 
 
 def test_the_workspace_used_last_is_found_again(tmp_path: Path) -> None:
@@ -87,19 +102,21 @@ def unwritable(tmp_path: Path) -> Workspace:
 def test_a_choice_that_can_not_be_written_is_told_in_a_sentence_and_known_all_the_same(
     unwritable: Workspace,
 ) -> None:
+    unwritable.remember("size", 3)
     with pytest.raises(SegloopError, match=r"The workspace .*study can't be written \(.*\): .* closed\.$"):
-        unwritable.remember("size", 3)
+        unwritable.write_choices()
 
     assert unwritable.recall("size") == 3
 
 
 def test_a_choice_that_can_be_written_again_is_written(unwritable: Workspace) -> None:
+    unwritable.remember("size", 3)
     with pytest.raises(SegloopError):
-        unwritable.remember("size", 3)
+        unwritable.write_choices()
     unwritable.path.unlink()
     unwritable.path.mkdir()
 
-    unwritable.remember("size", 3)
+    unwritable.write_choices()
 
     assert Workspace(unwritable.path).recall("size") == 3
 

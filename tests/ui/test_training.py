@@ -49,6 +49,7 @@ def quick(dataset, workspace):
         device=DeviceConfig(kind=DeviceKind.cpu),
     )
     workspace.remember("training.config", compose.to_dict(config))
+    workspace.write_choices()
     return config
 
 
@@ -306,6 +307,7 @@ def test_a_finished_training_leads_to_prediction_and_can_be_longer(
 ):
     quick.stop.max_epochs = 1
     workspace.remember("training.config", compose.to_dict(quick))
+    workspace.write_choices()
     dock = open_dock("Training")
     qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
     click(dock.start_button)
@@ -354,7 +356,7 @@ def test_runs_are_listed_best_first_and_choosing_one_shows_its_curves(open_dock,
         assert name in dock.run_panel.title.text()
     assert dock.run_panel.curves.curve("val_ap50") == ([1, 2], [0.1, 0.2])
     assert dock.run_panel.log.toPlainText().count("Epoch") == 2
-    assert workspace.recall("training.run") == "poor"
+    qtbot.waitUntil(lambda: workspace.recall("training.run") == "poor")
 
 
 def test_a_run_whose_process_is_gone_is_told_on_opening(open_dock, dataset, workspace, qtbot):
@@ -440,15 +442,18 @@ def lose_workspace(workspace):
     return lose_workspace
 
 
-def test_choices_that_can_not_be_written_are_told_once_and_kept_meanwhile(open_dock, lose_workspace):
+def test_choices_that_can_not_be_written_are_told_once_and_kept_meanwhile(
+    open_dock, lose_workspace, settle, qtbot
+):
     dock = open_dock("Training")
     lose_workspace()
     click(dock.plan_fold.button)
-    assert dock.message.level == "warning"
+    qtbot.waitUntil(lambda: dock.message.level == "warning")
     assert "study can't be written" in dock.message.text
     assert dock.session.recall("fold.training.plan") is True
     click(dock.message.dismiss)
     click(dock.plan_fold.button)
+    settle(dock.session)
     assert dock.message.text == ""
     assert dock.session.recall("fold.training.plan") is False
 
@@ -481,4 +486,4 @@ def test_a_dataset_from_elsewhere_opens_though_the_workspace_can_not_be_written(
     lose_workspace()
     dock.open_dataset(elsewhere)
     qtbot.waitUntil(dock.panel.isVisible)
-    assert "study can't be written" in dock.message.text
+    qtbot.waitUntil(lambda: "study can't be written" in dock.message.text)

@@ -43,6 +43,7 @@ def config(workspace):
         device=DeviceConfig(kind=DeviceKind.cpu),
     )
     workspace.remember("training.config", compose.to_dict(config))
+    workspace.write_choices()
     return config
 
 

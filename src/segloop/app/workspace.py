@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
 from segloop.core.atomic import write_json
 from segloop.core.errors import SegloopError
+
+_one_writer = threading.Lock()
+"""Held while choices are read, changed and written, of whichever workspace."""
 
 
 def home() -> Path:
@@ -46,6 +50,7 @@ class Workspace:
                 "choose a folder you may write to."
             ) from error
         self._unwritten: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
     @staticmethod
     def last_path() -> Path:
@@ -119,28 +124,39 @@ class Workspace:
 
     def recall(self, key: str, default: Any = None) -> Any:
         """Return a remembered choice, or ``default``."""
-        return {**self._state(), **self._unwritten}.get(key, default)
+        unwritten = dict(self._unwritten)  # before the file is read, as it may be written at this moment
+        return {**self._state(), **unwritten}.get(key, default)
 
     def remember(self, key: str, value: Any) -> None:
-        """Keep a choice (any JSON value) for the next time this workspace is opened.
+        """Have `recall` know a choice (any JSON value); `write_choices` keeps it for the next opening."""
+        with self._lock:
+            self._unwritten[key] = value
+
+    def write_choices(self) -> None:
+        """Write the choices that are not on disk yet, leaving those that other programs wrote meanwhile.
+
+        May be called on any thread.
 
         Raises
         ------
         SegloopError
-            If it can't be written; `recall` knows it all the same until the program ends.
+            If they can't be written; `recall` knows them all the same until the program ends.
         """
-        state = self._state()
-        self._unwritten.pop(key, None)
-        if state.get(key) == value and key in state:
-            return
-        try:
-            write_json(self._state_file, {**state, key: value})
-        except OSError as error:
-            self._unwritten[key] = value
-            raise SegloopError(
-                f"The workspace {self.path} can't be written ({error.strerror or error}): "
-                "your choices are remembered only until napari is closed."
-            ) from error
+        with _one_writer:
+            unwritten, state = dict(self._unwritten), self._state()
+            choices = {**state, **unwritten}
+            try:
+                if choices != state:
+                    write_json(self._state_file, choices)
+            except OSError as error:
+                raise SegloopError(
+                    f"The workspace {self.path} can't be written ({error.strerror or error}): "
+                    "your choices are remembered only until napari is closed."
+                ) from error
+            with self._lock:
+                for key, value in unwritten.items():
+                    if self._unwritten[key] is value:
+                        del self._unwritten[key]
 
     @property
     def _state_file(self) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from segloop.app.app import App
 from segloop.app.workspace import Workspace
+from segloop.core.context import Context
 from segloop.core.errors import SegloopError
 from segloop.ui.mesa_guard import guard_removed_layers
 from segloop.ui.workers import Workers
@@ -49,6 +52,7 @@ class Session(QObject):
         self.workers = Workers(self)
         self._docks: weakref.WeakValueDictionary[str, QWidget] = weakref.WeakValueDictionary()
         self._closed = False
+        self._chosen_in: set[Workspace] = set()
         self._unwritable: set[Path] = set()
         QApplication.instance().aboutToQuit.connect(self.close)
 
@@ -71,17 +75,24 @@ class Session(QObject):
         return self.app.workspace.recall(key, default)
 
     def remember(self, key: str, value: Any, workspace: Workspace | None = None) -> None:
-        """Keep a choice for a workspace, by default the present one.
+        """Keep a choice for a workspace, by default the present one; the disk may take its time.
 
-        Where that can't be written, the choice is kept until napari is closed, and `warned` says so once.
+        Where it can't be written, the choice is kept until napari is closed, and `warned` says so once.
         """
         workspace = workspace or self.app.workspace
-        try:
-            workspace.remember(key, value)
-        except SegloopError as error:
-            if workspace.path not in self._unwritable:
-                self._unwritable.add(workspace.path)
-                self.warned.emit(str(error))
+        workspace.remember(key, value)
+        self._chosen_in.add(workspace)
+        self.workers.run(
+            _write_choices,
+            workspace,
+            lane=f"choices of {workspace.path}",
+            on_error=partial(self._on_unwritable, workspace.path),
+        )
+
+    def _on_unwritable(self, path: Path, error: Exception) -> None:
+        if path not in self._unwritable:
+            self._unwritable.add(path)
+            self.warned.emit(str(error))
 
     def register(self, name: str, dock: QWidget) -> None:
         """Make a dock known by its name in the menu (``"Curation"``)."""
@@ -107,11 +118,18 @@ class Session(QObject):
         return dock
 
     def close(self) -> None:
-        """Drop what the workers do and end the prediction helper; trainings go on."""
+        """Write the last choices, drop what the workers do and end the prediction helper; trainings go on."""
         if not self._closed:
             self._closed = True
+            for workspace in self._chosen_in:
+                with suppress(SegloopError):  # there is nobody left to tell
+                    workspace.write_choices()
             self.workers.close()
             self.app.close()
+
+
+def _write_choices(workspace: Workspace, context: Context) -> None:
+    workspace.write_choices()
 
 
 # Weak on both sides: a viewer that is closed takes its session along.

@@ -142,17 +142,15 @@ class CurationDock(Page):
 
     def on_workspace(self, workspace: Workspace) -> None:
         """List the datasets of the workspace and open the one reviewed last."""
-        self.workers.drop("open")
-        self.progress.finish()
+        self.workers.drop("datasets")
         self._close_review()
-        self._list_datasets()
-        last = workspace.recall("curation.dataset", "")
-        if last and (workspace.path / last).is_dir():
-            self.open_dataset(workspace.path / last)
-        elif workspace.datasets():
-            self.open_dataset(workspace.datasets()[0])
-        else:
-            self._show_maker()
+        self.datasets.show_datasets((), None)
+        self.panel.hide()
+        self.maker.hide()
+        self.progress.start("Looking for datasets", cancellable=False)
+        self.workers.run(
+            _find, workspace, lane="open", on_result=self._on_found, on_error=self._on_not_opened
+        )
 
     def on_close(self) -> None:
         """Take the own layers out of the viewer."""
@@ -258,6 +256,13 @@ class CurationDock(Page):
     def _redo(self) -> None:
         if self.review.redo() is None:
             raise DatasetError("There is nothing to redo.")
+
+    def _on_found(self, found: tuple[Path, ...]) -> None:
+        if found:
+            self.open_dataset(found[0])
+        else:
+            self.progress.finish()
+            self._show_maker()
 
     def _on_opened(self, review: ReviewSession) -> None:
         self.progress.finish()
@@ -365,8 +370,11 @@ class CurationDock(Page):
             self.editor.set_slices(self.view.selected_ids)
 
     def _list_datasets(self) -> None:
+        self.workers.run(_list, self.session.app.workspace, lane="datasets", on_result=self._on_listed)
+
+    def _on_listed(self, datasets: Sequence[Path]) -> None:
         current = self.review.dataset.path if self.review is not None else None
-        self.datasets.show_datasets(self.session.app.workspace.datasets(), current)
+        self.datasets.show_datasets(datasets, current)
 
     def _on_new(self) -> None:
         self.panel.hide()
@@ -418,6 +426,18 @@ class CurationDock(Page):
 
     def _tell(self) -> None:
         self.session.app.datasets_changed.emit()
+
+
+def _list(workspace: Workspace, context: Context) -> list[Path]:
+    return workspace.datasets()
+
+
+def _find(workspace: Workspace, context: Context) -> tuple[Path, ...]:
+    """Return the dataset to open: the one reviewed last, else the newest; nothing if there is none."""
+    last = workspace.recall("curation.dataset", "")
+    if last and (workspace.path / last).is_dir():
+        return (workspace.path / last,)
+    return tuple(workspace.datasets()[:1])
 
 
 def _open(path: Path, context: Context) -> ReviewSession:

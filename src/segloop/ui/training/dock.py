@@ -108,7 +108,7 @@ class TrainingDock(Page):
         self.watch.let_go()
         for timer in (self._relist, self._keep):
             timer.stop()
-        for lane in ("list", "facts"):
+        for lane in ("list", "datasets", "facts"):
             self.workers.drop(lane)
         self._catalogue = RunCatalogue()
         self._plan = ()
@@ -234,7 +234,11 @@ class TrainingDock(Page):
             self.choose_dataset(path)
 
     def _list_datasets(self) -> None:
-        datasets = self.session.app.workspace.datasets()
+        self.workers.run(
+            study.list_datasets, self.session.app.workspace, lane="datasets", on_result=self._on_datasets
+        )
+
+    def _on_datasets(self, datasets: Sequence[Path]) -> None:
         self.dataset.offer(datasets)
         if not self.dataset.value() and datasets:
             self.dataset.box.set_value(datasets[0])

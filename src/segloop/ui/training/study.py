@@ -83,6 +83,11 @@ def read_study(app: App, workspace: Workspace, catalogue: RunCatalogue, context:
     )
 
 
+def list_datasets(workspace: Workspace, context: Context) -> list[Path]:
+    """Return the curated datasets, newest first."""
+    return workspace.datasets()
+
+
 def list_models(app: App, context: Context) -> dict[str, Path]:
     """Return what to start from, by the name to show."""
     return app.models()

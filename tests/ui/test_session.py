@@ -1,0 +1,49 @@
+"""What the docks of a viewer share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from segloop.app import workspace as workspace_module
+from segloop.app.workspace import Workspace
+from segloop.core.atomic import write_json
+from segloop.ui.session import session_for
+
+
+@pytest.fixture
+def disk(monkeypatch) -> Iterator[threading.Event]:
+    """A disk that writes choices only once the event is set."""
+    ready = threading.Event()
+
+    def write(path, value):
+        assert ready.wait(10), "the GUI waited for the disk"
+        write_json(path, value)
+
+    monkeypatch.setattr(workspace_module, "write_json", write)
+    yield ready
+    ready.set()
+
+
+def test_a_busy_disk_does_not_hold_up_the_window(viewer, workspace, disk, qtbot):
+    session = session_for(viewer)
+
+    session.remember("size", 3)
+    assert session.recall("size") == 3
+    assert Workspace(workspace.path).recall("size") is None
+
+    disk.set()
+    qtbot.waitUntil(lambda: Workspace(workspace.path).recall("size") == 3)
+
+
+def test_choices_that_wait_for_the_disk_are_written_at_quitting(viewer, workspace, disk):
+    session = session_for(viewer)
+    for size in range(5):
+        session.remember("size", size)
+    threading.Timer(0.3, disk.set).start()
+
+    session.close()
+
+    assert Workspace(workspace.path).recall("size") == 4
