@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segloop.app.sample import make_sample_dataset
 from segloop.images.write import write_image
 
 VERBS = ("compare", "dataset", "demo", "doctor", "evaluate", "model", "predict", "threshold", "train")
@@ -95,6 +96,40 @@ def test_a_demo_that_can_open_no_window_says_so_before_it_trains(tmp_path: Path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The window needs napari and Qt")
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "nowhere", "--out", "run"],
+        ["train", "dataset", "--out", "taken"],
+        ["train", "dataset", "--out", "run", "--init", "nowhere"],
+        ["train", "--resume", "nowhere"],
+        ["predict", "nowhere", "image.tif", "--out", "out"],
+        ["predict", "nowhere", "missing.tif", "--out", "out"],
+        ["compare", "nowhere", "--dataset", "dataset", "--out", "out"],
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_told_without_waiting_for_torch(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_sample_dataset("dataset", accept_all=True)
+    write_image("image.tif", np.zeros((8, 8), np.uint8), axes="YX")
+    write_image("taken/image.tif", np.zeros((8, 8), np.uint8), axes="YX")
+    code = (
+        "import sys; from segloop.cli.command import run; status = run(sys.argv[1:]);"
+        "sys.exit('imported torch' if 'torch' in sys.modules else status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "imported torch" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_cannot_be_scored_is_said_once(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import click
 from segloop.artifacts.job import JobFolder
 from segloop.cli.progress import new_bar, show
 from segloop.core.context import Progress
+from segloop.core.errors import SegloopError
 
 
 @contextmanager
@@ -27,7 +28,8 @@ def follow(folder: Path) -> Iterator[None]:
     job = JobFolder(folder)
     offset = job.events(0)[1] if folder.is_dir() else 0
     over = threading.Event()
-    printer = threading.Thread(target=_print_events, args=(job, offset, over), daemon=True)
+    raised: list[str] = []
+    printer = threading.Thread(target=_print_events, args=(job, offset, over, raised), daemon=True)
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -42,6 +44,9 @@ def follow(folder: Path) -> Iterator[None]:
     printer.start()
     try:
         yield
+    except SegloopError as error:
+        raised.append(str(error))
+        raise
     finally:
         over.set()
         printer.join()
@@ -50,17 +55,30 @@ def follow(folder: Path) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _print_events(job: JobFolder, offset: int, over: threading.Event) -> None:
+def _print_events(job: JobFolder, offset: int, over: threading.Event, raised: list[str]) -> None:
     bar = new_bar()
+    errors: list[dict[str, Any]] = []  # held back, because the one that ends the job is raised as well
     last = False
     while True:
         events, offset = job.events(offset)
         for event in events:
+            if event["kind"] == "message" and event.get("level") == "error":
+                errors.append(event)
+                continue
+            if event["kind"] != "state":
+                _show_all(errors, bar)
+                errors.clear()
             _show(event, bar)
         if last:
             break
         last = over.wait(0.2)
+    _show_all([event for event in errors if event["text"] not in raised], bar)
     bar.close()
+
+
+def _show_all(events: list[dict[str, Any]], bar: Any) -> None:
+    for event in events:
+        _show(event, bar)
 
 
 def _show(event: dict[str, Any], bar: Any) -> None:

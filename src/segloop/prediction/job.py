@@ -62,10 +62,10 @@ class ModelCache:
         ConfigError
             If the device is not there.
         """
+        model = Model.load(name)
         from segloop.inference.device import resolve_device
         from segloop.inference.engine import Engine
 
-        model = Model.load(name)
         resolved = resolve_device(device)
         key = (model.card.model_dump_json(), resolved.device, resolved.mixed)
         if self._engine is None or key != self._key:

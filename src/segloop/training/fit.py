@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segloop.artifacts.dataset import CuratedDataset
 from segloop.artifacts.job import EventLog, JobState
@@ -18,7 +19,9 @@ from segloop.artifacts.run import Run, cannot_write
 from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
-from segloop.training.session import Outcome, Session
+
+if TYPE_CHECKING:
+    from segloop.training.session import Outcome
 
 logger = logging.getLogger("segloop.training")
 
@@ -131,6 +134,8 @@ def _execute(run: Run, *, resumed: bool) -> None:
 def _translated(run: Run, log: EventLog, resumed: bool) -> Outcome:
     """Train, turning whatever fails into one plain sentence."""
     import torch
+
+    from segloop.training.session import Outcome, Session
 
     try:
         return Session(run, log).train(resumed=resumed)
