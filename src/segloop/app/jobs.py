@@ -27,7 +27,7 @@ from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import JobError, RunError
 
-CANCEL_GRACE_S = 0.7
+CANCEL_GRACE_S = 0.5
 """How long a job is given to heed a stop request before its process is ended, in seconds."""
 
 KEEP_GRACE_S = 30.0

@@ -210,6 +210,8 @@ def _watch_for_stop(log: EventLog) -> Iterator[None]:
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
     """Keep what Lightning and torch tell developers away from users."""
+    import lightning.pytorch  # noqa: F401 - makes its loggers talk when it is imported
+
     names = ("lightning", "lightning.pytorch", "lightning.fabric")
     levels = [logging.getLogger(name).level for name in names]
     for name in names:
