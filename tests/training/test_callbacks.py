@@ -32,10 +32,12 @@ from segloop.training.validation import Scores
 class DearJudge:
     """Takes its time for a validation, as on large images, and always finds the same."""
 
-    seconds = 0.05
+    def __init__(self, first: float = 0.05, others: float = 0.05) -> None:
+        self._seconds, self._others = first, others
 
     def validate(self, module: SegmentationModule) -> Scores | None:
-        time.sleep(self.seconds)
+        time.sleep(self._seconds)
+        self._seconds = self._others
         return Scores(0.5, 0.9)
 
     def save_model(self, module: SegmentationModule, epoch: int, scores: Scores | None) -> None:
@@ -58,6 +60,16 @@ def train(
     folder: Path, stop: StopConfig, *, batches: int = 1, spoilt: tuple[tuple[int, int], ...] = ()
 ) -> Run:
     """Train something tiny, validated by `DearJudge`."""
+    return train_with(DearJudge(), folder, stop, batches, spoilt)[0]
+
+
+def train_with(
+    judge: DearJudge,
+    folder: Path,
+    stop: StopConfig,
+    batches: int = 1,
+    spoilt: tuple[tuple[int, int], ...] = (),
+) -> tuple[Run, Pace]:
     run = Run.create(folder / "run", TrainConfig())
     log = EventLog(run.path)
     loader = SpoiltLoader(
@@ -76,7 +88,7 @@ def train(
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=stop.max_epochs,
-        callbacks=[pace, Keeper(run, log, pace, budget, DearJudge())],
+        callbacks=[pace, Keeper(run, log, pace, budget, judge)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -85,7 +97,7 @@ def train(
     )
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Conv2d(2, 1, 1))
     trainer.fit(SegmentationModule(network, ["probability"], OptimiserConfig()), loader)
-    return run
+    return run, pace
 
 
 def tiny_sample(folder: Path) -> CachedSample:
@@ -167,12 +179,8 @@ def test_patience_ends_it_only_after_some_validations_however_dear_they_are(tmp_
 
 
 @pytest.mark.filterwarnings("ignore:::lightning")
-def test_patience_counts_epochs_however_often_they_are_validated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(DearJudge, "seconds", 0.0)
-
-    run = train(tmp_path, StopConfig(patience=30, max_epochs=100_000))
+def test_patience_counts_epochs_however_often_they_are_validated(tmp_path: Path) -> None:
+    run, _ = train_with(DearJudge(0.0, 0.0), tmp_path, StopConfig(patience=30, max_epochs=100_000))
 
     epochs = [epoch for epoch, _ in run.metrics()["train_loss"]]
     validated = [epoch for epoch, _ in run.metrics()["val_loss"]]
@@ -195,3 +203,21 @@ def test_a_batch_without_a_usable_gradient_is_left_out_and_said(tmp_path: Path) 
 def test_batches_without_a_usable_gradient_end_the_training_if_they_are_most(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"diverged in epoch 2 .*: start again with a lower"):
         train(tmp_path, StopConfig(max_epochs=3), batches=4, spoilt=((1, 0), (1, 1), (1, 3)))
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")
+@pytest.mark.parametrize(
+    ("stop", "ended_by"),
+    [
+        (StopConfig(max_minutes=0.02, patience=0, max_epochs=100_000), "time"),
+        (StopConfig(patience=3, max_epochs=100_000), "patience"),
+        (StopConfig(max_epochs=2), "epochs"),
+    ],
+    ids=["time", "patience", "epochs"],
+)
+def test_what_ended_it_is_known_though_the_last_validation_took_less_than_was_kept_for_it(
+    stop: StopConfig, ended_by: str, tmp_path: Path
+) -> None:
+    _, pace = train_with(DearJudge(first=0.5, others=0.0), tmp_path, stop)
+
+    assert pace.ended_by == ended_by

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import lightning.pytorch as pl
 import torch
@@ -28,6 +28,8 @@ _LEAST_VALIDATIONS = 3  # since the best, before patience ends a training
 _SAVING_SHARE = 0.05  # of the time, at most, for checkpoints to continue from
 
 _MOST_LEFT_OUT = 0.5  # share of the steps of an epoch
+
+EndedBy = Literal["time", "epochs", "patience", "stop"]
 
 logger = logging.getLogger("segloop.training")
 
@@ -53,9 +55,21 @@ class Pace(Callback):
         self._log = log
         self._learning_rate = learning_rate
         self._losses: list[Tensor] = []
-        self.stopped = False
+        self.ended_by: EndedBy = "epochs"
+        """What ends the training: their number, unless something else does before."""
         self.reserve = 0.0
         """Seconds to keep for the last validation."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ends by request."""
+        return self.ended_by == "stop"
+
+    def end(self, trainer: pl.Trainer, by: EndedBy) -> None:
+        """End the training after this step, or this epoch if it is over."""
+        if not trainer.should_stop or by == "stop":
+            self.ended_by = by
+        trainer.should_stop = True
 
     def epochs(self, trainer: pl.Trainer) -> float:
         """Return the finished epochs, with a fraction for the one under way."""
@@ -95,10 +109,9 @@ class Pace(Callback):
         self._losses.append(torch.full_like(loss, math.nan) if module.left_out else loss)
         epochs = self.epochs(trainer)
         if self._log.stop_requested():
-            self.stopped = True
-            trainer.should_stop = True
+            self.end(trainer, "stop")
         elif self._budget.time_is_up(self.reserve):
-            trainer.should_stop = True
+            self.end(trainer, "time")
         left = self._budget.seconds_left(epochs)
         self._log.progress(Progress(self._budget.fraction(epochs), 1.0, f"Epoch {int(epochs) + 1}", left))
 
@@ -236,7 +249,7 @@ class Keeper(Callback):
         self._run.append_metrics({**counts, "seconds": self._budget.elapsed, **row})
         if not last and not self._pace.stopped and self._best.is_final(epoch, patience):
             self._log.message(f"Stopped early: no better validation since epoch {self._best.epoch}.")
-            trainer.should_stop = True
+            self._pace.end(trainer, "patience")
         if last or trainer.should_stop or _is_due(self._saved_at, self._save_cost, _SAVING_SHARE):
             self._checkpoint(trainer)
         self._log.progress(
@@ -262,8 +275,7 @@ class Keeper(Callback):
         try:
             scores = self._judge.validate(module)
         except Cancelled:
-            self._pace.stopped = True
-            trainer.should_stop = True
+            self._pace.end(trainer, "stop")
             return {}
         if scores is None:
             self._judge.save_model(module, epoch, None)

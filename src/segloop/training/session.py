@@ -319,8 +319,6 @@ class Session:
         elif not math.isnan(scores.get("train_loss", math.nan)):
             text += "; the model is the latest, it was not validated"
         self._say(f"{text}.")
-        if pace.stopped:
-            return Outcome(True, "stop")
-        if trainer.current_epoch >= budget.limits.max_epochs:
-            return Outcome(False, "epochs")
-        return Outcome(False, "time" if budget.time_is_up(pace.reserve) else "patience")
+        # Whoever trains on needs more epochs, even if the time was used up by the last of them.
+        all_done = not pace.stopped and trainer.current_epoch >= budget.limits.max_epochs
+        return Outcome(pace.stopped, "epochs" if all_done else pace.ended_by)
