@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -125,54 +123,6 @@ class Canvas:
 def canvas(viewer: Any) -> Canvas:
     """Mouse and keys on the viewer's canvas."""
     return Canvas(viewer)
-
-
-class Heartbeat:
-    """A timer in the event loop that notes how late it comes: a stall is a long gap.
-
-    Python's garbage collections are taken off and noted on their own: a full one holds up napari for some
-    0.2 s whenever it happens to come, with and without a dock.
-    """
-
-    def __init__(self) -> None:
-        self._timer = QTimer(interval=5, timerType=Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._last = 0.0
-        self._collecting = 0.0
-        self.gaps: list[float] = []
-        self.collections: list[float] = []
-
-    @staticmethod
-    def in_ms(pauses: Sequence[float]) -> list[int]:
-        """Return the first few in milliseconds, for a report."""
-        return [round(1000 * pause) for pause in pauses[:5]]
-
-    def start(self) -> None:
-        """Begin, or begin anew."""
-        self.gaps.clear()
-        self.collections.clear()
-        gc.callbacks.append(self._on_collection)
-        self._last = time.perf_counter()
-        self._timer.start()
-
-    def stop(self) -> list[float]:
-        """Return the gaps between beats in seconds, the longest first."""
-        self._timer.stop()
-        gc.callbacks.remove(self._on_collection)
-        return sorted(self.gaps, reverse=True)
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        self.gaps.append(now - self._last)
-        self._last = now
-
-    def _on_collection(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "start":
-            self._collecting = time.perf_counter()
-        else:
-            took = time.perf_counter() - self._collecting
-            self.collections.append(took)
-            self._last += took
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from gui_fixtures import Heartbeat
+from heartbeat import Heartbeat
 from prediction_fixtures import click, idle, tick
 from segloop.app.jobs import start_training
 from segloop.app.sample import make_sample_dataset
@@ -161,9 +161,7 @@ def stop_in(dock, qtbot):
 
 
 def require_no_stall(heart, with_dock, bare, record_property):
-    record_property("garbage collections (ms)", heart.in_ms(sorted(heart.collections, reverse=True)))
-    record_property("longest stalls with the dock (ms)", heart.in_ms(with_dock))
-    record_property("longest stalls of bare napari (ms)", heart.in_ms(bare))
+    heart.record(record_property, with_the_dock=with_dock, bare_napari=bare)
     assert with_dock[0] < bare[0] + ALLOWED_S, f"with the dock {with_dock[:5]}, bare {bare[:5]} seconds"
 
 
