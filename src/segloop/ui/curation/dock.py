@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from segloop.app.workspace import Workspace
 
 _NEWS_DELAY_MS = 300
+_AHEAD_DELAY_MS = 100
 
 
 class CurationDock(Page):
@@ -54,6 +55,9 @@ class CurationDock(Page):
         # Other docks needn't hear of each key press of a quick review.
         self._news = QTimer(self, singleShot=True, interval=_NEWS_DELAY_MS)
         self._news.timeout.connect(self._tell)
+        # What comes next is read when the sample at hand is on screen.
+        self._ahead = QTimer(self, singleShot=True, interval=_AHEAD_DELAY_MS)
+        self._ahead.timeout.connect(self._prefetch)
         self.on_workspace(self.session.app.workspace)
 
     # What the user can do, by button, key and command alike.
@@ -315,6 +319,7 @@ class CurationDock(Page):
         self.panel.list.set_current(self.review.current.id)
 
     def _load(self) -> None:
+        self._ahead.stop()
         review = self.review
         self.workers.run(
             load_snapshot,
@@ -335,7 +340,7 @@ class CurationDock(Page):
         else:
             self.view.show(snapshot)
             self.panel.show_slices(snapshot.pixels.n_slices)
-            self._prefetch()
+            self._ahead.start()
         self._shown = snapshot
 
     def _on_not_loaded(self, error: Exception) -> None:
@@ -416,6 +421,7 @@ class CurationDock(Page):
         self.review = self.editor.review = None
         self._shown = None
         self._unreadable = ""
+        self._ahead.stop()
         self.workers.drop("load")
         self.workers.drop("prefetch")
         self.view.remove()
