@@ -21,7 +21,7 @@ from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
 
 if TYPE_CHECKING:
-    from segloop.training.session import Outcome
+    from segloop.training.session import Outcome, Session
 
 logger = logging.getLogger("segloop.training")
 
@@ -114,11 +114,14 @@ def _require_more(run: Run, old: StopConfig, new: StopConfig) -> None:
 
 
 def _execute(run: Run, *, resumed: bool) -> None:
+    # This loads torch, which takes seconds. A job that says it runs is expected to heed a stop request.
+    from segloop.training.session import Session
+
     log = EventLog(run.path)
     log.state(JobState.running)
     with _log_file(run.log_file), _watch_for_stop(log), _quiet_libraries():
         try:
-            outcome = _translated(run, log, resumed)
+            outcome = _translated(Session(run, log), run, log, resumed)
         except SegloopError as error:
             logger.error("%s", error)
             log.message(str(error), "error")
@@ -131,14 +134,14 @@ def _execute(run: Run, *, resumed: bool) -> None:
     log.state(JobState.stopped if outcome.stopped else JobState.finished, ended_by=outcome.ended_by)
 
 
-def _translated(run: Run, log: EventLog, resumed: bool) -> Outcome:
+def _translated(session: Session, run: Run, log: EventLog, resumed: bool) -> Outcome:
     """Train, turning whatever fails into one plain sentence."""
     import torch
 
-    from segloop.training.session import Outcome, Session
+    from segloop.training.session import Outcome
 
     try:
-        return Session(run, log).train(resumed=resumed)
+        return session.train(resumed=resumed)
     except Cancelled:
         text = "Stopped before the first epoch; there is no model yet. Resuming starts over."
         logger.info(text)
@@ -210,8 +213,6 @@ def _watch_for_stop(log: EventLog) -> Iterator[None]:
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
     """Keep what Lightning and torch tell developers away from users."""
-    import lightning.pytorch  # noqa: F401 - makes its loggers talk when it is imported
-
     names = ("lightning", "lightning.pytorch", "lightning.fabric")
     levels = [logging.getLogger(name).level for name in names]
     for name in names:
