@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -176,6 +178,19 @@ def test_stop_before_the_training_has_begun_acts_within_a_second(
     assert time.monotonic() - asked < 2  # a second, and what a busy computer takes to end the process
     assert not psutil.pid_exists(pid)
     assert JobFolder(job.path).state() is JobState.stopped
+
+
+def test_a_training_says_that_it_runs_only_when_it_can_heed_a_stop(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from segloop.app.training import train; from segloop.artifacts.job import EventLog;"
+        "EventLog.state = lambda *_, **__: sys.exit(None if 'torch' in sys.modules else 'still loading');"
+        "train(sys.argv[1], out=sys.argv[2])"
+    )
+    command = [sys.executable, "-c", code, config.dataset, str(tmp_path / "run")]
+
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
 
 
 def test_a_killed_training_is_lost_and_goes_on_when_resumed(
