@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from segloop.app.processes import kill_tree
+from segloop.app.processes import has_ended, kill_tree, wait_until_ended
 
 SLEEP = "import time; time.sleep(600)"
 PARENT = (
@@ -64,3 +64,21 @@ def test_a_family_that_can_not_be_seen_is_no_error(family, monkeypatch):
         patch.setattr(psutil.Process, "children", hidden)
         kill_tree(parent.pid)
     assert parent.wait(timeout=10) != 0
+
+
+def test_the_end_of_a_process_that_holds_much_memory_is_seen_before_the_memory_is_free():
+    hold = "import threading, time; kept = bytearray(b'x') * (1 << 30); print(1, flush=True); "
+    threads = "[threading.Thread(target=time.sleep, args=(600,)).start() for _ in range(4)]"
+    process = subprocess.Popen([sys.executable, "-c", hold + threads], stdout=subprocess.PIPE)
+    assert process.stdout.readline()
+    process.stdout.close()
+    process.kill()
+    wait_until_ended(process, timeout_s=10)
+    assert has_ended(process)
+    assert process.wait(timeout=10) != 0
+
+
+def test_waiting_for_a_process_that_goes_on_is_given_up(family):
+    parent, _ = family
+    wait_until_ended(parent, timeout_s=0.05)
+    assert not has_ended(parent)

@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from segloop.app.processes import has_ended, kill_tree, last_line, start_segloop
+from segloop.app.processes import has_ended, kill_tree, last_line, start_segloop, wait_until_ended
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job import EVENTS_FILE, EventLog, JobFolder, JobState
 from segloop.artifacts.run import Run
@@ -27,7 +27,7 @@ from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import JobError, RunError
 
-CANCEL_GRACE_S = 0.5
+CANCEL_GRACE_S = 0.4
 """How long a job is given to heed a stop request before its process is ended, in seconds."""
 
 KEEP_GRACE_S = 30.0
@@ -127,7 +127,7 @@ class Job:
             return
         kill_tree(pid)
         if self._process is not None:
-            self._process.wait(timeout=5)
+            wait_until_ended(self._process, timeout_s=5)
         recorded = self.folder.recorded_state()
         if self.path.is_dir() and (recorded is None or not recorded.ended):
             # It can't say so itself any more, and who looks later should not take it for lost.

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -68,6 +69,13 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
         return bool(psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+def wait_until_ended(process: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Wait until a process does nothing more, but not for the system to clear away its memory."""
+    deadline = time.monotonic() + timeout_s
+    while not has_ended(process) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def kill_tree(pid: int) -> None:
