@@ -63,6 +63,7 @@ class ModelCache:
             If the device is not there.
         """
         model = Model.load(name)
+        # Only now, so that a wrong name is told before torch is loaded.
         from segloop.inference.device import resolve_device
         from segloop.inference.engine import Engine
 

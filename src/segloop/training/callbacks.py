@@ -29,9 +29,10 @@ _SAVING_SHARE = 0.05  # of the time, at most, for checkpoints to continue from
 
 _MOST_LEFT_OUT = 0.5  # share of the steps of an epoch
 
-EndedBy = Literal["time", "epochs", "patience", "stop"]
-
 logger = logging.getLogger("segloop.training")
+
+EndedBy = Literal["time", "epochs", "patience", "stop"]
+"""What ended a training."""
 
 
 class Pace(Callback):

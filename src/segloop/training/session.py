@@ -27,7 +27,7 @@ from segloop.networks import NetworkSpec, build_network, plan_network
 from segloop.targets import Target, make_target, suggested_min_size
 from segloop.training.budget import Budget
 from segloop.training.cache import cache_folder, prune
-from segloop.training.callbacks import Keeper, Pace
+from segloop.training.callbacks import EndedBy, Keeper, Pace
 from segloop.training.computing import StepPrecision, sensible_threads, step_precision
 from segloop.training.judge import ModelFacts, RunJudge, summary
 from segloop.training.material import Material, share_out
@@ -53,12 +53,12 @@ class Outcome:
     ----------
     stopped : bool
         Whether by request.
-    ended_by : {"time", "epochs", "patience", "stop"}
+    ended_by : EndedBy
         What ended it.
     """
 
     stopped: bool
-    ended_by: str
+    ended_by: EndedBy
 
 
 def require_fit(model: Model, target: Target, n_channels: int, name: str) -> None:
