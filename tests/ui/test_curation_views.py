@@ -110,3 +110,11 @@ def test_a_region_of_another_slice_is_not_highlighted(dock, viewer, canvas, sett
     assert layer.edge_color[0, 3] == 0
     assert highlighted
     assert not highlighted[-1]
+
+
+def test_slices_are_offered_for_stacks_alone(dock):
+    panel = dock.panel
+    assert panel.some_slices.isVisible()
+    planes = type(panel)(dock.session)  # as it is until a sample is on screen
+    assert not planes.some_slices.isVisibleTo(planes)
+    planes.deleteLater()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -47,3 +49,24 @@ def test_choices_that_wait_for_the_disk_are_written_at_quitting(viewer, workspac
     session.close()
 
     assert Workspace(workspace.path).recall("size") == 4
+
+
+SCRIPT = """
+import weakref
+weakref.finalize(weakref, print)  # as libraries do; so the session's turn comes after Qt has cleared up
+
+import napari
+from segloop.ui.session import session_for
+
+viewer = napari.Viewer(show=False)
+viewer.window.add_plugin_dock_widget("napari-segloop", "Training")
+session = session_for(viewer)
+session.remember("size", 3)
+viewer.close()
+"""
+
+
+def test_a_script_that_never_starts_the_event_loop_ends_quietly_and_its_choices_are_kept(workspace):
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr
+    assert Workspace(workspace.path).recall("size") == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -136,7 +137,8 @@ class Workers(QObject):
             self.drop(lane)
         if self._running:
             self._running.clear()
-            self.idle.emit()
+            with suppress(RuntimeError):  # at the interpreter's exit, Qt's half of this may be gone before
+                self.idle.emit()
 
     def _work(self, task: Task, call: Callable[..., Any], callbacks: dict[str, Any]) -> None:
         def report(progress: Progress) -> None:

@@ -77,6 +77,7 @@ class ReviewPanel(QWidget):
         self._form.addRow("Merge", self.merge)
         self._slices = self._make_slices()
         self._form.addRow("Slices", self._slices)
+        self.show_slices(1)
         layout.addLayout(self._form)
         layout.addWidget(self._make_more(memory))
         layout.addLayout(self._make_saved())
