@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import tifffile
@@ -89,6 +90,22 @@ def files(dock, nuclei_folders):
 
 def idle(dock):
     return not (dock.runner.busy or dock.workers.busy or dock.results.updating)
+
+
+def seconds_to_cancel(dock, wait):
+    """Click Cancel and return after how many seconds the dock says that the job is over.
+
+    The removal of its layers, which follows, is not counted: napari then collects garbage over all objects of
+    the process, the more the more tests ran before.
+    """
+    over = []
+    dock.runner.ended.connect(lambda _: over.append((time.monotonic(), dock.message.text)))
+    clicked = time.monotonic()
+    click(dock.progress.button)
+    wait(lambda: bool(over))
+    ended, said = over[0]
+    assert said == "Cancelled."
+    return ended - clicked
 
 
 def click(widget):

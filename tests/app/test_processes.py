@@ -66,7 +66,7 @@ def test_a_family_that_can_not_be_seen_is_no_error(family, monkeypatch):
     assert parent.wait(timeout=10) != 0
 
 
-def test_the_end_of_a_process_that_holds_much_memory_is_seen_before_the_memory_is_free():
+def test_the_end_of_a_killed_process_with_threads_and_much_memory_is_seen():
     hold = "import threading, time; kept = bytearray(b'x') * (1 << 30); print(1, flush=True); "
     threads = "[threading.Thread(target=time.sleep, args=(600,)).start() for _ in range(4)]"
     process = subprocess.Popen([sys.executable, "-c", hold + threads], stdout=subprocess.PIPE)

@@ -46,6 +46,18 @@ def _maps(model: Any, engine: Any, image: Image, t: int = 0) -> np.ndarray:
     return quantise(engine.run_whole(pixels))
 
 
+# The order in which torch adds 32-bit floats depends on the size of the block and on the processor. Their
+# sums differ by some millionths at most, so that of 100,000 values a few are rounded to the next of the 255
+# levels, and hardly ever does one of these lie at the threshold.
+def _same_levels(first: np.ndarray, other: np.ndarray) -> bool:
+    apart = np.abs(first.astype(int) - other)
+    return bool(apart.max() <= 1 and apart.mean() <= 1e-3)
+
+
+def _same_objects(first: np.ndarray, other: np.ndarray) -> bool:
+    return bool(first.max() == other.max() and np.count_nonzero(first != other) <= 3)
+
+
 def test_labels_of_nuclei_match_the_truth(
     nuclei_model: Path, load: Callable[..., Any], sample_nuclei: Path, tmp_path: Path
 ) -> None:
@@ -105,7 +117,8 @@ def test_the_tile_size_changes_nothing(
         predict_image(model, engine, nuclei, config, tmp_path, "a")
         found.append(tifffile.imread(tmp_path / "a.tif"))
     assert found[0].any()
-    assert all(np.array_equal(found[0], other) for other in found[1:])
+    same = _same_levels if kind == "probability" else _same_objects
+    assert all(same(found[0], other) for other in found[1:])
 
 
 def test_the_tile_size_changes_nothing_in_volumes(
@@ -120,7 +133,7 @@ def test_the_tile_size_changes_nothing_in_volumes(
         found.append(tifffile.imread(tmp_path / "a.tif"))
     assert found[0].shape == (15, 43, 39)
     assert found[0].any()
-    assert all(np.array_equal(found[0], other) for other in found[1:])
+    assert all(_same_objects(found[0], other) for other in found[1:])
 
 
 def test_a_mask_without_minimum_size_is_decoded_block_by_block_like_the_whole(
