@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat
 from prediction_fixtures import LONG, click, idle, seconds_to_cancel, tick, type_into
-from segloop.artifacts.job import JobFolder, JobState
+from segloop.artifacts.job import JobState
 from segloop.artifacts.prediction import Provenance
 from segloop.config.predict import OutputKind
 
@@ -368,6 +368,9 @@ def test_quitting_stops_a_prediction_of_layers(dock, viewer, wait):
     click(dock.predict_button)
     wait(lambda: dock.progress.label.text().startswith("Predicting"))
     (folder,) = dock.session.app.workspace.scratch_dir.glob("layers-*")
+    over = []
+    dock.runner.ended.connect(over.append)
     dock.session.close()
-    wait(lambda: JobFolder(folder).state().ended)
-    assert JobFolder(folder).state() is JobState.stopped
+    wait(lambda: bool(over))
+    assert over[0].news.state is JobState.stopped
+    wait(lambda: not folder.exists())
