@@ -10,12 +10,25 @@ import time
 
 import pytest
 import tifffile
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 LONG = 180_000
 """Milliseconds; importing torch alone takes a while on a busy computer."""
+
+
+def train_by_command(root, *knobs, val):
+    """Train by the command line on what is in ``raw`` and ``seg`` below a folder; return the run's folder."""
+    segloop = [sys.executable, "-m", "segloop"]
+    folders = ["--raw", str(root / "raw"), "--seg", str(root / "seg")]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(root / "cache")}
+    for verb in (
+        ["dataset", "create", str(root / "nuclei"), *folders, "--val", str(val)],
+        ["train", str(root / "nuclei"), "--out", str(root / "run"), "device.kind=cpu", *knobs],
+    ):
+        subprocess.run([*segloop, *verb], check=True, capture_output=True, env=environment)
+    return root / "run"
 
 
 @pytest.fixture(scope="session")
@@ -26,17 +39,8 @@ def trained(sample_nuclei, tmp_path_factory):
         (root / part).mkdir()
         for path in sorted((sample_nuclei / part).glob("*.tif"))[4:14]:
             shutil.copy(path, root / part)
-    segloop = [sys.executable, "-m", "segloop"]
-    folders = ["--raw", str(root / "raw"), "--seg", str(root / "seg")]
     knobs = ["network.size=small", "patch.size=[96,96]", "patch.batch_size=8", "patch.per_epoch=160"]
-    knobs += ["stop.max_epochs=2", "device.kind=cpu"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(root / "cache")}
-    for verb in (
-        ["dataset", "create", str(root / "nuclei"), *folders, "--val", "0.1"],
-        ["train", str(root / "nuclei"), "--out", str(root / "run"), *knobs],
-    ):
-        subprocess.run([*segloop, *verb], check=True, capture_output=True, env=environment)
-    return root / "run"
+    return train_by_command(root, *knobs, "stop.max_epochs=2", val=0.1)
 
 
 @pytest.fixture
@@ -92,20 +96,33 @@ def idle(dock):
     return not (dock.runner.busy or dock.workers.busy or dock.results.updating)
 
 
-def seconds_to_cancel(dock, wait):
-    """Click Cancel and return after how many seconds the dock says that the job is over.
+class FirstPaint(QObject):
+    """Notes when a widget is painted for the first time while something is so."""
 
-    The removal of its layers, which follows, is not counted: napari then collects garbage over all objects of
+    def __init__(self, widget, condition):
+        super().__init__(widget)
+        self._condition = condition
+        self.at = None
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _, event):  # noqa: N802 - Qt's name
+        if self.at is None and event.type() == QEvent.Type.Paint and self._condition():
+            self.at = time.monotonic()
+        return False
+
+
+def seconds_to_cancel(dock, wait):
+    """Click Cancel and return after how many seconds the dock has painted that it was cancelled.
+
+    The removal of the layers, which follows, is not counted: napari then collects garbage over all objects of
     the process, the more the more tests ran before.
     """
-    over = []
-    dock.runner.ended.connect(lambda _: over.append((time.monotonic(), dock.message.text)))
+    assert not dock.message.text
+    painted = FirstPaint(dock.message.label, lambda: dock.message.text == "Cancelled.")
     clicked = time.monotonic()
     click(dock.progress.button)
-    wait(lambda: bool(over))
-    ended, said = over[0]
-    assert said == "Cancelled."
-    return ended - clicked
+    wait(lambda: painted.at is not None)
+    return painted.at - clicked
 
 
 def click(widget):

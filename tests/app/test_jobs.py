@@ -176,7 +176,7 @@ def test_stop_before_the_training_has_begun_acts_within_a_second(
     wait_for(job, JobState.stopped)
 
     assert time.monotonic() - asked < 2  # a second, and what a busy computer takes to end the process
-    wait_until(lambda: not psutil.pid_exists(pid), seconds=5)
+    wait_until(lambda: not psutil.pid_exists(pid), seconds=5)  # once its memory is cleared away
     assert JobFolder(job.path).state() is JobState.stopped
 
 

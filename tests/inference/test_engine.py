@@ -45,7 +45,7 @@ def assemble(engine: Engine, image: np.ndarray, tile: tuple[int, ...] | None) ->
 
 
 def assert_same(tiled: np.ndarray, reference: np.ndarray) -> None:
-    np.testing.assert_allclose(tiled, reference, atol=1e-4)
+    np.testing.assert_allclose(tiled, reference, atol=1e-5)
     counts = quantise(tiled).astype(int) - quantise(reference)
     assert np.abs(counts).max() <= 1
 

@@ -10,6 +10,7 @@ from tifffile import imread, imwrite
 
 from segloop.artifacts.dataset import CuratedDataset
 from segloop.images.pairing import pair_by_stem
+from segloop.ui.curation.review_panel import ReviewPanel
 
 SQUARE = [(40, 40), (40, 120), (110, 120), (110, 40)]
 
@@ -115,6 +116,6 @@ def test_a_region_of_another_slice_is_not_highlighted(dock, viewer, canvas, sett
 def test_slices_are_offered_for_stacks_alone(dock):
     panel = dock.panel
     assert panel.some_slices.isVisible()
-    planes = type(panel)(dock.session)  # as it is until a sample is on screen
-    assert not planes.some_slices.isVisibleTo(planes)
-    planes.deleteLater()
+    fresh = ReviewPanel(dock.session)  # as it is until a sample is on screen
+    assert not fresh.some_slices.isVisibleTo(fresh)
+    fresh.deleteLater()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tifffile
 
-from prediction_fixtures import click, seconds_to_cancel, tick
+from prediction_fixtures import click, seconds_to_cancel, tick, train_by_command
 from segloop.config.predict import OutputKind
 
 pytestmark = pytest.mark.slow
@@ -34,17 +31,9 @@ def volume_model(test_data, workspace, tmp_path):
         whole = tifffile.imread(train / kind / "08_cell_stage.tif")
         for number, half in enumerate(np.array_split(whole, 2, axis=1)):
             tifffile.imwrite(tmp_path / kind / f"{number}.tif", half)
-    segloop = [sys.executable, "-m", "segloop"]
-    folders = ["--raw", str(tmp_path / "raw"), "--seg", str(tmp_path / "seg")]
     knobs = ["network.size=small", "patch.size=[16,48,48]", "patch.batch_size=2", "patch.per_epoch=4"]
-    knobs += ["stop.max_epochs=1", "device.kind=cpu"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    for verb in (
-        ["dataset", "create", str(tmp_path / "embryos"), *folders, "--val", "0.5"],
-        ["train", str(tmp_path / "embryos"), "--out", str(tmp_path / "run"), *knobs],
-    ):
-        subprocess.run([*segloop, *verb], check=True, capture_output=True, env=environment)
-    return shutil.move(tmp_path / "run", workspace.runs_dir / "embryos")
+    run = train_by_command(tmp_path, *knobs, "stop.max_epochs=1", val=0.5)
+    return shutil.move(run, workspace.runs_dir / "embryos")
 
 
 @pytest.mark.timeout(600)

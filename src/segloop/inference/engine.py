@@ -52,8 +52,9 @@ class Engine:
 
     Notes
     -----
-    Translation-equivariant networks give the same maps for every tile size, equal to `run_whole`. Others are
-    blended over overlapping tiles; that holds the maps of the whole image in memory.
+    Translation-equivariant networks give the same maps for every tile size, equal to `run_whole` up to the
+    rounding of 32-bit floats. Others are blended over overlapping tiles; that holds the maps of the whole
+    image in memory.
     """
 
     def __init__(self, network: nn.Module, target: Target, device: str = "cpu", mixed: bool = False) -> None:
