@@ -13,8 +13,8 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Region, Verdict
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Region, Verdict
 from segloop.images.pairing import Pair
 
 LIMIT_MS = 20.0

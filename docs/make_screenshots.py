@@ -33,7 +33,7 @@ def make_curated_dataset(workspace: Path) -> None:
     import tifffile
 
     from segloop.app.sample import sample_folder
-    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.evaluation.baseline import otsu_labels
     from segloop.images.pairing import pair_by_stem
 
@@ -121,7 +121,7 @@ def shoot_training(stage: Stage, workspace: Path) -> None:
 
 def shoot_prediction(stage: Stage, workspace: Path) -> None:
     """The Prediction dock with the objects of an image the run has not seen."""
-    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 
     dataset = CuratedDataset.open(workspace / "datasets" / "nuclei")
     sample = dataset.sample(dataset.split("test")[4])

@@ -146,7 +146,7 @@ def nuclei_folders(sample_nuclei: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def nuclei_dataset(nuclei_folders: Path, workspace: Any) -> Path:
     """A dataset of three real images with two segmentations each, in the workspace."""
-    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.images.pairing import pair_by_stem
 
     pairing = pair_by_stem(nuclei_folders / "raw", nuclei_folders / "seg", nuclei_folders / "otsu")

@@ -1,6 +1,6 @@
 """A record of a prediction, as `segloop predict` writes it beside its outputs."""
 
-from segloop.artifacts.prediction import ModelUsed, OutputFile, Provenance, ThresholdValues
+from segloop.artifacts.prediction.provenance import ModelUsed, OutputFile, Provenance, ThresholdValues
 
 
 def make_record(outputs: dict[str, str], pending: tuple[str, ...] = ()) -> Provenance:

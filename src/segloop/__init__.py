@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from segloop.app.evaluating import evaluate
     from segloop.app.predicting import predict
     from segloop.app.training import train
-    from segloop.artifacts.dataset import CuratedDataset
-    from segloop.artifacts.model import Model
-    from segloop.artifacts.run import Run
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+    from segloop.artifacts.model.model import Model
+    from segloop.artifacts.run.run import Run
     from segloop.config.predict import PredictConfig
     from segloop.config.train import TrainConfig
     from segloop.images.image import Image
@@ -34,11 +34,11 @@ __all__ = [
 ]
 
 _HOME = {
-    "CuratedDataset": "segloop.artifacts.dataset",
+    "CuratedDataset": "segloop.artifacts.dataset.curated_dataset",
     "Image": "segloop.images.image",
-    "Model": "segloop.artifacts.model",
+    "Model": "segloop.artifacts.model.model",
     "PredictConfig": "segloop.config.predict",
-    "Run": "segloop.artifacts.run",
+    "Run": "segloop.artifacts.run.run",
     "TrainConfig": "segloop.config.train",
     "compare": "segloop.app.comparing",
     "evaluate": "segloop.app.evaluating",

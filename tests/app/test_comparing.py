@@ -7,7 +7,7 @@ import tifffile
 
 from segloop.app.comparing import compare
 from segloop.app.training import train
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.config.compose import compose
 from segloop.config.train import TrainConfig
 from segloop.images.pairing import pair_by_stem

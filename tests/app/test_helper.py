@@ -15,9 +15,16 @@ from segloop.app.app import App
 from segloop.app.jobs import PredictionHelper
 from segloop.app.layers import LayerImage, new_scratch, start, start_files
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job import JobState
-from segloop.artifacts.model import Model, ModelCard, NormalisationCard, RecipeCard, TargetCard, ThresholdCard
-from segloop.artifacts.prediction import find_predictions
+from segloop.artifacts.job.job import JobState
+from segloop.artifacts.model.model import (
+    Model,
+    ModelCard,
+    NormalisationCard,
+    RecipeCard,
+    TargetCard,
+    ThresholdCard,
+)
+from segloop.artifacts.prediction.provenance import find_predictions
 from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context

@@ -15,10 +15,10 @@ import tifffile
 
 from segloop.app.jobs import Job, resume_training, start_training
 from segloop.app.workspace import Workspace
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.job import JobFolder, JobState
-from segloop.artifacts.model import Model
-from segloop.artifacts.run import Run
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.job.job import JobFolder, JobState
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
 from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.train import PatchConfig, StopConfig, TrainConfig
 from segloop.core.errors import DatasetError, RunError
@@ -184,7 +184,7 @@ def test_a_training_says_that_it_runs_only_when_it_can_heed_a_stop(
     config: TrainConfig, tmp_path: Path
 ) -> None:
     code = (
-        "import sys; from segloop.app.training import train; from segloop.artifacts.job import EventLog;"
+        "import sys; from segloop.app.training import train; from segloop.artifacts.job.job import EventLog;"
         "EventLog.state = lambda *_, **__: sys.exit(None if 'torch' in sys.modules else 'still loading');"
         "train(sys.argv[1], out=sys.argv[2])"
     )

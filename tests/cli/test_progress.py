@@ -11,7 +11,7 @@ import pytest
 
 from segloop.app.predicting import predict_files
 from segloop.app.training import train
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.cli.command import run
 from segloop.config.compose import compose
 from segloop.config.predict import OutputKind, PredictConfig

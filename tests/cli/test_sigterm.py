@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.job import JobState
-from segloop.artifacts.model import Model
-from segloop.artifacts.run import Run
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.job.job import JobState
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
 from segloop.images.pairing import pair_by_stem
 
 KNOBS = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=60", "stop.patience=0"]

@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Verdict
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Verdict
 from segloop.core.errors import DatasetError
 from segloop.curation.session import POSITION_FILE, Filter, ReviewSession
 from segloop.images.pairing import pair_by_stem

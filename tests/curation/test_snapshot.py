@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tifffile import imread, imwrite
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Region
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Region
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, SegloopError
 from segloop.curation.snapshot import PixelCache, contrast_limits, load_snapshot, stripes

@@ -11,7 +11,14 @@ import pytest
 import tifffile
 import torch
 
-from segloop.artifacts.model import Model, ModelCard, NormalisationCard, RecipeCard, TargetCard, ThresholdCard
+from segloop.artifacts.model.model import (
+    Model,
+    ModelCard,
+    NormalisationCard,
+    RecipeCard,
+    TargetCard,
+    ThresholdCard,
+)
 from segloop.inference.engine import Engine
 from segloop.networks import NetworkSpec, build_network
 from segloop.targets import make_target

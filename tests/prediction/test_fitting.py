@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segloop.artifacts.model import Model, RecipeCard
+from segloop.artifacts.model.model import Model, RecipeCard
 from segloop.config.predict import PredictConfig
 from segloop.core.errors import ImageError, ModelError
 from segloop.images.image import Image, PixelSize

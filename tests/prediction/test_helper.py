@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from segloop.artifacts.job import JobFolder, JobState
+from segloop.artifacts.job.job import JobFolder, JobState
 from segloop.prediction.helper import serve
 from segloop.prediction.request import PredictRequest
 

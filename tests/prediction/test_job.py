@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from segloop.artifacts.job import EventLog, JobFolder, JobState
-from segloop.artifacts.prediction import Provenance, find_predictions
+from segloop.artifacts.job.job import EventLog, JobFolder, JobState
+from segloop.artifacts.prediction.provenance import Provenance, find_predictions
 from segloop.config.device import DeviceConfig
 from segloop.core.errors import Cancelled, ConfigError, ImageError, JobError, ModelError
 from segloop.prediction.job import ModelCache, Summary, predict_files

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from segloop.artifacts.prediction import find_predictions
+from segloop.artifacts.prediction.provenance import find_predictions
 from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
 from segloop.images.read import open_image
 from segloop.prediction.predict import predict_image
@@ -18,7 +18,7 @@ from segloop.prediction.predict import predict_image
 PREDICT = """
 import sys
 from pathlib import Path
-from segloop.artifacts.model import Model
+from segloop.artifacts.model.model import Model
 from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.core.context import Context
 from segloop.images.read import open_image

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from segloop.artifacts.prediction import Provenance
+from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.predict import OutputFormat, OutputKind, PredictConfig, ThresholdConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ConfigError, ImageError

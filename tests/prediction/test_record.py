@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prediction_records import make_record
-from segloop.artifacts.prediction import Provenance
+from segloop.artifacts.prediction.provenance import Provenance
 from segloop.core.errors import ImageError
 from segloop.prediction.record import Place
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from skimage.filters import threshold_otsu
 
-from segloop.artifacts.prediction import Provenance
+from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.predict import OutputFormat, OutputKind, PredictConfig, ThresholdConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError

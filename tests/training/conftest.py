@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.images.pairing import pair_by_stem
 
 Pictures = dict[str, tuple[NDArray[Any], NDArray[Any]]]

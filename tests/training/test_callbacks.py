@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from segloop.artifacts.job import EventLog
-from segloop.artifacts.run import Run
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.run.run import Run
 from segloop.config.train import (
     AugmentationConfig,
     NormalisationConfig,

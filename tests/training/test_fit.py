@@ -16,11 +16,11 @@ import tifffile
 import torch
 from safetensors.torch import load_file
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.job import EventLog, JobFolder, JobState
-from segloop.artifacts.manifest import Region, Verdict
-from segloop.artifacts.model import Model
-from segloop.artifacts.run import Run
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Region, Verdict
+from segloop.artifacts.job.job import EventLog, JobFolder, JobState
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import ConfigError, DatasetError, ModelError, RunError

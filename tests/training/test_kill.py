@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.job import JobState
-from segloop.artifacts.model import Model
-from segloop.artifacts.run import Run
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.job.job import JobState
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import TrainConfig
 from segloop.training.fit import fit, resume

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Verdict
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Verdict
 from segloop.config.train import NormalisationConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.targets import make_target

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Region
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Region
 from segloop.config.train import NormalisationConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, DatasetError

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Verdict
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Verdict
 from segloop.config.train import NetworkConfig, RecipeConfig, TargetConfig, TargetKind, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError

@@ -9,8 +9,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QToolButton
 from tifffile import imread, imwrite
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Verdict
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Verdict
 from segloop.curation.session import ReviewSession
 from segloop.images.pairing import pair_by_stem
 

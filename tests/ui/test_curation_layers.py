@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from segloop.artifacts.ground_truth import GroundTruth
-from segloop.artifacts.manifest import ImageRef, Sample
+from segloop.artifacts.dataset.ground_truth import GroundTruth
+from segloop.artifacts.dataset.manifest import ImageRef, Sample
 from segloop.curation.snapshot import Pixels, Snapshot
 from segloop.ui.curation.layers import SampleLayers
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from tifffile import imread, imwrite
 
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.images.pairing import pair_by_stem
 from segloop.ui.curation.review_panel import ReviewPanel
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from napari._app_model import get_app_model
 from qtpy.QtWidgets import QApplication
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Verdict
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Verdict
 
 DOCKS = ["Curation", "Training", "Prediction"]
 

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat
 from prediction_fixtures import LONG, click, idle, seconds_to_cancel, tick, type_into
-from segloop.artifacts.job import JobState
-from segloop.artifacts.prediction import Provenance
+from segloop.artifacts.job.job import JobState
+from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.predict import OutputKind
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from prediction_fixtures import click, idle, type_into
-from segloop.artifacts.prediction import Provenance
+from segloop.artifacts.prediction.provenance import Provenance
 
 pytestmark = pytest.mark.slow
 

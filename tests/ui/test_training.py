@@ -15,11 +15,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from segloop.app.workspace import Workspace
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.job import EventLog, JobFolder, JobState
-from segloop.artifacts.manifest import Verdict
-from segloop.artifacts.model import Model
-from segloop.artifacts.run import Run
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Verdict
+from segloop.artifacts.job.job import EventLog, JobFolder, JobState
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.train import NetworkSize, PatchConfig, StopConfig, TargetKind, TrainConfig

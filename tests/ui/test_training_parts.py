@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 
 from segloop.app.jobs import Job
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job import EventLog, JobState
+from segloop.artifacts.job.job import EventLog, JobState
 from segloop.config.train import NetworkSize, StopConfig, TargetKind, TrainConfig
 from segloop.core.context import Context, Progress
 from segloop.ui.training.catalogue import RunCatalogue
@@ -100,7 +100,7 @@ def test_a_new_attempt_forgets_the_progress_of_the_last(tmp_path):
 
 
 def test_the_catalogue_notices_what_changed(tmp_path):
-    from segloop.artifacts.run import Run
+    from segloop.artifacts.run.run import Run
 
     workspace = Workspace(tmp_path)
     run = Run.create(workspace.runs_dir / "a", TrainConfig(dataset="d"))

@@ -89,7 +89,7 @@ class App:
 
     def models(self) -> dict[str, Path]:
         """Return what can predict, by the name to show: installed models, then this workspace's runs."""
-        from segloop.artifacts.model import installed_models
+        from segloop.artifacts.model.model import installed_models
 
         found = {model.path.name: model.path for model in installed_models()}
         for run in self._workspace.runs():

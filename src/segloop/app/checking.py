@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 
 

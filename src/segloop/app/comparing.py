@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.atomic import write_json, write_text
 from segloop.core.context import Context
@@ -18,8 +18,8 @@ from segloop.core.errors import DatasetError, SegloopError
 from segloop.images.image import default_names
 
 if TYPE_CHECKING:
-    from segloop.artifacts.manifest import Sample
-    from segloop.artifacts.model_card import ModelCard
+    from segloop.artifacts.dataset.manifest import Sample
+    from segloop.artifacts.model.card import ModelCard
     from segloop.evaluation.scores import ImageScore
     from segloop.prediction.job import ModelCache
 

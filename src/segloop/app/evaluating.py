@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segloop.artifacts.prediction import find_predictions
+from segloop.artifacts.prediction.provenance import find_predictions
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.images.pairing import Pair, Pairing, files_by_stem, pair_by_stem

@@ -21,8 +21,8 @@ from typing import Any
 
 from segloop.app.processes import has_ended, kill_tree, last_line, start_segloop, wait_until_ended
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job import EVENTS_FILE, EventLog, JobFolder, JobState
-from segloop.artifacts.run import Run
+from segloop.artifacts.job.job import EVENTS_FILE, EventLog, JobFolder, JobState
+from segloop.artifacts.run.run import Run
 from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import JobError, RunError
@@ -156,8 +156,8 @@ def start_training(config: TrainConfig, run: Path, workspace: Workspace) -> Job:
     JobError
         If no process can be started.
     """
-    from segloop.artifacts.dataset import CuratedDataset
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+    from segloop.artifacts.model.model import Model
 
     validate(config)
     config = replace(config, dataset=str(Path(config.dataset).resolve()))

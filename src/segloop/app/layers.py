@@ -200,7 +200,7 @@ def start_files(
     JobError
         If a job in this folder is under way, the folder can't be written, or the helper can't be started.
     """
-    from segloop.artifacts.job import EVENTS_FILE, STOP_FILE, JobFolder
+    from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, JobFolder
     from segloop.prediction.request import PredictRequest
 
     if not JobFolder(folder).state().ended and (folder / EVENTS_FILE).exists():

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from segloop.artifacts.job import EventLog
-from segloop.artifacts.model import Model
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.model.model import Model
 from segloop.config import compose
 from segloop.config.predict import PredictConfig
 from segloop.core.context import Context

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segloop.artifacts.prediction import Prediction, Provenance, ThresholdValues, fingerprint, timestamp
+from segloop.artifacts.prediction.provenance import (
+    Prediction,
+    Provenance,
+    ThresholdValues,
+    fingerprint,
+    timestamp,
+)
 from segloop.config.predict import OutputFormat, OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import ImageError

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 
 
 def sample_folder() -> Path:
@@ -34,7 +34,7 @@ def make_sample_dataset(
     DatasetError
         If the folder is taken or can't be written.
     """
-    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.images.pairing import pair_by_stem
 
     pairing = pair_by_stem(sample_folder() / "raw", sample_folder() / "seg")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segloop.artifacts.run import Run
+from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import ConfigError

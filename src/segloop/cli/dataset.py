@@ -62,7 +62,7 @@ def create(
     Example:
       segloop dataset create nuclei --raw images/raw --seg images/seg --val 0.2 --group-by '(.*)_field'
     """
-    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.cli.progress import progress_shown
     from segloop.images.pairing import pair_by_stem
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from segloop.artifacts.job import JobFolder
+from segloop.artifacts.job.job import JobFolder
 from segloop.cli.progress import new_bar, show
 from segloop.core.context import Progress
 from segloop.core.errors import SegloopError

@@ -10,7 +10,7 @@ import click
 from segloop.cli.arguments import json_option, print_data
 
 if TYPE_CHECKING:
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.model.model import Model
 
 
 @click.group()
@@ -27,7 +27,7 @@ def list_models(as_json: bool) -> None:
     Example:
       segloop model list
     """
-    from segloop.artifacts.model import installed_models
+    from segloop.artifacts.model.model import installed_models
 
     cards = {found.path.name: _summary(found) for found in installed_models()}
     lines = [
@@ -51,7 +51,7 @@ def info(name: str, verify: bool, as_json: bool) -> None:
     Example:
       segloop model info run1 --verify
     """
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.model.model import Model
 
     loaded = Model.load(name)
     if verify:
@@ -74,7 +74,7 @@ def export(name: str, file: Path) -> None:
     Example:
       segloop model export run1 my-nuclei.zip
     """
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.model.model import Model
 
     Model.load(name).export(file)
     click.echo(f"Written: {file}")
@@ -89,7 +89,7 @@ def import_model(file: Path) -> None:
     Example:
       segloop model import my-nuclei.zip
     """
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.model.model import Model
 
     imported = Model.import_zip(file)
     click.echo(f"Imported and verified: {imported.path.name}")

@@ -19,7 +19,7 @@ def sweep(dataset: Path, out: Path, init: str | None, overrides: list[str]) -> i
     """
     from hydra import main
 
-    from segloop.artifacts.dataset import CuratedDataset
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.config.compose import CONF_DIR, register_schema
     from segloop.core.errors import RunError
 

@@ -81,7 +81,7 @@ def _resume(run: Path, overrides: list[str]) -> Path:
 
 
 def _report(run: Path, as_json: bool) -> int:
-    from segloop.artifacts.run import Run
+    from segloop.artifacts.run.run import Run
 
     model = Run.open(run).model_dir
     lines = [f"Run: {run}", f"Model: {model}" if model.is_dir() else "There is no model yet: resume the run."]

@@ -14,8 +14,8 @@ from typing import Literal
 
 from psygnal import Signal
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Region, Sample, Split, Verdict
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Region, Sample, Split, Verdict
 from segloop.core.atomic import write_json
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.ground_truth import GroundTruth, compose
-from segloop.artifacts.manifest import Sample
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.ground_truth import GroundTruth, compose
+from segloop.artifacts.dataset.manifest import Sample
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 

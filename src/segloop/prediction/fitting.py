@@ -11,7 +11,7 @@ from segloop.images.image import default_names
 from segloop.images.recipe import resolve_channels
 
 if TYPE_CHECKING:
-    from segloop.artifacts.model import ModelCard
+    from segloop.artifacts.model.model import ModelCard
     from segloop.config.predict import PredictConfig
     from segloop.images.image import Image
 

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segloop.artifacts.job import EventLog, JobState
-from segloop.artifacts.model import Model
+from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.model.model import Model
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, JobError, SegloopError

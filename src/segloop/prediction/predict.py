@@ -29,7 +29,7 @@ from segloop.targets import Decoded, Target, Thresholds, make_target, quantise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.model.model import Model
     from segloop.images.image import Image
     from segloop.inference.engine import Engine
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segloop.artifacts.prediction import (
+from segloop.artifacts.prediction.provenance import (
     ModelUsed,
     OutputFile,
     Provenance,
@@ -25,7 +25,7 @@ from segloop.prediction.outputs import OutputSpec, plain_errors
 if TYPE_CHECKING:
     import numpy as np
 
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.model.model import Model
     from segloop.config.predict import PredictConfig
     from segloop.images.image import Image
     from segloop.inference.engine import Engine

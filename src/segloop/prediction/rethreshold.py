@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segloop.artifacts.prediction import (
+from segloop.artifacts.prediction.provenance import (
     OutputFile,
     Prediction,
     Provenance,

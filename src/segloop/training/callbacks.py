@@ -13,8 +13,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from segloop.artifacts.job import EventLog
-from segloop.artifacts.run import Run
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.run.run import Run
 from segloop.core.atomic import atomic_path
 from segloop.core.context import Progress
 from segloop.core.errors import Cancelled, RunError

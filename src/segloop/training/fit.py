@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.job import EventLog, JobState
-from segloop.artifacts.model import Model
-from segloop.artifacts.run import Run, cannot_write
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run, cannot_write
 from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from segloop.artifacts.model import (
+from segloop.artifacts.model.card import card_name
+from segloop.artifacts.model.model import (
     Model,
     ModelCard,
     NormalisationCard,
@@ -21,8 +22,7 @@ from segloop.artifacts.model import (
     TargetCard,
     ThresholdCard,
 )
-from segloop.artifacts.model_card import card_name
-from segloop.artifacts.run import Run
+from segloop.artifacts.run.run import Run
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.inference.device import ResolvedDevice

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segloop.artifacts.splitting import assign_splits
+from segloop.artifacts.dataset.split import assign_splits
 from segloop.training.cache import CachedSample
 from segloop.training.survey import Survey
 

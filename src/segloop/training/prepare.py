@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError

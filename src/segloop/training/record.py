@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
-from segloop.artifacts.dataset import CuratedDataset
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.config import compose
 from segloop.config.train import TrainConfig
 from segloop.inference.device import ResolvedDevice

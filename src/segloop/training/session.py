@@ -16,10 +16,10 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.job import EventLog
-from segloop.artifacts.model import Model
-from segloop.artifacts.run import Run
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
 from segloop.config.train import TrainConfig
 from segloop.core.errors import Cancelled, DatasetError, ModelError, RunError
 from segloop.inference.device import ResolvedDevice, resolve_device

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Sample, Split
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Sample, Split
 from segloop.config.train import TargetKind, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError

@@ -11,8 +11,8 @@ from qtpy.QtCore import QSignalBlocker, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut
 
-from segloop.artifacts.dataset import CuratedDataset
-from segloop.artifacts.manifest import Split
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.manifest import Split
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 from segloop.curation.session import ReviewSession

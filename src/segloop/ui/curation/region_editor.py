@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from segloop.artifacts.manifest import Region
+from segloop.artifacts.dataset.manifest import Region
 from segloop.curation.session import ReviewSession
 from segloop.ui.curation.region_layer import Drawn, Kind, ShapeKind
 

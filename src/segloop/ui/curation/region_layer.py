@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from qtpy.QtCore import QTimer
 
-from segloop.artifacts.manifest import Region
+from segloop.artifacts.dataset.manifest import Region
 from segloop.ui.curation.layers import PREFIX, place
 
 if TYPE_CHECKING:

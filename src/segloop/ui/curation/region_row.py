@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
-from segloop.artifacts.manifest import Region
+from segloop.artifacts.dataset.manifest import Region
 
 _NAMES = {"polygon": "Polygon", "rectangle": "Rectangle", "ellipse": "Ellipse", "path": "Freehand"}
 

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.artifacts.manifest import Sample
+from segloop.artifacts.dataset.manifest import Sample
 from segloop.curation.session import Filter, ReviewSession
 from segloop.ui.curation.region_row import RegionRow
 from segloop.ui.curation.sample_list import SampleList

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
 
-from segloop.artifacts.manifest import Sample, Verdict
+from segloop.artifacts.dataset.manifest import Sample, Verdict
 
 _MARKS = {Verdict.undecided: "·", Verdict.accepted: "✓", Verdict.rejected: "✗"}
 _COLUMNS = ("Sample", "Verdict", "Split", "Regions")

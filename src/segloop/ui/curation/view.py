@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from segloop.artifacts.manifest import Sample
+from segloop.artifacts.dataset.manifest import Sample
 from segloop.curation.snapshot import Snapshot
 from segloop.ui.curation.layers import SampleLayers
 from segloop.ui.curation.region_layer import Kind, RegionEdits, RegionLayer, ShapeKind

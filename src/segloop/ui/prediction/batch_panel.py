@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.artifacts.prediction import Prediction, find_predictions
+from segloop.artifacts.prediction.provenance import Prediction, find_predictions
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import ImageError

@@ -12,7 +12,7 @@ from segloop.targets import Thresholds
 from segloop.ui.widgets.memory import Memory
 
 if TYPE_CHECKING:
-    from segloop.artifacts.model import Model
+    from segloop.artifacts.model.model import Model
     from segloop.ui.prediction.dock import PredictionDock
 
 _KEPT = 20

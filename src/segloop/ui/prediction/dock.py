@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from segloop.app import layers as layer_jobs
 from segloop.app.jobs import Job
 from segloop.app.layers import LayerImage, LayerJob
-from segloop.artifacts.job import JobState
+from segloop.artifacts.job.job import JobState
 from segloop.config import compose
 from segloop.config.predict import OutputKind, PredictConfig, ThresholdConfig
 from segloop.core.context import Context

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from segloop.app.jobs import Job
 from segloop.app.predicting import JOB_FOLDER
-from segloop.artifacts.job import EVENTS_FILE
+from segloop.artifacts.job.job import EVENTS_FILE
 from segloop.ui.prediction.batch_panel import BatchPanel, find, find_some
 from segloop.ui.prediction.geometry import placement
 from segloop.ui.prediction.opening import OpenedImage, add_to_viewer, open_predicted
@@ -19,7 +19,7 @@ from segloop.ui.prediction.results import Results
 from segloop.ui.prediction.runner import Doing, Runner
 
 if TYPE_CHECKING:
-    from segloop.artifacts.prediction import Prediction
+    from segloop.artifacts.prediction.provenance import Prediction
     from segloop.targets import Thresholds
     from segloop.ui.widgets.page import Page
 

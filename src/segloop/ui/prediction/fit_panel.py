@@ -10,7 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from segloop.app.layers import LayerImage
-from segloop.artifacts.model import ModelCard
+from segloop.artifacts.model.model import ModelCard
 from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError

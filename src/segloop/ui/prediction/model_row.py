@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.artifacts.model import Model
+from segloop.artifacts.model.model import Model
 from segloop.core.context import Context
 from segloop.core.errors import ModelError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.app.results import IN_MEMORY_LIMIT
-from segloop.artifacts.prediction import Provenance
+from segloop.artifacts.prediction.provenance import Provenance
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.images.image import RGB, PixelSize

@@ -10,7 +10,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from segloop.app.jobs import Job
-from segloop.artifacts.job import JobState
+from segloop.artifacts.job.job import JobState
 from segloop.ui.prediction.watch import JobWatch, News, progress_of
 from segloop.ui.widgets.progress import ProgressRow
 from segloop.ui.workers import Task, Workers

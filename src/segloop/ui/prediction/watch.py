@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from segloop.app.jobs import Job
-from segloop.artifacts.job import JobState
+from segloop.artifacts.job.job import JobState
 from segloop.core.context import Context, Progress
 from segloop.ui.workers import Workers
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job import EVENTS_FILE, JobFolder, JobState
-from segloop.artifacts.run import METRICS_FILE, Run
+from segloop.artifacts.job.job import EVENTS_FILE, JobFolder, JobState
+from segloop.artifacts.run.run import METRICS_FILE, Run
 from segloop.core.context import Context
 
 _SCORES = (("val_ap50", "AP50"), ("val_dice", "Dice"))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from segloop.app.jobs import Job
-from segloop.artifacts.job import JobState
-from segloop.artifacts.run import Run
+from segloop.artifacts.job.job import JobState
+from segloop.artifacts.run.run import Run
 from segloop.core.context import Context, Progress
 from segloop.core.errors import RunError
 

@@ -11,7 +11,7 @@ from typing import Any
 from segloop.app.app import App
 from segloop.app.jobs import Job
 from segloop.app.workspace import Workspace
-from segloop.artifacts.run import Run
+from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.context import Context

@@ -1,0 +1,1 @@
+"""The curated dataset: samples, what the curator decided about them, and the ground truth that follows."""

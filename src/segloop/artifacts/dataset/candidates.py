@@ -1,0 +1,253 @@
+"""From pairs of files to samples: each pair is looked at, and taken only if it can be learnt from."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.artifacts.dataset.manifest import LabelKind
+from segloop.artifacts.dataset.references import short
+from segloop.core.context import Context
+from segloop.core.errors import DatasetError, SegloopError
+from segloop.images.image import PixelSize
+from segloop.images.labels import read_labels
+from segloop.images.pairing import Pair
+from segloop.images.read import natural_key, open_image
+
+
+@dataclass(frozen=True)
+class RawFacts:
+    """What the header of a raw image says.
+
+    Attributes
+    ----------
+    shape : (Z, Y, X)
+        In pixels.
+    channel_names : tuple of str
+        All of its channels.
+    wanted : int or None
+        Number of the one channel that was asked for; None for all.
+    pixel_size_um : (z, y, x)
+        In micrometres, None where unknown.
+    """
+
+    shape: tuple[int, int, int]
+    channel_names: tuple[str, ...]
+    wanted: int | None
+    pixel_size_um: PixelSize
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair that can become a sample.
+
+    Attributes
+    ----------
+    pair : Pair
+        Its files.
+    raw : RawFacts
+        What its raw image is.
+    numbered : bool
+        Whether a segmentation of it holds more than one value besides background.
+    """
+
+    pair: Pair
+    raw: RawFacts
+    numbered: bool
+
+
+def examine(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list[Candidate], list[str]]:
+    """Look at the files of each pair.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        Raw images with their segmentations.
+    channel : str
+        Name or number of the raw channel to use; empty for all.
+    context : Context
+        Told of the progress; may cancel.
+
+    Returns
+    -------
+    candidates : list of Candidate
+        The pairs that can be used, in natural order of their stems.
+    problems : list of str
+        A sentence for each pair that can't, naming file and remedy.
+    """
+    headers: dict[Path, RawFacts] = {}
+    segmentations: dict[Path, tuple[tuple[int, ...], bool]] = {}
+    candidates, problems = [], []
+    ordered = sorted(pairs, key=lambda pair: natural_key(Path(pair.stem)))
+    for pair in context.track(ordered, len(ordered), "Looking at the images"):
+        try:
+            raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel))
+            numbered = False
+            for path in (pair.seg, pair.seg2):
+                if path is not None:
+                    shape, more = _once(segmentations, path, _read_segmentation)
+                    require_same_shape(path, shape, pair.raw, raw.shape)
+                    numbered |= more
+            candidates.append(Candidate(pair, raw, numbered))
+        except SegloopError as error:
+            problems.append(str(error))
+    kept, odd = _drop_odd_ones(candidates)
+    return kept, problems + odd
+
+
+def _once(cache: dict[Path, Any], path: Path, read: Callable[[Path], Any]) -> Any:
+    if path not in cache:
+        cache[path] = read(path)
+    return cache[path]
+
+
+def _read_raw(path: Path, channel: str) -> RawFacts:
+    image = open_image(path)
+    if image.n_timepoints > 1:
+        raise DatasetError(
+            f"{short(path)} has {image.n_timepoints} time points: save each as a file of its own, "
+            "with its own segmentation."
+        )
+    wanted = image.channel_index(channel) if channel else None
+    _, _, z, y, x = image.shape
+    return RawFacts((z, y, x), image.channel_names, wanted, image.pixel_size_um)
+
+
+def _read_segmentation(path: Path) -> tuple[tuple[int, ...], bool]:
+    labels = read_labels(path)
+    return labels.shape, _is_numbered(labels)
+
+
+def _is_numbered(labels: NDArray[Any]) -> bool:
+    highest = labels.max()
+    return bool(np.any((labels != 0) & (labels != highest)))
+
+
+def require_same_shape(
+    labels: Path, labels_shape: Sequence[int], raw: Path, raw_shape: Sequence[int]
+) -> None:
+    """Raise `DatasetError` if a segmentation doesn't cover its raw image pixel by pixel ((Z, Y, X) each)."""
+    if tuple(labels_shape) != tuple(raw_shape):
+        raise DatasetError(
+            f"{short(labels)} is {in_words(labels_shape)} but {short(raw)} is {in_words(raw_shape)}: "
+            "they must have the same size; export one of them again."
+        )
+
+
+def in_words(shape: Sequence[int]) -> str:
+    """Spell a (Z, Y, X) shape, without Z for a single slice."""
+    sizes, axes = (shape, "Z × Y × X") if shape[0] > 1 else (shape[1:], "Y × X")
+    return f"{' × '.join(str(size) for size in sizes)} pixels ({axes})"
+
+
+def _drop_odd_ones(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[str]]:
+    """Leave out what can't be learnt from together with most of the others."""
+    kept, problems = list(candidates), []
+    stacks = _most_common([c.raw.shape[0] > 1 for c in kept], preferred=True)
+    for candidate in [c for c in kept if (c.raw.shape[0] > 1) != stacks]:
+        name, slices = short(candidate.pair.raw), candidate.raw.shape[0]
+        found = (
+            "has only one slice but the other images are stacks"
+            if stacks
+            else f"has {slices} slices but the other images have one"
+        )
+        problems.append(f"{name} {found}: put it into a dataset of its own.")
+        kept.remove(candidate)
+    count = _most_common([_n_channels(c) for c in kept], preferred=1)
+    for candidate in [c for c in kept if _n_channels(c) != count]:
+        problems.append(
+            f"{short(candidate.pair.raw)} has {_n_channels(candidate)} channels but most others have "
+            f"{count}: say which channel to use."
+        )
+        kept.remove(candidate)
+    return kept, problems
+
+
+def _n_channels(candidate: Candidate) -> int:
+    return 1 if candidate.raw.wanted is not None else len(candidate.raw.channel_names)
+
+
+def _most_common(values: Sequence[Any], preferred: Any) -> Any:
+    counts = Counter(values)
+    return max(counts, key=lambda value: (counts[value], value == preferred), default=preferred)
+
+
+def common_channels(candidates: Sequence[Candidate], channel: str = "") -> tuple[str, ...]:
+    """Return the names of the channels to use, by which they are found in each image whatever their order.
+
+    Their numbers where images name them differently (see `other_names`); ``channel``, as it was
+    asked for, where that is the only one and its names differ.
+    """
+    facts = [candidate.raw for candidate in candidates]
+    if facts[0].wanted is not None:
+        names = {raw.channel_names[raw.wanted or 0] for raw in facts}
+        name = min(names)
+        unique = len(names) == 1 and all(raw.channel_names.count(name) == 1 for raw in facts)
+        return (name,) if unique else (channel or str(facts[0].wanted),)
+    first = facts[0].channel_names
+    if all(_named_alike(raw.channel_names, first) for raw in facts):
+        return first
+    return tuple(str(number) for number in range(len(first)))
+
+
+def _named_alike(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the same channels can be found by name in both."""
+    if tuple(names) == tuple(others):
+        return len(set(names)) == len(names)
+    first, second = ({name.strip().casefold() for name in each} for each in (names, others))
+    return first == second and len(first) == len(names) == len(others)
+
+
+def other_names(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """Say that several channels have to go by their numbers, with the first image that is named otherwise."""
+    if not candidates or _n_channels(candidates[0]) == 1:
+        return ()
+    usual = _most_common([candidate.raw.channel_names for candidate in candidates], preferred=None)
+    like = next(candidate for candidate in candidates if candidate.raw.channel_names == usual)
+    for candidate in candidates:
+        names = candidate.raw.channel_names
+        if names != usual and not _named_alike(names, usual):
+            return (
+                f"The channels of {short(candidate.pair.raw)} ({', '.join(names)}) have other names than "
+                f"those of {short(like.pair.raw)} ({', '.join(usual)}), so channels are used by their "
+                "number: rename them, or put the image into a dataset of its own.",
+            )
+    return ()
+
+
+def typical_pixel_size(candidates: Sequence[Candidate]) -> PixelSize:
+    """Return the median pixel size along Z, Y, X in micrometres; None where no image knows it."""
+    z, y, x = (
+        statistics.median(known) if (known := [size for size in sizes if size is not None]) else None
+        for sizes in zip(*(candidate.raw.pixel_size_um for candidate in candidates), strict=True)
+    )
+    return z, y, x
+
+
+def guess_label_kind(candidates: Sequence[Candidate]) -> LabelKind:
+    """Tell numbered objects from a mask: some segmentation has more than one value besides background."""
+    return "instances" if any(candidate.numbered for candidate in candidates) else "semantic"
+
+
+def fitting(candidates: Sequence[Candidate], channels: Sequence[str]) -> tuple[list[Candidate], list[str]]:
+    """Keep the candidates that have the channels a dataset uses; a sentence for each of the others."""
+    kept, problems = [], []
+    for candidate in candidates:
+        names = candidate.raw.channel_names
+        known = {name.strip().casefold() for name in names} | {str(number) for number in range(len(names))}
+        missing = [channel for channel in channels if channel.strip().casefold() not in known]
+        if missing:
+            problems.append(
+                f"{short(candidate.pair.raw)} has no channel {missing[0]} as the other images have "
+                f"(it has {', '.join(names)}): rename its channels, or put it into a dataset of its own."
+            )
+        else:
+            kept.append(candidate)
+    return kept, problems

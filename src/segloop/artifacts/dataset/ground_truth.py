@@ -1,0 +1,150 @@
+"""Ground truth is composed on demand from segmentations and regions, and never written over either."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.artifacts.dataset.manifest import Sample
+from segloop.artifacts.dataset.regions import rasterise_all
+from segloop.core.errors import DatasetError
+
+Labels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """What training and scoring see of a sample.
+
+    Attributes
+    ----------
+    labels : (Z, Y, X) int32
+        0 is background; other values are object numbers or classes.
+    valid : (Z, Y, X) bool
+        False where nothing may be learnt or scored.
+    """
+
+    labels: NDArray[np.int32]
+    valid: NDArray[np.bool_]
+
+
+def compose(
+    seg1: Labels | None, seg2: Labels | None, sample: Sample, *, instances: bool = True
+) -> GroundTruth:
+    """Compose a sample's ground truth: base segmentation, then merges from the other one, then exclusions.
+
+    All merge regions of one cut act together, those that follow objects before those that cut at the edge, so
+    that the order in which regions were drawn doesn't matter. Where an object that stays and one that comes
+    overlap, each holds the pixels on its own side.
+
+    Parameters
+    ----------
+    seg1, seg2 : (Z, Y, X) integer array or None
+        The segmentations; the one that the sample doesn't use may be None.
+    sample : Sample
+        Says which one is the base, and which regions to apply.
+    instances : bool, optional
+        Whether labels number objects: then those of the base keep their numbers, and those merged in get new
+        ones above them, in the order of their old numbers (where int32 has no room for that, all are numbered
+        anew from 1, in this order). Otherwise labels are classes and stay what they
+        are, and an "object" is a connected component of one class.
+
+    Raises
+    ------
+    DatasetError
+        If a segmentation that is needed isn't given, or the two differ in shape.
+    """
+    base, other = (seg1, seg2) if sample.base == 1 else (seg2, seg1)
+    if base is None:
+        raise DatasetError(
+            f"Segmentation {sample.base}, the base of sample {sample.id}, is missing: choose the other one."
+        )
+    labels = _as_int32(base, instances)
+    merges = [region for region in sample.regions if region.kind == "merge"]
+    if merges:
+        if other is None:
+            raise DatasetError(f"Sample {sample.id} has nothing to merge from: remove its merge regions.")
+        if other.shape != base.shape:
+            raise DatasetError(
+                f"The two segmentations of sample {sample.id} differ in shape ({base.shape}, {other.shape} "
+                "pixels): remove its merge regions, or replace one of the files."
+            )
+        shape = _shape(base)
+        by_object = rasterise_all((region for region in merges if region.cut == "object"), shape)
+        by_edge = rasterise_all((region for region in merges if region.cut == "edge"), shape)
+        labels = _merge(labels, _as_int32(other, instances), by_object, by_edge, instances)
+    excluded = rasterise_all((region for region in sample.regions if region.kind == "exclude"), _shape(base))
+    return GroundTruth(labels, ~excluded)
+
+
+def _shape(labels: Labels) -> tuple[int, int, int]:
+    z, y, x = labels.shape
+    return z, y, x
+
+
+def _as_int32(labels: Labels, instances: bool) -> NDArray[np.int32]:
+    """Return a copy; object numbers that are too large for int32 are replaced by 1, 2, ... in their order."""
+    if labels.size and int(labels.max()) > np.iinfo(np.int32).max:
+        if not instances:
+            raise DatasetError(f"Class {labels.max()} is too large: number classes from 0 to 63.")
+        values, positions = np.unique(labels, return_inverse=True)
+        first = 0 if values[0] == 0 else 1
+        return (positions.reshape(labels.shape) + first).astype(np.int32)
+    return labels.astype(np.int32)
+
+
+def _merge(
+    base: NDArray[np.int32],
+    other: NDArray[np.int32],
+    by_object: NDArray[np.bool_],
+    by_edge: NDArray[np.bool_],
+    instances: bool,
+) -> NDArray[np.int32]:
+    result = base.copy()
+    incoming = np.where(by_edge, other, 0)
+    if by_object.any():
+        leaves = _mostly_inside(base, by_object, instances)
+        enters = _mostly_inside(other, by_object, instances) & ~by_edge
+        # Of an overlap with an object that stays, only the pixels inside.
+        enters &= by_object | leaves | (base == 0)
+        result[leaves] = 0
+        incoming[enters] = other[enters]
+    result[by_edge] = 0
+    if instances:
+        highest = int(base.max(initial=0))
+        if highest > np.iinfo(np.int32).max - np.count_nonzero(np.unique(incoming)):
+            result = _number_from(result, 1)
+            highest = int(result.max(initial=0))
+        incoming = _number_from(incoming, highest + 1)
+    return np.where(incoming > 0, incoming, result)
+
+
+def _mostly_inside(
+    labels: NDArray[np.int32], inside: NDArray[np.bool_], instances: bool
+) -> NDArray[np.bool_]:
+    """Return the pixels of the objects of which more than half lies inside; a tie stays outside."""
+    objects: Labels
+    if not instances:
+        from cc3d import connected_components
+
+        objects = connected_components(labels)
+    elif labels.max(initial=0) <= labels.size:
+        objects = labels
+    else:
+        objects = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+    count = int(objects.max(initial=0)) + 1
+    total = np.bincount(objects.ravel(), minlength=count)
+    within = np.bincount(objects[inside], minlength=count)
+    answer: NDArray[np.bool_] = (2 * within > total)[objects] & (labels > 0)
+    return answer
+
+
+def _number_from(labels: NDArray[np.int32], first: int) -> NDArray[np.int32]:
+    """Give the objects new numbers from ``first`` on, in the order of their old ones."""
+    numbers, positions = np.unique(labels[labels > 0], return_inverse=True)
+    result = np.zeros_like(labels)
+    result[labels > 0] = (np.arange(len(numbers)) + first)[positions]
+    return result

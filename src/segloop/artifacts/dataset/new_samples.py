@@ -1,0 +1,158 @@
+"""How pairs of files become samples of a dataset: their ids, groups and splits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from segloop.artifacts.dataset.candidates import (
+    Candidate,
+    common_channels,
+    guess_label_kind,
+    typical_pixel_size,
+)
+from segloop.artifacts.dataset.manifest import DatasetIndex, ImageRef, LabelKind, Sample, Verdict
+from segloop.artifacts.dataset.references import to_reference
+from segloop.artifacts.dataset.split import assign_splits
+from segloop.artifacts.dataset.summary import Summary
+from segloop.core.errors import DatasetError
+
+_MAX_ID_LENGTH = 120
+_MAX_ID_BYTES = 180  # file systems allow a name 255 bytes, of which temporary names need some
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+def new_index(
+    folder: Path,
+    candidates: Sequence[Candidate],
+    *,
+    channel: str,
+    val: float,
+    test: float,
+    group_by: str | None,
+    seed: int,
+    name: str | None,
+    label_kind: LabelKind | None,
+) -> DatasetIndex:
+    """Return the index of a new dataset, without samples yet; parameters as in `CuratedDataset.create`."""
+    return DatasetIndex(
+        name=name or folder.name,
+        label_kind=label_kind or guess_label_kind(candidates),
+        channels=common_channels(candidates, channel),
+        pixel_size_um=typical_pixel_size(candidates),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        home=folder.as_posix(),
+        channel=channel,
+        seed=seed,
+        val=val,
+        test=test,
+        group_by=group_by,
+    )
+
+
+def enrol(
+    candidates: Sequence[Candidate],
+    folder: Path,
+    index: DatasetIndex,
+    present: Sequence[Summary],
+    verdict: Verdict,
+) -> list[Sample]:
+    """Make samples of candidates.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        What to make samples of, in order.
+    folder : Path
+        The dataset's folder, absolute.
+    index : DatasetIndex
+        Says how to group and split.
+    present : sequence of Summary
+        The samples that the dataset has already; they keep their ids and splits.
+    verdict : Verdict
+        Of the new samples.
+    """
+    ids = unique_ids([candidate.pair.stem for candidate in candidates], index.samples)
+    groups = [group_of(candidate.pair.stem, index.group_by) for candidate in candidates]
+    splits = assign_splits(
+        [summary.group for summary in present] + groups,
+        index.val,
+        index.test,
+        index.seed,
+        fixed={summary.group: summary.split for summary in present},
+    )[len(present) :]
+
+    def refer(path: Path, channel: str = "") -> ImageRef:
+        return ImageRef(path=to_reference(path, folder), channel=channel)
+
+    return [
+        Sample(
+            id=sample_id,
+            raw=refer(candidate.pair.raw, index.channel),
+            seg=refer(candidate.pair.seg),
+            seg2=None if candidate.pair.seg2 is None else refer(candidate.pair.seg2),
+            verdict=verdict,
+            split=split,
+            group=group,
+        )
+        for sample_id, group, split, candidate in zip(ids, groups, splits, candidates, strict=True)
+    ]
+
+
+def require_sensible(val: float, test: float, group_by: str | None) -> None:
+    """Raise `DatasetError` if a split can't be made like that."""
+    if not (val >= 0 and test >= 0 and val + test < 1):
+        raise DatasetError(
+            f"Validation ({val}) and test ({test}) fractions must be at least 0 and together less than 1."
+        )
+    group_of("", group_by)
+
+
+def unique_ids(stems: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
+    """Make a file name of each stem; unlike any other and any taken one whatever their case.
+
+    Subfolders are kept (``sub/stem`` becomes ``sub__stem``), what can't stand in a file name becomes ``_``.
+    """
+    used = {identifier.casefold() for identifier in taken}
+    ids = []
+    for stem in stems:
+        joined = "__".join(part for part in re.split(r"[\\/]", stem) if part)
+        plain = re.sub(r"[^\w.\-]", "_", joined)[:_MAX_ID_LENGTH]
+        plain = plain.encode()[:_MAX_ID_BYTES].decode(errors="ignore").strip(".-") or "sample"
+        if _RESERVED.fullmatch(plain) or plain == "_":
+            plain = f"_{plain}_"
+        identifier, number = plain, 2
+        while identifier.casefold() in used:
+            identifier, number = f"{plain}_{number}", number + 1
+        used.add(identifier.casefold())
+        ids.append(identifier)
+    return ids
+
+
+def group_of(stem: str, pattern: str | None) -> str:
+    """Return the part of a stem that names its group; the whole stem where the pattern doesn't occur.
+
+    Parameters
+    ----------
+    stem : str
+        Relative subfolder and stem of the raw image.
+    pattern : str or None
+        Regular expression; the group is its first parenthesis, or the whole match if it has none. None puts
+        each sample into a group of its own.
+
+    Raises
+    ------
+    DatasetError
+        If the pattern isn't a regular expression.
+    """
+    if pattern is None:
+        return stem
+    try:
+        match = re.search(pattern, stem)
+    except re.error as error:
+        raise DatasetError(f"{pattern!r} to group by is not a regular expression ({error}).") from error
+    if match is None:
+        return stem
+    return str((match.group(1) if match.re.groups else match.group(0)) or stem)

@@ -1,0 +1,223 @@
+"""The files of a curated dataset: its index, one file a sample, and the journal."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from segloop.artifacts.dataset.journal import REDO, UNDO, Change, Journal, JournalEntry
+from segloop.artifacts.dataset.manifest import FORMAT, VERSION, DatasetIndex, Sample, explain
+from segloop.artifacts.dataset.references import absolute
+from segloop.core.atomic import atomic_path, text_replaced, write_text
+from segloop.core.errors import DatasetError
+
+INDEX_FILE = "dataset.json"
+SAMPLES_FOLDER = "samples"
+JOURNAL_FILE = "journal.jsonl"
+
+
+class SampleStore:
+    """Reads and writes single samples; each write is whole or didn't happen, and is in the journal.
+
+    Parameters
+    ----------
+    folder : Path
+        The dataset's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = Journal(folder / JOURNAL_FILE)
+
+    def read(self, sample_id: str) -> Sample:
+        """Read a sample.
+
+        Raises
+        ------
+        DatasetError
+            If its file is missing or damaged.
+        """
+        file = self._file(sample_id)
+        try:
+            return Sample.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError) as error:
+            why = explain(error) if isinstance(error, ValidationError) else error.strerror
+            raise DatasetError(f"{file} can't be read ({why}): restore it from a copy.") from error
+
+    def write(self, changes: Sequence[Change], action: str, takes_back: int | None = None) -> None:
+        """Write changed samples and their journal line: a full disk changes none of them.
+
+        Of a single sample, the line is written last: a kill in between only loses the way to undo it. Of
+        several, it is written when all are staged and before they are renamed into place: what a kill or a
+        failed rename leaves of it, `finish` completes.
+
+        Parameters
+        ----------
+        changes : sequence of (before, after)
+            Each sample as it is, and as it should be.
+        action : str
+            What was done.
+        takes_back : int, optional
+            Of an undo or a redo, the offset of the journal's entry that it takes back.
+
+        Raises
+        ------
+        DatasetError
+            If they can't be written. All is then as before, unless it was the renaming of several that
+            failed: then `finish` completes it.
+        """
+        texts = {self._file(after.id): as_text(after) for _, after in changes}
+        try:
+            with ExitStack() as stack:
+                for file, text in texts.items():
+                    if len(texts) == 1:
+                        stack.enter_context(text_replaced(file, text))
+                    else:
+                        stack.enter_context(atomic_path(file)).write_text(text, encoding="utf-8")
+                self.journal.append(action, changes, takes_back)
+        except OSError as error:
+            raise DatasetError(cannot_write(self.folder, error)) from error
+
+    def finish(self) -> None:
+        """Write what a kill left unwritten of several samples that were changed together.
+
+        Raises
+        ------
+        DatasetError
+            If it can't be written.
+        """
+        try:
+            for before, after in self._changed_together():
+                with suppress(DatasetError):  # a damaged file is told of when its sample is read
+                    if self.read(after.id) == before:
+                        write_text(self._file(after.id), as_text(after))
+        except OSError as error:
+            raise DatasetError(cannot_write(self.folder, error)) from error
+
+    def _changed_together(self) -> list[tuple[Sample, Sample]]:
+        """Return what the newest change did to each sample, if it was one of several."""
+        found = self.journal.newest()
+        if found is None or not found[1].others:
+            return []
+        with suppress(ValidationError):
+            return list(zip(found[1].samples("before"), found[1].samples("after"), strict=True))
+        return []
+
+    def undo(self) -> Sample | None:
+        """Take back the newest change that isn't taken back; return the sample as it is now, or None."""
+        return self._take_back(UNDO, self.journal.undoable())
+
+    def redo(self) -> Sample | None:
+        """Make the change again that was last taken back; return the sample as it is now, or None."""
+        return self._take_back(REDO, self.journal.redoable())
+
+    def _take_back(self, action: str, found: tuple[int, JournalEntry] | None) -> Sample | None:
+        if found is None:
+            return None
+        offset, entry = found
+        samples = entry.samples("before")
+        self.write([(self.read(sample.id), sample) for sample in samples], action, takes_back=offset)
+        return samples[0]
+
+    def add(self, index: DatasetIndex, samples: Sequence[Sample]) -> None:
+        """Write new samples, then the index that lists them: only then they are there.
+
+        Raises
+        ------
+        DatasetError
+            If they can't be written; none of them is then listed.
+        """
+        try:
+            for sample in samples:
+                write_text(self._file(sample.id), as_text(sample))
+                self.journal.append("add", [(None, sample)])
+            write_text(self.folder / INDEX_FILE, as_text(index))
+        except OSError as error:
+            raise DatasetError(cannot_write(self.folder, error)) from error
+
+    def _file(self, sample_id: str) -> Path:
+        return self.folder / SAMPLES_FOLDER / f"{sample_id}.json"
+
+
+def require_free(folder: Path) -> None:
+    """Raise `DatasetError` unless a dataset can be made at ``folder``: it doesn't exist, or is empty."""
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise DatasetError(cannot_write(folder, error)) from error
+    if taken:
+        raise DatasetError(f"The name {folder} is already taken: choose another one for the dataset.")
+
+
+def write_new(folder: Path, index: DatasetIndex, samples: Sequence[Sample]) -> None:
+    """Write a new dataset under a temporary name and rename it: it is there whole or not at all.
+
+    Raises
+    ------
+    DatasetError
+        If it can't be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder) as partial:
+            (partial / SAMPLES_FOLDER).mkdir(parents=True)
+            for sample in samples:
+                (partial / SAMPLES_FOLDER / f"{sample.id}.json").write_text(as_text(sample), "utf-8")
+            (partial / INDEX_FILE).write_text(as_text(index), "utf-8")
+    except OSError as error:
+        raise DatasetError(cannot_write(folder, error)) from error
+
+
+def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex]:
+    """Find a dataset by its folder or its index file, and read the index.
+
+    Returns
+    -------
+    folder : Path
+        Absolute.
+    index : DatasetIndex
+
+    Raises
+    ------
+    DatasetError
+        If there is no dataset, it is damaged, or a newer version of segloop made it.
+    """
+    folder = absolute(path)
+    if folder.name == INDEX_FILE:
+        folder = folder.parent
+    file = folder / INDEX_FILE
+    if not file.is_file():
+        what = "is not a curated dataset" if folder.is_dir() else "does not exist"
+        raise DatasetError(
+            f"{folder} {what}: choose a folder with a {INDEX_FILE}, or create a dataset first."
+        )
+    try:
+        content: Any = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file} can't be read ({error}): restore it from a copy.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise DatasetError(f"{file} does not belong to a curated dataset: choose another folder.")
+    version = content.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise DatasetError(f"{folder} was made by a newer version of segloop: update napari-segloop.")
+    try:
+        return folder, DatasetIndex.model_validate(content)
+    except ValidationError as error:
+        raise DatasetError(f"{file} is damaged ({explain(error)}): restore it from a copy.") from error
+
+
+def as_text(model: Sample | DatasetIndex) -> str:
+    """Return what a file of the dataset says."""
+    return model.model_dump_json(indent=1) + "\n"
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Return the sentence for a file or folder that can't be written."""
+    where, reason = error.filename or path, error.strerror or str(error)
+    return f"{where} can't be written ({reason}): free some disk space, or choose a folder you may write to."

@@ -1,0 +1,1 @@
+"""The job: a training or a prediction in a process of its own, known by its folder."""

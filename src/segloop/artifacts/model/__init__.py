@@ -1,0 +1,1 @@
+"""The model: weights, and everything needed to apply them, as a folder or a zip file."""

@@ -1,0 +1,132 @@
+"""The files of a model, out of a folder or a zip that may come from a stranger."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from segloop.artifacts.model.card import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
+from segloop.core.atomic import atomic_path
+from segloop.core.errors import ModelError
+
+_LIMITS = {CARD: 4 * 2**20, WEIGHTS: 4 * 2**30, TEST_INPUT: 256 * 2**20, TEST_OUTPUT: 256 * 2**20}
+# Weights look random; what shrinks more than this was not made by training, unless it is small.
+_LARGEST_RATIO = 10
+_SMALL = 16 * 2**20
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What zipfile raises for a damaged or hand-made file.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class Files(Protocol):
+    """Reads the files of a model by name."""
+
+    path: Path
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content, or raise `ModelError`."""
+        ...
+
+
+class FolderFiles:
+    """The files of a model folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content, or raise `ModelError`."""
+        file = self.path / name
+        try:
+            if file.stat().st_size > _LIMITS[name]:
+                raise ModelError(f"{name} of the model {self.path} is too large to be genuine.")
+            return file.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{name} of the model {self.path} can't be read ({error.strerror}).") from error
+
+
+class ZipFiles:
+    """The files of a model zip; refused as a whole if it holds anything else.
+
+    Raises
+    ------
+    ModelError
+        If it is no zip, or has unknown, repeated, linked or absurdly large entries.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                entries = archive.infolist()
+            self._size = path.stat().st_size
+        except FileNotFoundError as error:
+            raise ModelError(f"There is no file {path}.") from error
+        except _DAMAGED as error:
+            raise ModelError(f"{path} is not a model: it can't be read as a zip file ({error}).") from error
+        names = [entry.filename for entry in entries]
+        if CARD not in names:
+            raise ModelError(f"{path} is not a model: {CARD} is missing in it.")
+        for entry in entries:
+            self._check(entry)
+        if len(set(names)) != len(names):
+            raise ModelError(f"{path} is not a genuine model: it holds a file twice.")
+
+    def _check(self, entry: zipfile.ZipInfo) -> None:
+        name = entry.filename
+        if name not in FILES:
+            raise ModelError(
+                f"{self.path} is not a genuine model: it holds '{name[:80]}', which no model has."
+            )
+        if stat.S_ISLNK(entry.external_attr >> 16) or entry.flag_bits & 1:
+            raise ModelError(f"{self.path} is not a genuine model: {name} is a link or encrypted.")
+        if entry.compress_type not in _COMPRESSIONS:
+            raise ModelError(f"{self.path} is not a genuine model: {name} is compressed in an unusual way.")
+        # What an entry says of itself may be made up, the size of the zip is not.
+        packed = min(entry.compress_size, self._size)
+        if entry.file_size > min(_LIMITS[name], max(_SMALL, _LARGEST_RATIO * packed)):
+            raise ModelError(f"{name} in {self.path} is too large to be genuine.")
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content, or raise `ModelError`."""
+        try:
+            # Never gives more than the size that was checked.
+            with zipfile.ZipFile(self.path) as archive, archive.open(name) as file:
+                return file.read(_LIMITS[name])
+        except KeyError as error:
+            raise ModelError(f"{name} is missing in the model {self.path}: get a new copy of it.") from error
+        except _DAMAGED as error:
+            raise ModelError(f"{name} in the model {self.path} is damaged: get a new copy of it.") from error
+
+
+def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
+    """Write a model zip, atomically; the weights are stored as they are, the rest is compressed.
+
+    Raises
+    ------
+    ModelError
+        If it can't be written.
+    """
+    try:
+        with atomic_path(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+            for name, content in parts.items():
+                stored = zipfile.ZIP_STORED if name == WEIGHTS else zipfile.ZIP_DEFLATED
+                archive.writestr(name, content, compress_type=stored)
+    except OSError as error:
+        raise ModelError(
+            f"{path} can't be written ({error.strerror}): free some space or choose another folder."
+        ) from error

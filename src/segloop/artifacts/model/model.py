@@ -1,0 +1,410 @@
+"""A trained model: one folder or zip with all that is needed to apply it. Importing it is light."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.artifacts.model.card import (
+    CARD,
+    FILES,
+    TEST_INPUT,
+    TEST_OUTPUT,
+    WEIGHTS,
+    ModelCard,
+    NormalisationCard,
+    RecipeCard,
+    TargetCard,
+    ThresholdCard,
+    parse_card,
+)
+from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, write_zip
+from segloop.core.atomic import atomic_path
+from segloop.core.errors import ModelError
+from segloop.networks import NetworkSpec, build_network
+from segloop.targets import Target, Thresholds, make_target
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = [
+    "Model",
+    "ModelCard",
+    "NormalisationCard",
+    "RecipeCard",
+    "TargetCard",
+    "ThresholdCard",
+    "find_model",
+    "installed_models",
+    "models_folder",
+]
+
+logger = logging.getLogger(__name__)
+
+_TOLERANCE = 1e-2
+_TRIES = 5
+
+
+class Model:
+    """A model on disk; weights are read only when `network` is called.
+
+    Attributes
+    ----------
+    path : Path
+        The folder or zip.
+    card : ModelCard
+        What it is and how to apply it; that of the newer model once `network`, `verify` or `export` found
+        that a training has saved one in the same folder.
+    """
+
+    def __init__(self, path: Path, card: ModelCard) -> None:
+        self.path = path
+        self.card = card
+
+    @classmethod
+    def load(cls, model: str | os.PathLike[str]) -> Model:
+        """Open a model by folder, zip, run, or the name of an installed one.
+
+        Raises
+        ------
+        ModelError
+            If there is none, or it is damaged or of a newer version.
+        """
+        path = find_model(model)
+        return cls(path, parse_card(_files(path).read(CARD), str(path)))
+
+    @property
+    def network_spec(self) -> NetworkSpec:
+        """The network without its weights."""
+        return NetworkSpec.from_dict(self.card.network)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Where maps become objects, unless the user says otherwise."""
+        return Thresholds(**self.card.thresholds.model_dump())
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights, as provenance names the model."""
+        return self.card.weights_sha256
+
+    def target(self) -> Target:
+        """Return the target that turns maps into labels."""
+        target = self.card.target
+        return make_target(target.kind, target.classes, self.network_spec.dims, self.card.pixel_size_um)
+
+    def network(self) -> nn.Module:
+        """Build the network with its weights, in evaluation mode on the CPU.
+
+        Raises
+        ------
+        ModelError
+            If the weights are missing, were changed, or do not fit the network.
+        """
+        return self._build(self._read()[WEIGHTS])
+
+    def _build(self, content: bytes) -> nn.Module:
+        import safetensors.torch
+
+        try:
+            weights = safetensors.torch.load(content)
+        except Exception as error:  # a stranger's header may raise anything
+            raise ModelError(f"The weights of the model {self.path} can't be read ({error}).") from error
+        try:
+            network = build_network(self.network_spec)
+        except ModelError:
+            raise
+        except Exception as error:  # and so may the arguments of a network
+            raise ModelError(
+                f"The network of the model {self.path} can't be built ({_first_line(error)}): "
+                "get a new copy of it."
+            ) from error
+        _load_weights(network, weights, self.path)
+        return network.eval()
+
+    def _read(self, *names: str) -> dict[str, bytes]:
+        """Read the weights and other files; all those of the newer model if one takes its place meanwhile."""
+        failure = ModelError(f"The weights of the model {self.path} are damaged: get a new copy of it.")
+        for _ in range(_TRIES):
+            try:
+                files = _files(self.path)
+                parts = {name: files.read(name) for name in (WEIGHTS, *names)}
+                card = parse_card(files.read(CARD), str(self.path))
+            except ModelError as error:
+                if not isinstance(error.__cause__, OSError):
+                    raise
+                # A folder that is being replaced is not there for an instant.
+                failure = error
+                time.sleep(0.05)
+                continue
+            if card.weights_sha256 == self.card.weights_sha256:
+                if hashlib.sha256(parts[WEIGHTS]).hexdigest() == card.weights_sha256:
+                    return parts
+                break
+            self.card = card
+        raise failure
+
+    def verify(self) -> None:
+        """Run the stored test input and compare with the stored output.
+
+        Raises
+        ------
+        ModelError
+            If the model is damaged or computes something else here than where it was made.
+        """
+        import torch
+
+        parts = self._read(TEST_INPUT, TEST_OUTPUT)
+        test_input, expected = (_as_array(parts[name], name, self.path) for name in (TEST_INPUT, TEST_OUTPUT))
+        _check_test(self.card, test_input, expected)
+        network = self._build(parts[WEIGHTS])
+        try:
+            with torch.inference_mode():
+                output = network(torch.from_numpy(test_input)[None])[0].numpy()
+        except Exception as error:  # a network may refuse its input in its own way
+            raise ModelError(
+                f"The model {self.path} can't be run ({_first_line(error)}): get a new copy of it."
+            ) from error
+        difference = (
+            float(np.abs(output - expected).max(initial=0)) if output.shape == expected.shape else np.inf
+        )
+        if not difference <= _TOLERANCE * (1 + float(np.abs(expected).max(initial=0))):
+            raise ModelError(
+                f"The model {self.path} does not give its expected output here (off by {difference:.3g}): "
+                "get a new copy of it, or install the package versions that its card names."
+            )
+
+    @staticmethod
+    def save(
+        folder: str | os.PathLike[str],
+        card: ModelCard,
+        state_dict: Mapping[str, Tensor],
+        test_input: NDArray[np.float32],
+        test_output: NDArray[np.float32],
+    ) -> Model:
+        """Write a model folder, atomically; an older model there is replaced.
+
+        Parameters
+        ----------
+        folder : path
+            Its parent must exist.
+        card : ModelCard
+            Its ``weights_sha256`` is filled in.
+        state_dict : mapping of str to Tensor
+            Weights on any device.
+        test_input : (C, [Z,] Y, X) float32
+            Normalised; sizes are multiples of the network's stride.
+        test_output : (K, [Z,] Y, X) float32
+            The network's outputs (logits) for it in evaluation mode and 32 bit.
+
+        Raises
+        ------
+        ModelError
+            If the card contradicts itself or the test, or the folder can't be written.
+        """
+        import safetensors.torch
+
+        _check_test(card, test_input, test_output)
+        content = safetensors.torch.save(_without_aliases(state_dict), {"format": "pt"})
+        card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
+        parts = {
+            CARD: (card.model_dump_json(indent=2) + "\n").encode(),
+            WEIGHTS: content,
+            TEST_INPUT: _array_bytes(test_input),
+            TEST_OUTPUT: _array_bytes(test_output),
+        }
+        _write_folder(Path(folder), parts)
+        return Model(Path(folder), card)
+
+    def export(self, file: str | os.PathLike[str]) -> Path:
+        """Write the model as one zip file, atomically.
+
+        Raises
+        ------
+        ModelError
+            If the file exists or can't be written, or the model is damaged.
+        """
+        path = Path(file)
+        if path.suffix.lower() != ".zip":
+            path = path.with_name(path.name + ".zip")
+        if path.exists():
+            raise ModelError(f"{path} exists already: choose another name or delete it first.")
+        parts = self._read(*FILES)
+        write_zip(path, {name: parts[name] for name in FILES})
+        return path
+
+    @staticmethod
+    def import_zip(file: str | os.PathLike[str], into: str | os.PathLike[str] | None = None) -> Model:
+        """Verify a model zip and unpack it into a folder of its own, with the name of the zip.
+
+        Parameters
+        ----------
+        file : path
+            A zip that `export` wrote, maybe by a stranger: nothing in it is run, and only the four files of a
+            model are taken, within size limits.
+        into : path, optional
+            Folder to create the model's folder in; the user's model folder if not given.
+
+        Raises
+        ------
+        ModelError
+            If it is no model zip, is damaged, does not verify, or a model of that name is there already.
+        """
+        source = Model(Path(file), parse_card(ZipFiles(Path(file)).read(CARD), str(file)))
+        folder = Path(into) if into is not None else models_folder()
+        destination = folder / Path(file).stem
+        if destination.exists():
+            raise ModelError(
+                f"{destination} exists already: delete it first if the new model should replace it."
+            )
+        source.verify()
+        parts = source._read(*FILES)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModelError(f"The folder {folder} can't be made ({error.strerror}).") from error
+        _write_folder(destination, parts)
+        return Model(destination, source.card)
+
+
+def models_folder() -> Path:
+    """Return the folder of the user's own models, in $SEGLOOP_HOME or else in the user's data folder."""
+    home = os.environ.get("SEGLOOP_HOME")
+    if home:
+        return Path(home) / "models"
+    import platformdirs
+
+    return platformdirs.user_data_path("segloop", appauthor=False) / "models"
+
+
+def installed_models() -> tuple[Model, ...]:
+    """Return the models in the user's model folder that can be read, by name."""
+    folder = models_folder()
+    models = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        # A link to nowhere would be looked up by its name, which lists the installed models.
+        if path.name.startswith(".") or not path.exists():
+            continue
+        try:
+            models.append(Model.load(path))
+        except Exception:
+            # What else lies in that folder is not ours to complain about, and must not hide the others.
+            logger.debug("%s is not listed as a model", path, exc_info=True)
+    return tuple(models)
+
+
+def find_model(model: str | os.PathLike[str]) -> Path:
+    """Return the folder or zip of a model given by path, by run, or by the name of an installed one.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    candidates = [Path(model)]
+    name = os.fspath(model)
+    if name and Path(name).name == name and name not in (".", ".."):
+        candidates += [models_folder() / name, models_folder() / f"{name}.zip"]
+    for path in candidates:
+        if path.is_file():
+            return path
+        for folder in (path, path / "model"):
+            if (folder / CARD).is_file():
+                return folder
+    if Path(model).is_dir():
+        raise ModelError(
+            f"The folder {name} holds no model ({CARD} is missing); "
+            "a run has one as soon as its first validation is done."
+        )
+    installed = ", ".join(found.path.name for found in installed_models()) or "none yet"
+    raise ModelError(
+        f"There is no model {name}: give a model folder, a run, a .zip file, "
+        f"or the name of an installed model ({installed})."
+    )
+
+
+def _files(path: Path) -> Files:
+    return FolderFiles(path) if path.is_dir() else ZipFiles(path)
+
+
+def _write_folder(folder: Path, parts: Mapping[str, bytes]) -> None:
+    try:
+        with atomic_path(folder) as partial:
+            partial.mkdir()
+            for name, content in parts.items():
+                (partial / name).write_bytes(content)
+    except OSError as error:
+        raise ModelError(
+            f"The model can't be written to {folder} ({error.strerror}): "
+            "free some space or choose another folder."
+        ) from error
+
+
+def _array_bytes(array: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array, np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _as_array(content: bytes, name: str, path: Path) -> NDArray[np.float32]:
+    try:
+        array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        if array.dtype.kind != "f":
+            raise ValueError(f"{array.dtype} instead of float32")
+        return np.asarray(array, np.float32)
+    except Exception as error:  # a stranger's header may raise anything
+        raise ModelError(f"{name} of the model {path} is damaged: get a new copy of it.") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _check_test(card: ModelCard, test_input: NDArray[Any], test_output: NDArray[Any]) -> None:
+    spec = NetworkSpec.from_dict(card.network)
+    sizes = test_input.shape[1:]
+    if (
+        test_input.shape[:1] != (spec.in_channels,)
+        or test_output.shape != (spec.out_channels, *sizes)
+        or len(sizes) != spec.dims
+        or any(size % step for size, step in zip(sizes, card.stride, strict=True))
+    ):
+        raise ModelError(
+            f"The test of the model '{card.name}' does not fit its network: input {test_input.shape}, "
+            f"output {test_output.shape}, stride {card.stride}."
+        )
+
+
+def _without_aliases(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Keep the first name of tensors that share their memory, because safetensors stores each value once."""
+    seen: set[tuple[Any, ...]] = set()
+    kept = {}
+    for name, tensor in state_dict.items():
+        place = (tensor.data_ptr(), tensor.shape, tensor.stride())
+        if tensor.numel() == 0 or place not in seen:
+            seen.add(place)
+            kept[name] = tensor.detach().cpu().clone().contiguous()
+    return kept
+
+
+def _load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    own = network.state_dict()
+    stored = {own[name].data_ptr() for name in weights if name in own}
+    missing = [
+        name for name, tensor in own.items() if name not in weights and tensor.data_ptr() not in stored
+    ]
+    unknown = [name for name in weights if name not in own]
+    differ = [name for name in weights if name in own and own[name].shape != weights[name].shape]
+    if missing or unknown or differ:
+        first = (missing + unknown + differ)[0]
+        raise ModelError(f"The weights of the model {path} do not fit its network ({first}).")
+    network.load_state_dict(weights, strict=False)

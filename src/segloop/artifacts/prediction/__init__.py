@@ -1,0 +1,1 @@
+"""The prediction: outputs beside the record of where they come from."""

@@ -1,0 +1,1 @@
+"""The run: a folder with everything about one training."""

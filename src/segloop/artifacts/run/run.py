@@ -1,0 +1,250 @@
+"""A run: the folder that holds everything about one training."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, JobFolder
+from segloop.config import compose
+from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.atomic import clear_leftovers, write_json, write_text
+from segloop.core.errors import ConfigError, RunError
+
+CONFIG_FILE = "config.yaml"
+PLAN_FILE = "plan.json"
+METRICS_FILE = "metrics.csv"
+LOG_FILE = "log.txt"
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "seconds",
+    "train_loss",
+    "learning_rate",
+    "val_loss",
+    "val_dice",
+    "val_ap50",
+)
+"""Columns of ``metrics.csv``: one row an epoch, blank where nothing was measured; ``seconds`` of training."""
+
+# What a job's folder may hold before its run begins: a submission, a request to stop.
+_MAY_PRECEDE = frozenset({EVENTS_FILE, STOP_FILE})
+
+
+class Run:
+    """One training, known by its folder.
+
+    The folder holds ``config.yaml`` (repeats the run), ``plan.json`` (what was chosen automatically),
+    ``events.jsonl``, ``metrics.csv``, ``log.txt``, ``checkpoints/`` and ``model/`` (the best so far).
+
+    Make one with `Run.create`, find one with `Run.open`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], config: TrainConfig) -> Run:
+        """Make the folder of a new run.
+
+        Parameters
+        ----------
+        path : path
+            Must be new or empty; a submitted job's events may be there already.
+        config : TrainConfig
+            Saved as ``config.yaml``.
+
+        Raises
+        ------
+        RunError
+            If the folder is in use or can't be written.
+        """
+        run = cls(path)
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            if any(entry.name not in _MAY_PRECEDE for entry in run.path.iterdir()):
+                raise RunError(
+                    f"{run.path} is not empty: choose another folder for the run, or delete this one."
+                )
+            run.checkpoints_dir.mkdir()
+            compose.save(config, run.config_file)
+        except FileExistsError as error:
+            raise RunError(f"{run.path} is a file: choose another name for the run.") from error
+        except OSError as error:
+            raise RunError(cannot_write(run.path, error)) from error
+        return run
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Run:
+        """Find a run by its folder.
+
+        Raises
+        ------
+        RunError
+            If the folder is missing or is not a run.
+        """
+        if not Path(path).is_dir():
+            raise RunError(f"There is no run {path}.")
+        if not cls.is_run(path):
+            raise RunError(f"{path} is not a run: it has no {CONFIG_FILE}.")
+        return cls(path)
+
+    @staticmethod
+    def is_run(path: str | os.PathLike[str]) -> bool:
+        """Whether a folder is a run."""
+        folder = Path(path)
+        return (folder / CONFIG_FILE).is_file() and (folder / "checkpoints").is_dir()
+
+    @property
+    def name(self) -> str:
+        """The folder's name, also where the path doesn't spell it, such as ``.``."""
+        return self.path.resolve().name
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config; training with it repeats the run."""
+        return self.path / CONFIG_FILE
+
+    @property
+    def metrics_file(self) -> Path:
+        """Table of the epochs; its columns are `COLUMNS`."""
+        return self.path / METRICS_FILE
+
+    @property
+    def log_file(self) -> Path:
+        """What happened, line by line, for reading."""
+        return self.path / LOG_FILE
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """Everything needed to continue."""
+        return self.checkpoints_dir / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """State at the best validation so far."""
+        return self.checkpoints_dir / "best.ckpt"
+
+    @property
+    def model_dir(self) -> Path:
+        """The resulting model: the best so far, whole whenever it is there.
+
+        It is missing before there is one, for an instant while a better one takes its place, and after a
+        kill in that instant until `remove_leftovers` brings it back.
+        """
+        return self.path / "model"
+
+    @property
+    def job(self) -> JobFolder:
+        """The run as a job: its events and state, and the request to stop."""
+        return JobFolder(self.path)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The config that the run was started with.
+
+        Raises
+        ------
+        RunError
+            If it is missing or damaged.
+        """
+        try:
+            return compose.load(TrainConfig, self.config_file)
+        except ConfigError as error:
+            raise RunError(f"The run {self.path} has no usable config: {error}") from error
+
+    def change_stop(self, stop: StopConfig) -> None:
+        """Save new limits in the run's config, so that it still repeats the run.
+
+        Raises
+        ------
+        RunError
+            If the config is damaged or can't be written.
+        """
+        config = self.config
+        config.stop = stop
+        try:
+            compose.save(config, self.config_file)
+        except OSError as error:
+            raise RunError(cannot_write(self.config_file, error)) from error
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What was chosen automatically, as plain values; empty before the choice was made.
+
+        Raises
+        ------
+        RunError
+            If ``plan.json`` is damaged.
+        """
+        path = self.path / PLAN_FILE
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} is damaged: start a new run with {self.config_file}.") from error
+        if not isinstance(value, dict):
+            raise RunError(f"{path} is damaged: start a new run with {self.config_file}.")
+        return value
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Save what was chosen automatically."""
+        write_json(self.path / PLAN_FILE, dict(plan))
+
+    def append_metrics(self, row: Mapping[str, float | int]) -> None:
+        """Add the values of an epoch to ``metrics.csv``; keys are names out of `COLUMNS`."""
+        new = not self.metrics_file.exists()
+        with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="")
+            if new:
+                writer.writeheader()
+            writer.writerow({name: _as_text(value) for name, value in row.items()})
+
+    def remove_leftovers(self) -> None:
+        """Delete what a killed process was just writing; a model that it was just replacing comes back."""
+        for folder in (self.path, self.checkpoints_dir):
+            clear_leftovers(folder)
+
+    def drop_metrics_after(self, epoch: int) -> None:
+        """Delete the rows of epochs after ``epoch``, which a continued run will do again."""
+        rows = [row for row in self._rows() if int(row["epoch"]) <= epoch]
+        lines = [",".join(COLUMNS), *(",".join(row[name] for name in COLUMNS) for row in rows)]
+        write_text(self.metrics_file, "\n".join(lines) + "\n")
+
+    def metrics(self) -> dict[str, list[tuple[int, float]]]:
+        """Return the curves: of each measured quantity the pairs (epoch, value), in order of epochs."""
+        curves: dict[str, dict[int, float]] = {}
+        for row in self._rows():
+            for name in COLUMNS[1:]:
+                if row[name]:
+                    curves.setdefault(name, {})[int(row["epoch"])] = float(row[name])
+        return {name: sorted(curve.items()) for name, curve in curves.items()}
+
+    def _rows(self) -> list[dict[str, str]]:
+        try:
+            text = self.metrics_file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        whole = text[: text.rfind("\n") + 1]  # a kill may tear the last row
+        return list(csv.DictReader(whole.splitlines()))
+
+
+def _as_text(value: float | int) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.6g}"
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Return one sentence that says why a file or folder can't be written and what to do about it."""
+    reason = error.strerror or str(error)
+    return f"{path} can't be written ({reason}): free some disk space, or choose a folder you may write to."
