@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def _curation() -> CurationDock:
     from napari import current_viewer
 
-    return session_for(current_viewer()).dock("Curation")
+    dock: CurationDock = session_for(current_viewer()).dock("Curation")
+    return dock
 
 
 def accept() -> None:

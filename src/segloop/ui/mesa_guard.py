@@ -24,5 +24,5 @@ def guard_removed_layers() -> None:
         if "Mesa" not in str(gl.glGetParameter(gl.GL_VERSION)):
             delete(program)
 
-    delete_unless_mesa.guarded = True
+    delete_unless_mesa.guarded = True  # type: ignore[attr-defined]
     GlirProgram.delete = delete_unless_mesa

@@ -351,7 +351,7 @@ class TrainingDock(Page):
 
     def _on_state(self, news: RunNews, before: RunNews | None) -> None:
         """Say how a training ended; of one that had ended before it is shown only what needs a remedy."""
-        name = self.watch.path.name
+        name = self.watch.path.name if self.watch.path is not None else ""
         if before is not None:
             self._list_runs()
         if news.state is JobState.lost:
@@ -367,7 +367,7 @@ class TrainingDock(Page):
             self.session.app.models_changed.emit()
 
     def _show_plan(self) -> None:
-        if self._plan:
+        if self._plan and self.watch.path is not None:
             self.plan_fold.set_title(f"Plan of {self.watch.path.name}")
             notes: Sequence[str] = self._plan
         else:

@@ -86,7 +86,7 @@ class SettingsPanel(QWidget):
     @property
     def minutes(self) -> float:
         """The training time that is asked for, in minutes."""
-        return self.stop_minutes.value()
+        return float(self.stop_minutes.value())
 
     def value(self) -> TrainConfig:
         """Return a new config with what is shown.
@@ -96,7 +96,7 @@ class SettingsPanel(QWidget):
         ConfigError
             If a text is not a list of numbers, or a number is out of bounds.
         """
-        config = self.form.value()
+        config: TrainConfig = self.form.value()
         more = self.more_form.value()
         for path in _MORE:
             _put(config, path, _get(more, path))

@@ -66,6 +66,8 @@ class RunWatch(QObject):
 
     def _look(self) -> None:
         # The next one waits for the answer: a slow disk must not pile them up, nor may news be dropped.
+        if self._follower is None:
+            return
         self._workers.run(self._follower.look, lane=_LANE, on_result=self._on_news, on_error=self._on_failed)
 
     def _on_news(self, news: RunNews) -> None:

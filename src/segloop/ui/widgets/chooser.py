@@ -61,7 +61,7 @@ class PathChooser(QWidget):
 
     def value(self) -> str:
         """Return the path or paths (joined by ``;``) as text; empty where nothing was chosen."""
-        return self.line.text().strip()
+        return str(self.line.text()).strip()
 
     def values(self) -> list[str]:
         """Return the chosen paths."""

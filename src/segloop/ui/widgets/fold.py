@@ -62,7 +62,7 @@ class Fold(QWidget):
     @property
     def opened(self) -> bool:
         """Whether the content shows."""
-        return self.button.isChecked()
+        return bool(self.button.isChecked())
 
     def set_opened(self, opened: bool) -> None:
         """Show or hide the content."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 from enum import Enum
 from math import floor, log10
-from typing import Any
+from typing import Any, TypeAlias
 
 from magicgui.widgets import (
     CheckBox,
@@ -21,7 +21,7 @@ from magicgui.widgets import (
     SpinBox,
     Widget,
 )
-from magicgui.widgets.bases import ValueWidget
+from magicgui.widgets.bases import BaseValueWidget, ContainerWidget
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -35,9 +35,13 @@ _SPIN_LIMIT = 2**31 - 1
 _FEW = 3
 
 
+_Field: TypeAlias = BaseValueWidget[Any] | ContainerWidget[Any]
+"""A widget with a value, or a row of them."""
+
+
 @dataclasses.dataclass
 class _Row:
-    widget: Widget
+    widget: _Field
     get: Callable[[], Any]
     set: Callable[[Any], None]
 
@@ -180,7 +184,9 @@ def _owner(config: Any, path: str) -> tuple[Any, str]:
 
 
 def _plain(
-    widget: ValueWidget, to_config: Callable[[Any], Any], to_widget: Callable[[Any], Any] | None = None
+    widget: BaseValueWidget[Any],
+    to_config: Callable[[Any], Any],
+    to_widget: Callable[[Any], Any] | None = None,
 ) -> _Row:
     def put(value: Any) -> None:
         widget.value = to_widget(value) if to_widget is not None else value
@@ -234,11 +240,12 @@ def _number(label: str) -> Callable[[str], float]:
     return to_config
 
 
-def _choice(kind: type[Enum], value: Enum, words: dict[str, Any]) -> ValueWidget:
+def _choice(kind: type[Enum], value: Enum, words: dict[str, Any]) -> BaseValueWidget[Any]:
     choices = [(_on_screen(member), member) for member in kind]
     if len(choices) > _FEW:
         return ComboBox(choices=choices, value=value, **words)
-    radio = RadioButtons(choices=choices, value=value, orientation="horizontal", **words)
+    radio = RadioButtons(choices=choices, orientation="horizontal", **words)
+    radio.value = value
     radio.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     radio.native.setStyleSheet("QGroupBox { border: none; margin: 0; padding: 0; }")
     radio.native.layout().setContentsMargins(0, 2, 0, 2)
@@ -277,7 +284,7 @@ def _list(item: Callable[[str], Any], values: list[Any], words: dict[str, Any]) 
     return _plain(line, to_config, to_widget)
 
 
-def _float_box(value: float, low: float, high: float, words: dict[str, Any]) -> ValueWidget:
+def _float_box(value: float, low: float, high: float, words: dict[str, Any]) -> BaseValueWidget[Any]:
     step = 10.0 ** (floor(log10(abs(value))) - (1 if abs(value) < 1 else 0)) if value else 0.01
     number = FloatSpinBox(value=value, min=low, max=high, step=step, **words)
     # A spin box rounds to its decimals; the bounds and the default must survive that.
@@ -288,7 +295,7 @@ def _float_box(value: float, low: float, high: float, words: dict[str, Any]) -> 
     return _wide(number)
 
 
-def _wide(spin: ValueWidget) -> ValueWidget:
+def _wide(spin: BaseValueWidget[Any]) -> BaseValueWidget[Any]:
     spin.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     guard_wheel(spin.native)
     return spin

@@ -104,7 +104,7 @@ class Page(QWidget):
             elif self._docked:
                 self._docked = False
                 self._close()
-        return super().event(event)
+        return bool(super().event(event))
 
     def _close(self) -> None:
         self.session.app.workspace_changed.disconnect(self._on_workspace_changed, missing_ok=True)
