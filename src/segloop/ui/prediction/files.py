@@ -12,8 +12,8 @@ from segloop.app.jobs import Job
 from segloop.app.predicting import JOB_FOLDER
 from segloop.artifacts.job.job import EVENTS_FILE
 from segloop.ui.prediction.batch_panel import BatchPanel, find, find_some
-from segloop.ui.prediction.geometry import placement
 from segloop.ui.prediction.opening import OpenedImage, add_to_viewer, open_predicted
+from segloop.ui.prediction.placement import placement
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.prediction.results import Results
 from segloop.ui.prediction.runner import Doing, Runner

@@ -14,7 +14,7 @@ from segloop.app.results import KeptPrediction, score
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
-from segloop.ui.prediction.geometry import OWN
+from segloop.ui.prediction.placement import OWN
 from segloop.ui.prediction.result_panel import ResultPanel
 from segloop.ui.prediction.results import Result, Results
 from segloop.ui.prediction.runner import Doing, Runner

@@ -21,14 +21,8 @@ from qtpy.QtWidgets import (
 )
 
 from segloop.app.layers import LayerImage
-from segloop.ui.prediction.geometry import (
-    AXES_WORDS,
-    MOST_AXES,
-    is_input,
-    placement,
-    possible_axes,
-    take_down,
-)
+from segloop.ui.prediction.layer_image import AXES_WORDS, MAX_AXES, is_input, possible_axes, read_layers
+from segloop.ui.prediction.placement import placement
 from segloop.ui.widgets.wheel import guard_wheel
 
 if TYPE_CHECKING:
@@ -140,7 +134,7 @@ class LayerList(QWidget):
         single = [layer for layer in ticked if "C" not in axes[layer] and not layer.rgb]
         together = n_inputs > 1 and len(single) == len(ticked) > 1 and len(set(axes.values())) == 1
         groups = [ticked] if together else [[layer] for layer in ticked]
-        return [_take_down(group, axes[group[0]]) for group in groups]
+        return [_choose(group, axes[group[0]]) for group in groups]
 
     def disconnect_viewer(self) -> None:
         """Listen to the viewer's layers no more."""
@@ -256,7 +250,7 @@ def _usable(layer: Any) -> bool:
 
 def _reason(layer: Image) -> str:
     return (
-        f"{_short(layer.name, _BOX_LETTERS)} has {layer.ndim} axes, at most {MOST_AXES} can be predicted: "
+        f"{_short(layer.name, _BOX_LETTERS)} has {layer.ndim} axes, at most {MAX_AXES} can be predicted: "
         "open a part of it as a layer of its own."
     )
 
@@ -265,8 +259,8 @@ def _short(name: str, letters: int) -> str:
     return name if len(name) <= letters else f"{name[: letters - 1]}…"
 
 
-def _take_down(layers: list[Image], axes: str) -> ChosenLayers:
-    return ChosenLayers(layers[-1], take_down(layers, axes), axes, placement(layers[0], axes))
+def _choose(layers: list[Image], axes: str) -> ChosenLayers:
+    return ChosenLayers(layers[-1], read_layers(layers, axes), axes, placement(layers[0], axes))
 
 
 def _facts(layer: Image) -> list[Any]:

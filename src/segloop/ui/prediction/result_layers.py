@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from segloop.app.results import Shown
 from segloop.config.predict import OutputKind
-from segloop.ui.prediction.geometry import OWN, arrange
+from segloop.ui.prediction.placement import OWN, arrange
 
 if TYPE_CHECKING:
     from napari.layers import Layer
