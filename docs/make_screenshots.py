@@ -138,14 +138,14 @@ def shoot_prediction(stage: Stage, workspace: Path) -> None:
 
 def shoot_all(stage: Stage) -> None:
     """Napari with the three docks behind one another, the Prediction dock in front of its result."""
-    from segloop.ui.session import session_for
+    from segloop.ui.viewer_app import viewer_app_for
 
     for name in ("Training", "Curation"):
         stage.open(name)
     layers = stage.viewer.layers
     for layer in [layer for layer in layers if layer.name.startswith("Curation")]:
         layer.visible = False
-    prediction = session_for(stage.viewer).dock("Prediction")
+    prediction = viewer_app_for(stage.viewer).dock("Prediction")
     layers.selection.active = next(layer for layer in layers if layer.name.endswith(" labels"))
     stage.viewer.reset_view()
     stage.viewer.help = ""

@@ -61,7 +61,7 @@ def dock(open_dock, model, viewer, nuclei):
     viewer.add_image(nuclei, name="nuclei", scale=(0.5, 0.5), translate=(10, 20))
     dock = open_dock("Prediction")
     yield dock
-    dock.session.close()
+    dock.viewer_app.close()
 
 
 @pytest.fixture

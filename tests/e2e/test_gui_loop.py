@@ -93,7 +93,7 @@ def test_from_folders_to_objects_that_match_the_truth(
     image = next((images / "new").glob("*.tif"))
     viewer.open(str(image), name="new image")
     click(training.run_panel.predict)
-    prediction = training.session.dock("Prediction")
+    prediction = training.viewer_app.dock("Prediction")
     tick_only(prediction.sources.layers.boxes, "new image")
     qtbot.waitUntil(prediction.predict_button.isEnabled, timeout=60 * SECONDS)
     click(prediction.predict_button)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 def helper_pid(dock):
-    return dock.session.app.helper.pid
+    return dock.viewer_app.app.helper.pid
 
 
 def test_without_a_model_the_dock_says_what_to_do(open_dock, qtbot):
@@ -34,18 +34,18 @@ def test_without_a_model_the_dock_says_what_to_do(open_dock, qtbot):
     qtbot.waitUntil(dock.empty.isVisible)
     assert dock.empty.training.isVisible()
     assert not dock.body.isVisible()
-    dock.session.close()
+    dock.viewer_app.close()
 
 
 def test_a_new_model_appears_by_itself(open_dock, workspace, trained, qtbot):
     dock = open_dock("Prediction")
     qtbot.waitUntil(dock.empty.isVisible)
     shutil.copytree(trained, workspace.runs_dir / "fresh")
-    dock.session.app.models_changed.emit()
+    dock.viewer_app.app.models_changed.emit()
     qtbot.waitUntil(dock.body.isVisible)
     assert "fresh" in dock.model_row.combo.currentText()
     assert "2D objects" in dock.model_row.card.text()
-    dock.session.close()
+    dock.viewer_app.close()
 
 
 def test_a_damaged_model_file_is_refused_in_one_sentence(dock, tmp_path, qtbot):
@@ -167,7 +167,7 @@ def test_two_layers_of_one_file_are_saved_by_their_names(open_dock, model, viewe
     dock.result_panel.save_requested.emit(tmp_path / "saved")
     wait(lambda: dock.message.text.startswith("Saved 2 files"))
     assert {path.name for path in (tmp_path / "saved").glob("*.tif")} == {"upright.tif", "mirrored.tif"}
-    dock.session.close()
+    dock.viewer_app.close()
 
 
 def test_a_result_is_scored_against_a_truth_layer(dock, viewer, predict, wait, sample_nuclei):
@@ -196,7 +196,7 @@ def test_a_stack_needs_slice_by_slice_and_then_gets_labels_in_each_slice(
     assert labels.data[0].any()
     assert labels.data[1].any()
     assert np.array_equal(labels.scale, (2, 0.5, 0.5))
-    dock.session.close()
+    dock.viewer_app.close()
 
 
 def test_channels_are_chosen_where_there_are_several(open_dock, model, viewer, nuclei, wait):
@@ -219,7 +219,7 @@ def test_channels_are_chosen_where_there_are_several(open_dock, model, viewer, n
     wait(lambda: idle(dock))
     assert viewer.layers["three labels"].data.shape == nuclei.shape
     assert viewer.layers["three labels"].data.any()
-    dock.session.close()
+    dock.viewer_app.close()
 
 
 def test_the_sample_that_curation_shows_does_not_take_the_tick_over(dock, open_dock, nuclei_dataset, settle):
@@ -329,7 +329,7 @@ dock.thresholds.foreground_box.setValue(0.7)
 while dock.results.updating:
     QApplication.processEvents()
 print(viewer.layers[-1].name + (", with" if "torch" in sys.modules else ", without") + " torch")
-dock.session.close()
+dock.viewer_app.close()
 viewer.close()
 """
 
@@ -367,10 +367,10 @@ def test_quitting_stops_a_prediction_of_layers(dock, viewer, wait):
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
     wait(lambda: dock.progress.label.text().startswith("Predicting"))
-    (folder,) = dock.session.app.workspace.scratch_dir.glob("layers-*")
+    (folder,) = dock.viewer_app.app.workspace.scratch_dir.glob("layers-*")
     over = []
     dock.runner.ended.connect(over.append)
-    dock.session.close()
+    dock.viewer_app.close()
     wait(lambda: bool(over))
     assert over[0].news.state is JobState.stopped
     wait(lambda: not folder.exists())

@@ -49,4 +49,4 @@ def test_cancel_acts_within_a_second_while_a_tile_is_computed(volume, volume_mod
         qtbot.wait(pause)
         seconds.append(seconds_to_cancel(dock, wait))
     assert statistics.median(seconds) < 1
-    dock.session.close()
+    dock.viewer_app.close()

@@ -131,7 +131,7 @@ def test_a_dataset_without_accepted_samples_leads_to_curation(open_dock, qtbot, 
     qtbot.waitUntil(lambda: "None of the 3 samples is accepted" in dock.dataset.facts.text())
     assert not dock.start_button.isEnabled()
     click(dock.dataset.curation)
-    curation = dock.session.dock("Curation")
+    curation = dock.viewer_app.dock("Curation")
     settle(curation)
     click(curation.panel.accept)
     qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
@@ -322,7 +322,7 @@ def test_a_finished_training_leads_to_prediction_and_can_be_longer(
     wait_for_title(dock, qtbot, "stopped")
 
     click(dock.run_panel.predict)
-    prediction = dock.session.dock("Prediction")
+    prediction = dock.viewer_app.dock("Prediction")
     settle(prediction)
     qtbot.waitUntil(lambda: prediction.model_row.entry is not None, timeout=LONG)
     assert prediction.model_row.entry.path == str(workspace.runs()[0])
@@ -373,7 +373,7 @@ def test_another_workspace_shows_its_own_runs(open_dock, dataset, workspace, qtb
     make_run(other, "there", dataset, scores=[0.6])
     dock = open_dock("Training")
     wait_for_title(dock, qtbot, "here")
-    dock.session.app.open_workspace(other.path)
+    dock.viewer_app.app.open_workspace(other.path)
     wait_for_title(dock, qtbot, "there")
     assert [row[0] for row in dock.table.texts()] == ["there"]
 
@@ -400,7 +400,7 @@ def test_it_fits_a_panel_of_400_pixels(open_dock, dataset, workspace, qtbot, sta
 
 
 def test_closing_the_dock_leaves_nothing_behind(ready, viewer):
-    app = ready.session.app
+    app = ready.viewer_app.app
     ready.parent().destroyOnClose()
     viewer.theme = "light"
     app.datasets_changed.emit()
@@ -424,7 +424,7 @@ def test_an_accepted_sample_counts_at_once(ready, dataset, qtbot):
     opened = CuratedDataset.open(dataset)
     sample = opened.sample(opened.split("train")[0])
     opened.save(sample.edit(verdict=Verdict.rejected), "reject")
-    ready.session.app.datasets_changed.emit()
+    ready.viewer_app.app.datasets_changed.emit()
     qtbot.waitUntil(lambda: ready.dataset.facts.text().startswith("3 train, 1 val"))
 
 
@@ -450,12 +450,12 @@ def test_choices_that_can_not_be_written_are_told_once_and_kept_meanwhile(
     click(dock.plan_fold.button)
     qtbot.waitUntil(lambda: dock.message.level == "warning")
     assert "study can't be written" in dock.message.text
-    assert dock.session.recall("fold.training.plan") is True
+    assert dock.viewer_app.recall("fold.training.plan") is True
     click(dock.message.dismiss)
     click(dock.plan_fold.button)
-    settle(dock.session)
+    settle(dock.viewer_app)
     assert dock.message.text == ""
-    assert dock.session.recall("fold.training.plan") is False
+    assert dock.viewer_app.recall("fold.training.plan") is False
 
 
 def test_settings_that_can_not_be_written_are_kept_meanwhile(open_dock, lose_workspace, viewer, qtbot):

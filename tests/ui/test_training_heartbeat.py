@@ -143,7 +143,7 @@ def test_the_event_loop_never_stalls_while_a_training_and_a_prediction_run(
     with_docks = heart.stop()
     after = len(losses("train_loss")[0])
     stop_in(training, qtbot)
-    docked.session.close()
+    docked.viewer_app.close()
 
     assert after > before
     assert viewer.layers["tiled labels"].data.max() > 50

@@ -11,7 +11,7 @@ import numpy as np
 from segloop.app.workspace import Workspace
 from segloop.artifacts.prediction.provenance import find_predictions
 from segloop.images.read import open_image
-from segloop.ui.session import session_for
+from segloop.ui.viewer_app import viewer_app_for
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -24,9 +24,9 @@ DOCKS = ("Curation", "Training", "Prediction")
 
 def open_docks(viewer: Viewer) -> None:
     """Open the three docks, the first one in front."""
-    session = session_for(viewer)
+    viewer_app = viewer_app_for(viewer)
     for name in (*DOCKS, DOCKS[0]):
-        session.dock(name)
+        viewer_app.dock(name)
 
 
 def show_newest_result(viewer: Viewer, workspace: Workspace) -> None:
@@ -56,7 +56,7 @@ def main(workspace: str) -> None:
     viewer = napari.Viewer(title="Segloop")
     viewer.window.resize(*WINDOW)
     open_docks(viewer)
-    show_newest_result(viewer, session_for(viewer).app.workspace)
+    show_newest_result(viewer, viewer_app_for(viewer).app.workspace)
     napari.run()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segloop.ui.session import session_for
+from segloop.ui.viewer_app import viewer_app_for
 
 if TYPE_CHECKING:
     from segloop.ui.curation.dock import CurationDock
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _curation() -> CurationDock:
     from napari import current_viewer
 
-    dock: CurationDock = session_for(current_viewer()).dock("Curation")
+    dock: CurationDock = viewer_app_for(current_viewer()).dock("Curation")
     return dock
 
 

@@ -23,7 +23,7 @@ from segloop.ui.curation.region_editor import RegionEditor
 from segloop.ui.curation.region_layer import Kind
 from segloop.ui.curation.review_panel import ReviewPanel
 from segloop.ui.curation.view import SampleView
-from segloop.ui.session import session_for
+from segloop.ui.viewer_app import viewer_app_for
 from segloop.ui.widgets.page import Page
 from segloop.ui.widgets.progress import ProgressRow
 
@@ -40,14 +40,14 @@ class CurationDock(Page):
     """Step through samples, decide on them, draw regions; everything is saved as it is done."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__(session_for(napari_viewer), "Curation")
+        super().__init__(viewer_app_for(napari_viewer), "Curation")
         self.review: ReviewSession | None = None
         self._cache = PixelCache()
         self._shown: Snapshot | None = None
         self._unreadable = ""
         self._make_widgets()
         self.editor = RegionEditor(self.attempt, lambda: self._ready() is not None, self._slices)
-        self.view = SampleView(self.session.viewer, self.editor, self._keys(), self._on_mode)
+        self.view = SampleView(self.viewer_app.viewer, self.editor, self._keys(), self._on_mode)
         self.view.layers.shown_changed.connect(self._on_shown_in_napari)
         for group, box in self.panel.shown.items():
             self.view.layers.set_visible(group, box.isChecked())
@@ -58,7 +58,7 @@ class CurationDock(Page):
         # What comes next is read when the sample at hand is on screen.
         self._ahead = QTimer(self, singleShot=True, interval=_AHEAD_DELAY_MS)
         self._ahead.timeout.connect(self._prefetch)
-        self.on_workspace(self.session.app.workspace)
+        self.on_workspace(self.viewer_app.app.workspace)
 
     # What the user can do, by button, key and command alike.
 
@@ -168,7 +168,7 @@ class CurationDock(Page):
         self.datasets = DatasetRow()
         self.progress = ProgressRow()
         self.maker = DatasetMaker(self)
-        self.panel = ReviewPanel(self.session)
+        self.panel = ReviewPanel(self.viewer_app)
         self.column.addWidget(self.datasets)
         self.column.addWidget(self.progress)
         self.column.addWidget(self.maker)
@@ -246,7 +246,7 @@ class CurationDock(Page):
                 f"All {tally.total} samples are reviewed: "
                 f"{tally.accepted} accepted, {tally.rejected} rejected.",
                 "Train on them",
-                lambda: self.session.dock("Training"),
+                lambda: self.viewer_app.dock("Training"),
             )
 
     def _edit(self, action: Callable[[], None]) -> None:
@@ -275,8 +275,8 @@ class CurationDock(Page):
         review.moved.connect(self._on_moved)
         review.edited.connect(self._on_edited)
         review.filtered.connect(self._on_filtered)
-        app = self.session.app
-        self.session.remember("curation.dataset", _relative(review.dataset.path, app.workspace.path))
+        app = self.viewer_app.app
+        self.viewer_app.remember("curation.dataset", _relative(review.dataset.path, app.workspace.path))
         self._list_datasets()
         self.maker.hide()
         self.panel.show()
@@ -375,7 +375,7 @@ class CurationDock(Page):
             self.editor.set_slices(self.view.selected_ids)
 
     def _list_datasets(self) -> None:
-        self.workers.run(_list, self.session.app.workspace, lane="datasets", on_result=self._on_listed)
+        self.workers.run(_list, self.viewer_app.app.workspace, lane="datasets", on_result=self._on_listed)
 
     def _on_listed(self, datasets: Sequence[Path]) -> None:
         current = self.review.dataset.path if self.review is not None else None
@@ -387,8 +387,8 @@ class CurationDock(Page):
         self.maker.show_folders()
 
     def _on_made(self, path: Path, problems: Sequence[str]) -> None:
-        self.session.app.datasets_changed.emit()
-        if not path.is_relative_to(self.session.app.workspace.path):
+        self.viewer_app.app.datasets_changed.emit()
+        if not path.is_relative_to(self.viewer_app.app.workspace.path):
             self.message.show_info(f"The dataset {path} was made in the workspace that was open before.")
             return
         self.open_dataset(path)
@@ -431,7 +431,7 @@ class CurationDock(Page):
         return "" if name == "all" else f" of the {name} ones"
 
     def _tell(self) -> None:
-        self.session.app.datasets_changed.emit()
+        self.viewer_app.app.datasets_changed.emit()
 
 
 def _list(workspace: Workspace, context: Context) -> list[Path]:

@@ -40,7 +40,7 @@ class DatasetMaker(QWidget):
         super().__init__()
         self._page = page
         self.empty = EmptyState()
-        self.panel = NewDatasetPanel(page.session)
+        self.panel = NewDatasetPanel(page.viewer_app)
         self.progress = ProgressRow()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -54,7 +54,7 @@ class DatasetMaker(QWidget):
         self.panel.cancelled.connect(self.closed)
         self.panel.create_requested.connect(self.create)
         self.panel.raw_folder_changed.connect(self._list_channels)
-        viewer = page.session.viewer
+        viewer = page.viewer_app.viewer
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self._on_layers)
         self.show_empty()
@@ -86,17 +86,17 @@ class DatasetMaker(QWidget):
 
     def disconnect_viewer(self) -> None:
         """Listen to the viewer's layers no more."""
-        viewer = self._page.session.viewer
+        viewer = self._page.viewer_app.viewer
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.disconnect(self._on_layers)
 
     def _create_sample(self) -> None:
-        workspace = self._page.session.app.workspace
+        workspace = self._page.viewer_app.app.workspace
         path = workspace.new_folder(workspace.datasets_dir, "sample nuclei")
         self._run(_make_sample, path)
 
     def _create(self) -> None:
-        workspace = self._page.session.app.workspace
+        workspace = self._page.viewer_app.app.workspace
         split = self.panel.split()
         if self.panel.from_layers.isChecked():
             names = self.panel.layer_names()
@@ -158,7 +158,7 @@ class DatasetMaker(QWidget):
         from napari.layers import Image, Labels
 
         others = [
-            each for each in self._page.session.viewer.layers if each.metadata.get("segloop") != "curation"
+            each for each in self._page.viewer_app.viewer.layers if each.metadata.get("segloop") != "curation"
         ]
         self.panel.set_layers(
             [each.name for each in others if isinstance(each, Image)],
@@ -166,7 +166,7 @@ class DatasetMaker(QWidget):
         )
 
     def _layers(self, names: Any, images_dir: Path) -> Layers:
-        layers = self._page.session.viewer.layers
+        layers = self._page.viewer_app.viewer.layers
         if not names.raw:
             raise ImageError("No raw layer is ticked: open an image in napari and tick it under Raw.")
         if not names.seg:

@@ -34,7 +34,7 @@ from segloop.ui.prediction.results import Result, Results
 from segloop.ui.prediction.runner import Doing, Ended, Runner
 from segloop.ui.prediction.source_panel import SourcePanel
 from segloop.ui.prediction.threshold_panel import ThresholdPanel
-from segloop.ui.session import session_for
+from segloop.ui.viewer_app import viewer_app_for
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.form import ConfigForm
 from segloop.ui.widgets.page import Page
@@ -54,10 +54,10 @@ class PredictionDock(Page):
     """Choose a model, apply it to open layers or to files, look, move thresholds, save."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__(session_for(napari_viewer), "Prediction")
+        super().__init__(viewer_app_for(napari_viewer), "Prediction")
         self._check = Check(())
-        self.choices = Choices(self.session)
-        viewer = self.session.viewer
+        self.choices = Choices(self.viewer_app)
+        viewer = self.viewer_app.viewer
         self._make_widgets(viewer)
         self.results = Results(viewer, self.workers)
         self.runner = Runner(self.workers, self.progress)
@@ -66,7 +66,7 @@ class PredictionDock(Page):
         self.keeping = Keeping(self, self.result_panel, self.runner, self.results)
         self._connect(viewer)
         self._enable()
-        self.on_workspace(self.session.app.workspace)
+        self.on_workspace(self.viewer_app.app.workspace)
         self._warm_up()
 
     # What the user can do.
@@ -110,7 +110,7 @@ class PredictionDock(Page):
 
     def on_close(self) -> None:
         """Leave layers to the user; a prediction of files goes on, one of layers is stopped."""
-        self.session.app.models_changed.disconnect(self._on_models, missing_ok=True)
+        self.viewer_app.app.models_changed.disconnect(self._on_models, missing_ok=True)
         self.runner.close()
         self.sources.layers.disconnect_viewer()
         self.keeping.close()
@@ -125,8 +125,8 @@ class PredictionDock(Page):
         self.sources = SourcePanel(viewer)
         self.fit_panel = FitPanel()
         self.outputs = OutputRow()
-        self.hardware = Fold("Device, tiles, precision", self.session, "prediction.hardware")
-        self.form = ConfigForm(PredictConfig(), self.session, only=_HARDWARE, folded=False)
+        self.hardware = Fold("Device, tiles, precision", self.viewer_app, "prediction.hardware")
+        self.form = ConfigForm(PredictConfig(), self.viewer_app, only=_HARDWARE, folded=False)
         self.hardware.body.addWidget(self.form)
         self.predict_button = QPushButton("Predict", toolTip="Apply the model (Ctrl+Return)")
         self.predict_button.setShortcut(QKeySequence("Ctrl+Return"))
@@ -158,8 +158,8 @@ class PredictionDock(Page):
         self.result_panel.hide()
 
     def _connect(self, viewer: Viewer) -> None:
-        self.session.app.models_changed.connect(self._on_models)
-        self.empty.training_wanted.connect(lambda: self.session.dock("Training"))
+        self.viewer_app.app.models_changed.connect(self._on_models)
+        self.empty.training_wanted.connect(lambda: self.viewer_app.dock("Training"))
         self.empty.folder_wanted.connect(self.model_row.browse_folder)
         self.empty.zip_wanted.connect(self.model_row.browse_zip)
         self.model_row.chosen.connect(self._on_model)
@@ -186,7 +186,7 @@ class PredictionDock(Page):
     def _list_models(self, wanted: str, *, anew: bool = False) -> None:
         self.workers.run(
             _load_models,
-            self.session.app,
+            self.viewer_app.app,
             self.choices.extra_models,
             lane="models",
             on_result=partial(self._on_listed, wanted, anew),
@@ -311,7 +311,7 @@ class PredictionDock(Page):
             self._start_layers(entry, config)
 
     def _start_files(self, entry: ModelEntry, config: PredictConfig, inputs: list[str]) -> None:
-        helper = self.session.app.helper
+        helper = self.viewer_app.app.helper
         out, folder = self.files.begin(self.sources.out.value(), inputs[0])
         self.choices.files_job = str(folder)
         start = partial(layer_jobs.start_files, helper, entry.path, inputs, config, out, folder)
@@ -319,7 +319,7 @@ class PredictionDock(Page):
         self._show_batch()
 
     def _start_layers(self, entry: ModelEntry, config: PredictConfig) -> None:
-        app = self.session.app
+        app = self.viewer_app.app
         # The thresholds act on the probability, so it is always asked for.
         config = replace(config, outputs=[*_natural(config, entry), OutputKind.probability])
         chosen = self.sources.layers.chosen(len(entry.model.card.recipe.channels))
@@ -348,7 +348,7 @@ class PredictionDock(Page):
         results = []
         for each, path in zip(chosen, started.inputs, strict=True):
             display = ResultLayers(
-                self.session.viewer,
+                self.viewer_app.viewer,
                 each.topmost,
                 each.image.name,
                 each.axes,
@@ -394,7 +394,7 @@ class PredictionDock(Page):
         self._warm_up()
 
     def _warm_up(self) -> None:
-        self.workers.run(_warm_up, self.session.app, lane="warm up", on_error=self.message.show_error)
+        self.workers.run(_warm_up, self.viewer_app.app, lane="warm up", on_error=self.message.show_error)
 
     def _enable(self) -> None:
         ready = not self.runner.busy and self._check.fits and bool(self.outputs.value())

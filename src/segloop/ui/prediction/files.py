@@ -61,7 +61,7 @@ class Files(QObject):
         if out:
             folder = Path(out).expanduser().absolute()
         else:
-            workspace = self._page.session.app.workspace
+            workspace = self._page.viewer_app.app.workspace
             path = Path(first)
             name = path.name if path.is_dir() else path.stem.strip("*?[]") or path.parent.name
             folder = workspace.new_folder(workspace.predictions_dir, name)
@@ -125,7 +125,7 @@ class Files(QObject):
         self.listed.emit()
 
     def _on_opened(self, record: Path, opened: OpenedImage) -> None:
-        viewer = self._page.session.viewer
+        viewer = self._page.viewer_app.viewer
         layer = add_to_viewer(viewer, opened)
         display = ResultLayers(
             viewer, layer, opened.name, opened.axes, placement(layer, opened.axes), self._results.later

@@ -47,7 +47,7 @@ class Keeping(QObject):
         self._results = results
         panel.score_requested.connect(self.score)
         results.changed.connect(self._on_results)
-        self._layers = page.session.viewer.layers
+        self._layers = page.viewer_app.viewer.layers
         for event in (self._layers.events.inserted, self._layers.events.removed):
             event.connect(self._offer_truths)
         self._offer_truths()

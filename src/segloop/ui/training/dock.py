@@ -15,7 +15,6 @@ from segloop.app.jobs import Job
 from segloop.artifacts.job.job import JobState
 from segloop.config.train import TrainConfig
 from segloop.core.errors import ConfigError
-from segloop.ui.session import session_for
 from segloop.ui.training import study
 from segloop.ui.training.catalogue import RunCatalogue, RunSummary
 from segloop.ui.training.dataset_panel import DatasetPanel
@@ -25,6 +24,7 @@ from segloop.ui.training.run_panel import RunPanel
 from segloop.ui.training.run_table import RunTable
 from segloop.ui.training.settings import SettingsPanel
 from segloop.ui.training.watch import RunWatch
+from segloop.ui.viewer_app import viewer_app_for
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.page import Page
 
@@ -44,7 +44,7 @@ class TrainingDock(Page):
     """Start a training, watch it, stop it, continue it; it goes on when napari is closed."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__(session_for(napari_viewer), "Training")
+        super().__init__(viewer_app_for(napari_viewer), "Training")
         self._scout = DatasetScout()
         self._catalogue = RunCatalogue()
         self._facts: DatasetFacts | None = None
@@ -58,7 +58,7 @@ class TrainingDock(Page):
         self._keep.timeout.connect(self._remember)
         self._connect()
         self._on_theme()
-        self.on_workspace(self.session.app.workspace)
+        self.on_workspace(self.viewer_app.app.workspace)
 
     # What the user can do.
 
@@ -89,11 +89,11 @@ class TrainingDock(Page):
     def predict(self) -> None:
         """Open the Prediction dock with the model of the run on screen."""
         if self.watch.path is not None:
-            self.session.dock("Prediction").use_model(str(self.watch.path))
+            self.viewer_app.dock("Prediction").use_model(str(self.watch.path))
 
     def show_run(self, path: Path) -> None:
         """Show a run, and watch it while it is under way."""
-        self._show_job(self.session.app.training(path))
+        self._show_job(self.viewer_app.app.training(path))
 
     def choose_dataset(self, path: Path) -> None:
         """Choose the dataset to learn from."""
@@ -119,7 +119,7 @@ class TrainingDock(Page):
         self.no_runs.show()
         self.workers.run(
             study.read_study,
-            self.session.app,
+            self.viewer_app.app,
             workspace,
             self._catalogue,
             lane="study",
@@ -132,24 +132,24 @@ class TrainingDock(Page):
         self.watch.let_go()
         for timer in (self._relist, self._keep):
             timer.stop()
-        app = self.session.app
+        app = self.viewer_app.app
         app.dataset_chosen.disconnect(self._on_dataset_chosen, missing_ok=True)
         app.datasets_changed.disconnect(self._list_datasets, missing_ok=True)
         app.models_changed.disconnect(self._list_models, missing_ok=True)
-        self.session.viewer.events.theme.disconnect(self._on_theme)
+        self.viewer_app.viewer.events.theme.disconnect(self._on_theme)
 
     # Wiring
 
     def _make_widgets(self) -> None:
         self.dataset = DatasetPanel()
-        self.settings = SettingsPanel(self.session)
-        self.plan_fold = Fold("Plan", self.session, "training.plan")
+        self.settings = SettingsPanel(self.viewer_app)
+        self.plan_fold = Fold("Plan", self.viewer_app, "training.plan")
         self.plan = QLabel(wordWrap=True)
         self.plan_fold.body.addWidget(self.plan)
         self.start_button = QPushButton("Start training")
         self.start_button.setToolTip("Train in a process of its own; napari stays free and may be closed")
         self.no_runs = QLabel(_NO_RUNS, wordWrap=True)
-        self.run_panel = RunPanel(self.session)
+        self.run_panel = RunPanel(self.viewer_app)
         self.table = RunTable()
         for widget in (self.dataset, self.settings, self.plan_fold, self.start_button, self.no_runs):
             self.column.addWidget(widget)
@@ -159,7 +159,7 @@ class TrainingDock(Page):
 
     def _connect(self) -> None:
         self.dataset.chosen.connect(self._on_dataset)
-        self.dataset.curation_wanted.connect(lambda: self.session.dock("Curation"))
+        self.dataset.curation_wanted.connect(lambda: self.viewer_app.dock("Curation"))
         self.dataset.sample_wanted.connect(lambda: self.attempt(self._make_sample))
         self.settings.changed.connect(self._on_settings)
         self.start_button.clicked.connect(self.start)
@@ -170,16 +170,16 @@ class TrainingDock(Page):
         self.table.chosen.connect(self._on_run_chosen)
         self.watch.news.connect(self._on_news)
         self.watch.failed.connect(self.message.show_error)
-        app = self.session.app
+        app = self.viewer_app.app
         app.dataset_chosen.connect(self._on_dataset_chosen)
         app.datasets_changed.connect(self._list_datasets)
         app.models_changed.connect(self._list_models)
-        self.session.viewer.events.theme.connect(self._on_theme)
+        self.viewer_app.viewer.events.theme.connect(self._on_theme)
 
     def _on_theme(self, event: Any = None) -> None:
         from napari.utils.theme import get_theme
 
-        theme = get_theme(self.session.viewer.theme)
+        theme = get_theme(self.viewer_app.viewer.theme)
         self.run_panel.curves.set_colours(theme.background.as_hex(), theme.text.as_hex())
 
     # The workspace and the choices
@@ -209,17 +209,17 @@ class TrainingDock(Page):
             config = self._config()
         except ConfigError:
             return
-        workspace = self.session.app.workspace
+        workspace = self.viewer_app.app.workspace
         self.workers.run(
             study.as_dict,
             config,
             lane="remember",
-            on_result=lambda values: self.session.remember(study.CONFIG_KEY, values, workspace),
+            on_result=lambda values: self.viewer_app.remember(study.CONFIG_KEY, values, workspace),
         )
 
     def _list_models(self) -> None:
         self.workers.run(
-            study.list_models, self.session.app, lane="models", on_result=self.settings.offer_models
+            study.list_models, self.viewer_app.app, lane="models", on_result=self.settings.offer_models
         )
 
     # The dataset
@@ -235,7 +235,7 @@ class TrainingDock(Page):
 
     def _list_datasets(self) -> None:
         self.workers.run(
-            study.list_datasets, self.session.app.workspace, lane="datasets", on_result=self._on_datasets
+            study.list_datasets, self.viewer_app.app.workspace, lane="datasets", on_result=self._on_datasets
         )
 
     def _on_datasets(self, datasets: Sequence[Path]) -> None:
@@ -276,7 +276,7 @@ class TrainingDock(Page):
         self._show_plan()
 
     def _make_sample(self) -> None:
-        workspace = self.session.app.workspace
+        workspace = self.viewer_app.app.workspace
         path = workspace.new_folder(workspace.datasets_dir, "sample nuclei")
         self.dataset.show_looking()
         self.workers.run(
@@ -285,7 +285,7 @@ class TrainingDock(Page):
 
     def _on_sample(self, path: Path) -> None:
         self.dataset.box.set_value(path)
-        self.session.app.datasets_changed.emit()
+        self.viewer_app.app.datasets_changed.emit()
         self._keep.start()
 
     # Starting
@@ -298,7 +298,7 @@ class TrainingDock(Page):
         self._show_start()
         self.workers.run(
             function,
-            self.session.app,
+            self.viewer_app.app,
             *arguments,
             lane="start",
             on_result=self._on_started,
@@ -336,7 +336,7 @@ class TrainingDock(Page):
         self.run_panel.show()
         self.run_panel.show_run(job.path)
         self.table.set_current(job.path)
-        self.session.remember(study.RUN_KEY, job.path.name)
+        self.viewer_app.remember(study.RUN_KEY, job.path.name)
         self.watch.follow(job)
 
     def _on_news(self, news: RunNews, before: RunNews | None) -> None:
@@ -345,7 +345,7 @@ class TrainingDock(Page):
             self._plan = news.plan
             self._show_plan()
         if before is not None and news.has_model != before.has_model:
-            self.session.app.models_changed.emit()
+            self.viewer_app.app.models_changed.emit()
         if before is None or news.state is not before.state:
             self._on_state(news, before)
 
@@ -360,11 +360,11 @@ class TrainingDock(Page):
             self.message.show_error(news.failure or f"{name} failed: its log tells more.")
         elif before is not None and news.state is JobState.finished:
             self.message.show_info(f"{name} is trained.", "Predict with it", self.predict)
-            self.session.app.models_changed.emit()
+            self.viewer_app.app.models_changed.emit()
         elif before is not None and news.state is JobState.stopped:
             kept = "its best model so far is kept" if news.has_model else "there is no model of it yet"
             self.message.show_info(f"{name} is stopped; {kept}.", "Resume", self.resume)
-            self.session.app.models_changed.emit()
+            self.viewer_app.app.models_changed.emit()
 
     def _show_plan(self) -> None:
         if self._plan and self.watch.path is not None:
@@ -382,7 +382,7 @@ class TrainingDock(Page):
         self._relist.stop()
         self.workers.run(
             self._catalogue.look,
-            self.session.app.workspace,
+            self.viewer_app.app.workspace,
             lane="list",
             on_result=self._on_listed,
             on_error=self._on_not_listed,

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Memory(Protocol):
-    """Choices remembered by key; a `segloop.ui.session.Session` is one."""
+    """Choices remembered by key; a `segloop.ui.viewer_app.ViewerApp` is one."""
 
     def recall(self, key: str, default: Any = None) -> Any:
         """Return the value kept under ``key``, or ``default``."""

@@ -17,7 +17,7 @@ from segloop.ui.workers import Workers
 
 if TYPE_CHECKING:
     from segloop.app.workspace import Workspace
-    from segloop.ui.session import Session
+    from segloop.ui.viewer_app import ViewerApp
 
 
 class Page(QWidget):
@@ -25,14 +25,14 @@ class Page(QWidget):
 
     Parameters
     ----------
-    session : Session
+    viewer_app : ViewerApp
         What the docks of the viewer share.
     name : str
         The dock's name in the menu.
 
     Attributes
     ----------
-    session : Session
+    viewer_app : ViewerApp
     workers : Workers
         The dock's own; closed with it.
     workspace_bar : WorkspaceBar
@@ -41,9 +41,9 @@ class Page(QWidget):
         Put the dock's widgets here; it scrolls vertically.
     """
 
-    def __init__(self, session: Session, name: str) -> None:
+    def __init__(self, viewer_app: ViewerApp, name: str) -> None:
         super().__init__()
-        self.session = session
+        self.viewer_app = viewer_app
         self._name = name
         self._docked = False
         self.workers = Workers(self)
@@ -66,12 +66,12 @@ class Page(QWidget):
         top.addWidget(self.message)
         layout.addLayout(top)
         layout.addWidget(self.scroll, 1)
-        session.register(name, self)
-        self.workspace_bar.set_path(session.app.workspace.path)
+        viewer_app.register(name, self)
+        self.workspace_bar.set_path(viewer_app.app.workspace.path)
         self.workspace_bar.chosen.connect(self._open_workspace)
         self.workspace_bar.help_requested.connect(self._show_help)
-        session.app.workspace_changed.connect(self._on_workspace_changed)
-        session.warned.connect(self.message.show_warning)
+        viewer_app.app.workspace_changed.connect(self._on_workspace_changed)
+        viewer_app.warned.connect(self.message.show_warning)
 
     def on_workspace(self, workspace: Workspace) -> None:
         """Show what belongs to another workspace; docks override this."""
@@ -107,15 +107,15 @@ class Page(QWidget):
         return bool(super().event(event))
 
     def _close(self) -> None:
-        self.session.app.workspace_changed.disconnect(self._on_workspace_changed, missing_ok=True)
-        self.session.warned.disconnect(self.message.show_warning)
-        self.session.unregister(self._name, self)
+        self.viewer_app.app.workspace_changed.disconnect(self._on_workspace_changed, missing_ok=True)
+        self.viewer_app.warned.disconnect(self.message.show_warning)
+        self.viewer_app.unregister(self._name, self)
         self.workers.close()
         self.on_close()
         self.deleteLater()
 
     def _open_workspace(self, path: Path) -> None:
-        self.attempt(lambda: self.session.app.open_workspace(path))
+        self.attempt(lambda: self.viewer_app.app.open_workspace(path))
 
     def _on_workspace_changed(self, workspace: Workspace) -> None:
         self.workspace_bar.set_path(workspace.path)

@@ -12,7 +12,7 @@ import pytest
 from segloop.app import workspace as workspace_module
 from segloop.app.workspace import Workspace
 from segloop.core.atomic import write_json
-from segloop.ui.session import session_for
+from segloop.ui.viewer_app import viewer_app_for
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def disk(monkeypatch) -> Iterator[threading.Event]:
 
 
 def test_a_busy_disk_does_not_hold_up_the_window(viewer, workspace, disk, qtbot):
-    session = session_for(viewer)
+    viewer_app = viewer_app_for(viewer)
 
-    session.remember("size", 3)
-    assert session.recall("size") == 3
+    viewer_app.remember("size", 3)
+    assert viewer_app.recall("size") == 3
     assert Workspace(workspace.path).recall("size") is None
 
     disk.set()
@@ -41,27 +41,27 @@ def test_a_busy_disk_does_not_hold_up_the_window(viewer, workspace, disk, qtbot)
 
 
 def test_choices_that_wait_for_the_disk_are_written_at_quitting(viewer, workspace, disk):
-    session = session_for(viewer)
+    viewer_app = viewer_app_for(viewer)
     for size in range(5):
-        session.remember("size", size)
+        viewer_app.remember("size", size)
     threading.Timer(0.3, disk.set).start()
 
-    session.close()
+    viewer_app.close()
 
     assert Workspace(workspace.path).recall("size") == 4
 
 
 SCRIPT = """
 import weakref
-weakref.finalize(weakref, print)  # as libraries do; so the session's turn comes after Qt has cleared up
+weakref.finalize(weakref, print)  # as libraries do; so closing comes after Qt has cleared up
 
 import napari
-from segloop.ui.session import session_for
+from segloop.ui.viewer_app import viewer_app_for
 
 viewer = napari.Viewer(show=False)
 viewer.window.add_plugin_dock_widget("napari-segloop", "Training")
-session = session_for(viewer)
-session.remember("size", 3)
+viewer_app = viewer_app_for(viewer)
+viewer_app.remember("size", 3)
 viewer.close()
 """
 

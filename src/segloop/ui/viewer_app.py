@@ -25,7 +25,7 @@ PLUGIN = "napari-segloop"
 """Name of the plugin in napari's manifest registry."""
 
 
-class Session(QObject):
+class ViewerApp(QObject):
     """What the docks of a viewer share; ends with the viewer.
 
     Parameters
@@ -67,11 +67,11 @@ class Session(QObject):
         """
         viewer = self._viewer()
         if viewer is None:
-            raise RuntimeError("The viewer of this session was closed.")
+            raise RuntimeError("The viewer was closed.")
         return viewer
 
     def recall(self, key: str, default: Any = None) -> Any:
-        """Return a choice remembered for the present workspace; a session is a `Memory` that follows it."""
+        """Return a choice remembered for the current workspace."""
         return self.app.workspace.recall(key, default)
 
     def remember(self, key: str, value: Any, workspace: Workspace | None = None) -> None:
@@ -132,18 +132,18 @@ def _write_choices(workspace: Workspace, context: Context) -> None:
     workspace.write_choices()
 
 
-# Weak on both sides: a viewer that is closed takes its session along.
-_sessions: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionary()
+# Weak on both sides: a viewer that is closed takes its docks' state along.
+_viewer_apps: weakref.WeakKeyDictionary[Viewer, ViewerApp] = weakref.WeakKeyDictionary()
 
 
-def session_for(viewer: Viewer) -> Session:
-    """Return the session that the docks of ``viewer`` share, made on first use."""
+def viewer_app_for(viewer: Viewer) -> ViewerApp:
+    """Return what the docks of ``viewer`` share, made on first use."""
     # napari hands plugins a proxy of their own, which neither lives nor compares like the viewer.
     viewer = getattr(viewer, "__wrapped__", viewer)
-    session = _sessions.get(viewer)
-    if session is None:
+    viewer_app = _viewer_apps.get(viewer)
+    if viewer_app is None:
         guard_removed_layers()
-        session = Session(viewer, App(Workspace(Workspace.last_path())))
-        weakref.finalize(viewer, session.close)
-        _sessions[viewer] = session
-    return session
+        viewer_app = ViewerApp(viewer, App(Workspace(Workspace.last_path())))
+        weakref.finalize(viewer, viewer_app.close)
+        _viewer_apps[viewer] = viewer_app
+    return viewer_app
