@@ -59,6 +59,7 @@ def test_summary_shows_the_baseline_beside_the_scores() -> None:
 
     lines = score_lines({**scores, "baseline": {**scores, "semantic": {"dice": 0.5, "iou": 0.4}}})
 
+    assert lines[0] == "1 image"
     assert lines[1].split()[:2] == ["Dice", "0.900"]
     assert lines[1].endswith("0.500")
 
@@ -78,3 +79,12 @@ def test_confused_classes_cost_score_whatever_the_file_of_a_prediction_is_called
 
     assert metrics["semantic"]["dice"] == 0
     assert metrics["instance"] is None
+
+
+def test_the_label_kind_may_be_given_where_records_are_missing(sample_nuclei: Path, tmp_path: Path) -> None:
+    truth = few(sample_nuclei / "seg", tmp_path / "truth", 1)
+    same = few(sample_nuclei / "seg", tmp_path / "same", 1)
+    as_classes = evaluate(same, truth, out=tmp_path / "scores", label_kind="semantic")
+    assert as_classes.metrics["instance"] is None
+    assert len(as_classes.metrics["semantic"]["classes"]) > 10
+    assert any(line.startswith("IoU of class 1 ") for line in as_classes.summary())

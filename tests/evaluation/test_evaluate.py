@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from scipy.ndimage import label
 
 from segloop.core.context import Context, Progress
 from segloop.core.errors import Cancelled, ImageError
@@ -147,11 +148,95 @@ def test_truth_masks_have_no_instance_scores(pairs: list[Pair], tmp_path: Path) 
         tifffile.imwrite(mask, (tifffile.imread(pair.seg) > 0).astype(np.uint8))
         masks.append(Pair(pair.stem, pair.raw, mask))
     assert evaluate_files(masks, tmp_path / "out")["instance"] is None
-    assert evaluate_files(masks, tmp_path / "out", instances=True)["instance"] is not None
+    assert evaluate_files(masks, tmp_path / "out", label_kind="instances")["instance"] is not None
 
 
-def test_labels_count_as_masks_if_asked_for(pairs: list[Pair], tmp_path: Path) -> None:
-    assert evaluate_files(pairs, tmp_path / "out", instances=False)["instance"] is None
+def test_masks_that_are_said_to_hold_objects_are_scored_by_their_components(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    """Two masks of 0 and 255 with the same components, whatever values they use."""
+    truth, pred = tmp_path / "truth.tif", tmp_path / "pred.tif"
+    mask = tifffile.imread(pairs[0].seg) > 0
+    tifffile.imwrite(truth, np.where(mask, 255, 0).astype(np.uint8))
+    tifffile.imwrite(pred, mask.astype(np.uint8))
+    result = evaluate_files([Pair("a", pred, truth)], tmp_path / "out", label_kind="instances")
+    assert result["instance"]["ap"]["0.95"] == 1.0
+    row = (tmp_path / "out" / "metrics.csv").read_text().splitlines()
+    n_truth = int(row[1].split(",")[row[0].split(",").index("n_truth")])
+    assert n_truth == label(mask, np.ones((3, 3)))[1] > 10
+
+
+@pytest.mark.parametrize(
+    ("predicted", "true", "expected"),
+    [
+        ([0, 1, 2, 2], [0, 1, 1, 2], {"1": (2 / 3, 1 / 2), "2": (2 / 3, 1 / 2)}),
+        ([0, 1, 1, 1], [0, 1, 1, 2], {"1": (4 / 5, 2 / 3), "2": (0.0, 0.0)}),
+        ([0, 0, 3, 3], [0, 0, 3, 3], {"3": (1.0, 1.0)}),
+        ([0, 255, 255, 0], [0, 1, 1, 0], {"1": (1.0, 1.0)}),
+        ([0, 255, 255, 0], [0, 1, 2, 0], {"1": (1.0, 1.0)}),
+        ([0, 0, 0, 0], [0, 0, 0, 0], {"1": (1.0, 1.0)}),
+    ],
+)
+def test_semantic_labels_get_dice_and_iou_of_each_class(
+    tmp_path: Path, predicted: list[int], true: list[int], expected: dict[str, tuple[float, float]]
+) -> None:
+    for name, values in (("pred", predicted), ("truth", true)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.array(values, np.uint8).reshape(2, 2))
+    pair = Pair("a", tmp_path / "pred.tif", tmp_path / "truth.tif")
+    semantic = evaluate_files([pair], tmp_path / "out", label_kind="semantic")["semantic"]
+    found = {value: (score["dice"], score["iou"]) for value, score in semantic["classes"].items()}
+    assert found == {value: pytest.approx(scores) for value, scores in expected.items()}
+    assert semantic["dice_per_class_mean"] == pytest.approx(np.mean([dice for dice, _ in expected.values()]))
+
+
+def test_scores_by_class_agree_with_scikit_learn_in_json_table_and_report(
+    pairs: list[Pair], tmp_path: Path
+) -> None:
+    from sklearn.metrics import f1_score, jaccard_score
+
+    classes, values = [], []
+    for pair in pairs:
+        both = [(tifffile.imread(path) % 4).astype(np.uint8) for path in (pair.raw, pair.seg)]
+        values.append(both)
+        for side, labels in zip(("pred", "truth"), both, strict=True):
+            tifffile.imwrite(tmp_path / f"{side}{pair.stem}.tif", labels)
+        classes.append(Pair(pair.stem, tmp_path / f"pred{pair.stem}.tif", tmp_path / f"truth{pair.stem}.tif"))
+    result = evaluate_files(classes, tmp_path / "out", label_kind="semantic")
+    semantic = result["semantic"]
+    p, t = (np.concatenate([both[side].ravel() for both in values]) for side in (0, 1))
+    for value in (1, 2, 3):
+        score = semantic["classes"][str(value)]
+        assert score["dice"] == pytest.approx(f1_score(t == value, p == value))
+        assert score["iou"] == pytest.approx(jaccard_score(t == value, p == value))
+        each = [f1_score(b.ravel() == value, a.ravel() == value) for a, b in values]
+        assert score["dice_per_image_mean"] == pytest.approx(np.mean(each))
+    assert semantic["dice_per_class_mean"] == pytest.approx(f1_score(t, p, labels=[1, 2, 3], average="macro"))
+    assert semantic["dice"] == pytest.approx(f1_score(t, p, labels=[1, 2, 3], average="micro"))
+    header, *rows = (tmp_path / "out" / "metrics.csv").read_text().splitlines()
+    column = header.split(",").index("dice_class_2")
+    assert float(rows[0].split(",")[column]) == pytest.approx(
+        f1_score(values[0][1].ravel() == 2, values[0][0].ravel() == 2)
+    )
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"<td>2</td><td>{semantic['classes']['2']['dice']:.3f}</td>" in page
+    assert result["instance"] is None
+
+
+def test_a_model_that_predicts_one_class_only_is_charged_for_the_others(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "pred.tif", np.array([[1, 1], [0, 0]], np.uint8))
+    tifffile.imwrite(tmp_path / "truth.tif", np.array([[1, 2], [0, 0]], np.uint8))
+    pair = Pair("a", tmp_path / "pred.tif", tmp_path / "truth.tif")
+    semantic = evaluate_files([pair], tmp_path / "out", label_kind="semantic")["semantic"]
+    assert semantic["classes"]["2"]["dice"] == 0
+    assert semantic["dice"] == 0.5
+
+
+def test_hundreds_of_objects_are_refused_as_classes(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.arange(400, dtype=np.uint16).reshape(20, 20))
+    with pytest.raises(ImageError, match=r"a\.tif holds 400 different values.*label kind instances"):
+        evaluate_files(
+            [Pair("a", tmp_path / "a.tif", tmp_path / "a.tif")], tmp_path / "out", label_kind="semantic"
+        )
 
 
 def test_labels_with_one_object_or_none_stay_labels(pairs: list[Pair], tmp_path: Path) -> None:
@@ -163,11 +248,11 @@ def test_labels_with_one_object_or_none_stay_labels(pairs: list[Pair], tmp_path:
 
 def test_confused_classes_are_errors_if_asked_for(pairs: list[Pair], tmp_path: Path) -> None:
     same = [Pair(pair.stem, pair.seg, pair.seg) for pair in pairs]
-    assert evaluate_files(same, tmp_path / "out", classes=True)["semantic"]["dice"] == 1.0
+    assert evaluate_files(same, tmp_path / "out", label_kind="semantic")["semantic"]["dice"] == 1.0
     swapped = tmp_path / "swapped.tif"
     labels = tifffile.imread(pairs[0].seg)
     tifffile.imwrite(swapped, np.where(labels > 0, labels + 1, 0).astype(labels.dtype))
-    result = evaluate_files([Pair("a", swapped, pairs[0].seg)], tmp_path / "out", classes=True)
+    result = evaluate_files([Pair("a", swapped, pairs[0].seg)], tmp_path / "out", label_kind="semantic")
     assert result["semantic"]["dice"] == 0.0
     assert result["instance"] is None
 

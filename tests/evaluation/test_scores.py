@@ -27,7 +27,7 @@ def scores(sample_nuclei: Path) -> dict[str, ImageScore]:
 def test_the_metrics_have_exactly_the_documented_keys(scores: dict[str, ImageScore]) -> None:
     metrics = pool(scores.values(), scores.values())
     assert set(metrics) == {"n_images", "semantic", "instance", "baseline"}
-    assert set(metrics["semantic"]) == {"dice", "iou", "dice_per_image_mean"}
+    assert set(metrics["semantic"]) == {"dice", "iou", "dice_per_image_mean", "iou_per_image_mean"}
     assert set(metrics["instance"]) == {
         "ap",
         "mean_ap_50_90",
@@ -35,6 +35,8 @@ def test_the_metrics_have_exactly_the_documented_keys(scores: dict[str, ImageSco
         "f1",
         "pq",
         "ap50_per_image_mean",
+        "ap_per_image",
+        "mean_ap_per_image_50_90",
     }
     assert list(metrics["instance"]["ap"]) == [f"0.{percent}" for percent in range(50, 100, 5)]
     assert set(metrics["baseline"]) == {"n_images", "semantic", "instance"}
@@ -45,6 +47,11 @@ def test_scores_are_pooled_unless_named_per_image(scores: dict[str, ImageScore],
     aps = [score.instance.average_precision() for score in scores.values() if score.instance]
     assert metrics["n_images"] == 3
     assert metrics["instance"]["ap50_per_image_mean"] == pytest.approx(np.mean(aps))
+    per_image = metrics["instance"]["ap_per_image"]
+    assert per_image["0.50"] == metrics["instance"]["ap50_per_image_mean"]
+    assert metrics["instance"]["mean_ap_per_image_50_90"] == pytest.approx(
+        np.mean([value for threshold, value in per_image.items() if threshold != "0.95"])
+    )
     tp, fp, fn = (sum(getattr(s.instance, kind)[0] for s in scores.values()) for kind in ("tp", "fp", "fn"))
     assert metrics["instance"]["ap"]["0.50"] == pytest.approx(tp / (tp + fp + fn))
     assert metrics["instance"]["f1"] == pytest.approx(2 * tp / (2 * tp + fp + fn))

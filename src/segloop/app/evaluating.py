@@ -6,12 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.prediction.provenance import find_predictions
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.images.pairing import Pair, Pairing, files_by_stem, pair_by_stem
+
+if TYPE_CHECKING:
+    from segloop.evaluation.evaluate import LabelKind
 
 _SCORED_KINDS = ("labels", "classes", "mask")
 """Outputs of a prediction that can be scored, best first."""
@@ -21,7 +24,7 @@ Source = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of scoring.
+    """The scores, and the problems met.
 
     Attributes
     ----------
@@ -45,19 +48,37 @@ class Evaluation:
 def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Return the main scores of ``metrics.json`` as readable lines."""
     baseline = metrics.get("baseline") or {}
-    lines = [f"{metrics['n_images']} images"]
-    shown: list[tuple[str, tuple[str, ...]]] = [("Dice", ("semantic", "dice")), ("IoU", ("semantic", "iou"))]
+    n_images = metrics["n_images"]
+    lines = [f"{n_images} image{'' if n_images == 1 else 's'}"]
+    shown: list[tuple[str, tuple[str, ...]]] = [
+        ("Dice", ("semantic", "dice")),
+        ("Dice, mean per image", ("semantic", "dice_per_image_mean")),
+        ("IoU", ("semantic", "iou")),
+        ("IoU, mean per image", ("semantic", "iou_per_image_mean")),
+    ]
+    classes = metrics["semantic"].get("classes") or {}
+    if len(classes) > 1:
+        for value in classes:
+            shown += [
+                (f"Dice of class {value}", ("semantic", "classes", value, "dice")),
+                (f"IoU of class {value}", ("semantic", "classes", value, "iou")),
+            ]
+        shown.append(("Dice, mean per class", ("semantic", "dice_per_class_mean")))
     if metrics["instance"] is not None:
         shown += [
             ("AP at IoU 0.50", ("instance", "ap", "0.50")),
+            ("AP at IoU 0.50, mean per image", ("instance", "ap50_per_image_mean")),
             ("mean AP 0.50-0.90", ("instance", "mean_ap_50_90")),
-            ("F1", ("instance", "f1")),
-            ("PQ", ("instance", "pq")),
+            ("mean AP 0.50-0.90, mean per image", ("instance", "mean_ap_per_image_50_90")),
+            ("F1 at IoU 0.50", ("instance", "f1")),
+            ("PQ at IoU 0.50", ("instance", "pq")),
         ]
-    for label, keys in shown:
-        value, other = _find(metrics, keys), _find(baseline, keys)
-        beside = "" if other is None else f"   smoothed Otsu + connected components {other:.3f}"
-        lines.append(f"{label:18s} {value:.3f}{beside}")
+    found = [(label, _find(metrics, keys), _find(baseline, keys)) for label, keys in shown]
+    width = max(len(label) for label, _, _ in found)
+    for label, value, other in found:
+        if value is not None:
+            beside = "" if other is None else f"   smoothed Otsu + connected components {other:.3f}"
+            lines.append(f"{label:{width}s} {value:.3f}{beside}")
     return lines
 
 
@@ -79,6 +100,7 @@ def evaluate(
     curves: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     config_yaml: str = "",
     only_predicted: bool = False,
+    label_kind: LabelKind | None = None,
     context: Context | None = None,
 ) -> Evaluation:
     """Score predictions against truth; files are paired by subfolder and stem.
@@ -97,7 +119,10 @@ def evaluate(
     title, curves, config_yaml : optional
         For the report: heading, training curves by name, and the config.
     only_predicted : bool, optional
-        Whether truths without a prediction are meant to be passed over, and so are no problem.
+        Whether truths without a prediction are ignored instead of reported.
+    label_kind : {"instances", "semantic"}, optional
+        Whether values number objects or name classes, see `segloop.evaluation.evaluate.evaluate_files`; by
+        default what the records of the predictions say, else guessed from the values.
     context : Context, optional
         Progress and cancel.
 
@@ -120,7 +145,7 @@ def evaluate(
     result = evaluate_files(
         pairing.pairs,
         out,
-        classes=bool(outputs) and all(outputs[pair.stem][0] == "classes" for pair in pairing.pairs),
+        label_kind=label_kind or _recorded_kind(outputs, pairing),
         context=context or Context(),
         baseline_raw=raws,
         title=title,
@@ -143,6 +168,12 @@ def _scored_outputs(folder: Path) -> dict[str, tuple[str, Path]]:
                 outputs[stem] = (kind, path)
                 break
     return outputs
+
+
+def _recorded_kind(outputs: Mapping[str, tuple[str, Path]], pairing: Pairing) -> LabelKind | None:
+    """Return "semantic" if the records of all predictions say that they are classes."""
+    classes = outputs and all(outputs[pair.stem][0] == "classes" for pair in pairing.pairs)
+    return "semantic" if classes else None
 
 
 def _match(

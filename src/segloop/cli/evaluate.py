@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -18,21 +19,33 @@ from segloop.cli.arguments import json_option, print_data
 @click.option(
     "--raw", metavar="DIR_OR_GLOB", help="Raw images: shown in the report and scored by the baseline."
 )
+@click.option(
+    "--label-kind",
+    type=click.Choice(["instances", "semantic"]),
+    help="Whether values number objects or name classes; guessed from the labels if absent.",
+)
 @json_option
-def evaluate(predictions: str, truth: str, out: Path, raw: str | None, as_json: bool) -> int:
+def evaluate(
+    predictions: str,
+    truth: str,
+    out: Path,
+    raw: str | None,
+    label_kind: Literal["instances", "semantic"] | None,
+    as_json: bool,
+) -> int:
     """Score PREDICTIONS (labels or masks) against TRUTH; files are paired by stem.
 
     Writes metrics.json, metrics.csv (per image) and report.html.
 
     \b
     Example:
-      segloop evaluate predictions/ truth/ --out scores/
+      segloop evaluate predictions/ truth/ --out scores/ --label-kind semantic
     """
     from segloop.app.evaluating import evaluate as evaluate_files
     from segloop.cli.progress import progress_shown
 
     with progress_shown() as context:
-        result = evaluate_files(predictions, truth, out=out, raw=raw, context=context)
+        result = evaluate_files(predictions, truth, out=out, raw=raw, label_kind=label_kind, context=context)
     for problem in result.problems:
         click.echo(f"Warning: {problem}", err=True)
     print_data(result.metrics, [*result.summary(), f"Report: {out / 'report.html'}"], as_json)

@@ -1,7 +1,7 @@
 """How well a segmentation agrees with the truth, as pure functions of label images.
 
-Counts are kept apart from the scores made of them, so that adding counts pools images. Where there is nothing
-to find and nothing was found, every score is 1.
+Counts are separate from the scores computed from them, so that images are pooled by adding their counts.
+Where both prediction and truth are empty, every score is 1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _ratio(part: float, whole: float) -> float:
 
 @dataclass(frozen=True)
 class BinaryCounts:
-    """Pixels of foreground found (true positive), made up (false positive) and missed (false negative)."""
+    """Numbers of true positive (tp), false positive (fp) and false negative (fn) pixels."""
 
     tp: int
     fp: int
@@ -54,8 +54,9 @@ def count_pixels(
     valid : same shape, bool, optional
         Only pixels where it is True count; all of them if left out.
     classes : bool, optional
-        False: everything above 0 is one foreground. True: a pixel is found only if the class is right too (a
-        wrong class is both made up and missed), which makes Dice and IoU the micro averages over the classes.
+        False: everything above 0 is one foreground. True: a foreground pixel is a true positive only if its
+        class is right; a wrong class counts as a false positive and as a false negative. Dice and IoU are
+        then micro averages over the classes.
 
     Raises
     ------
@@ -72,6 +73,49 @@ def count_pixels(
         agree &= np.asarray(pred) == np.asarray(truth)
     tp = int(np.count_nonzero(agree))
     return BinaryCounts(tp, int(np.count_nonzero(p)) - tp, int(np.count_nonzero(t)) - tp)
+
+
+def count_classes(pred: Array, truth: Array, valid: Array | None = None) -> dict[int, BinaryCounts]:
+    """Count the pixels of each class.
+
+    Parameters
+    ----------
+    pred, truth : same shape, integer or bool
+        Class maps; 0 is background.
+    valid : same shape, bool, optional
+        Only pixels where it is True count; all of them if left out.
+
+    Returns
+    -------
+    dict of int to BinaryCounts
+        For each class above 0 that occurs in either image, ascending. Their sum is what `count_pixels` counts
+        with ``classes=True``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the values are not integers or are negative.
+    """
+    check_shapes(pred, truth, valid)
+    p, t = (np.ravel(np.asarray(each)) for each in (pred, truth))
+    if valid is not None:
+        inside = np.ravel(np.asarray(valid, bool))
+        p, t = p[inside], t[inside]
+    predicted, expected, right = _value_counts(p), _value_counts(t), _value_counts(p[p == t])
+    counts = {}
+    for value in sorted((predicted.keys() | expected.keys()) - {0}):
+        tp = right.get(value, 0)
+        counts[value] = BinaryCounts(tp, predicted.get(value, 0) - tp, expected.get(value, 0) - tp)
+    return counts
+
+
+def _value_counts(values: Array) -> dict[int, int]:
+    if values.dtype.kind not in "biu":
+        raise ValueError(f"Classes must be integers, not {values.dtype}.")
+    if values.size and values.min() < 0:
+        raise ValueError("Classes must not be negative.")
+    found, counts = np.unique(values, return_counts=True)
+    return {int(value): int(count) for value, count in zip(found, counts, strict=True)}
 
 
 def dice(pred: Array, truth: Array, valid: Array | None = None) -> float:

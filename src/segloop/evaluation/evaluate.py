@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,28 +20,66 @@ from segloop.evaluation.scores import ImageScore, make_folder, pool, score_image
 from segloop.images.labels import read_labels
 from segloop.images.pairing import Pair
 from segloop.images.read import open_image
+from segloop.targets.objects import connected_objects
 
 MOST_PICTURES = 30
+MOST_CLASSES = 255
+"""Images with more values than this hold objects, not classes."""
+
+LabelKind = Literal["instances", "semantic"]
+
+
+@dataclass
+class _Values:
+    """What the images of one side hold, taken together."""
+
+    numbered: bool = False
+    ones: bool = False
+    only_255: bool = False
+    wide: bool = False
+
+    def add(self, labels: Array) -> None:
+        if not _is_mask(labels):
+            self.numbered = True
+        elif labels.max(initial=0) == 255:
+            self.only_255 = True
+        elif labels.max(initial=0) == 1:
+            self.ones = True
+        # Only a wide type holds objects for sure where there is at most one.
+        self.wide |= labels.dtype.itemsize > 1
+
+    @property
+    def are_white_masks(self) -> bool:
+        """Whether 0 and 255 are the only values."""
+        return self.only_255 and not self.numbered and not self.ones
+
+
+@dataclass(frozen=True)
+class _PairScore:
+    """Scores of one pair of files, for each meaning that its values may have; None where not computed."""
+
+    pair: Pair
+    foreground: ImageScore
+    objects: ImageScore | None
+    classes: ImageScore | None
+    baseline: ImageScore | None
 
 
 @dataclass
 class _Scored:
-    """What is known of the pairs scored so far."""
+    """The pairs scored so far."""
 
-    scores: dict[str, ImageScore] = field(default_factory=dict)
-    baseline: dict[str, ImageScore] = field(default_factory=dict)
-    pairs: dict[str, Pair] = field(default_factory=dict)
+    by_stem: dict[str, _PairScore] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    truth_has_objects: bool = False
-    prediction_has_objects: bool = False
+    truth: _Values = field(default_factory=lambda: _Values())
+    prediction: _Values = field(default_factory=lambda: _Values())
 
 
 def evaluate_files(
     pairs: Sequence[Pair],
     out: str | os.PathLike[str],
     *,
-    instances: bool | None = None,
-    classes: bool = False,
+    label_kind: LabelKind | None = None,
     context: Context = Context(),  # noqa: B008 - frozen, without state of its own
     baseline_raw: Mapping[str, Path | None] | None = None,
     title: str = "Evaluation",
@@ -56,11 +94,12 @@ def evaluate_files(
     pairs : sequence of Pair
         ``raw`` is the prediction and ``seg`` the truth: two label images, masks or class maps of one shape.
     out : path
-        Folder for the three files; made if it is missing.
-    instances : bool, optional
-        Whether labels are objects. If left out, they are unless all truths or all predictions are masks.
-    classes : bool, optional
-        True where values are classes and confusing two of them is an error; then nothing is an object.
+        Folder for the three files; created if it is missing.
+    label_kind : {"instances", "semantic"}, optional
+        Whether values number objects or name classes. With ``"instances"``, the objects of a mask are its
+        connected components. With ``"semantic"``, each value above 0 is a class of its own; masks with 0 and
+        255 have one class, whatever its value on the other side. By default objects, unless all truths or all
+        predictions are masks: then everything above 0 is one class.
     context : Context, optional
         Progress and cancel.
     baseline_raw : mapping of str to path, optional
@@ -68,7 +107,7 @@ def evaluate_files(
     title, curves, config_yaml : optional
         Passed on to the report, see `segloop.evaluation.report.write_report`.
     problems : sequence of str, optional
-        What went wrong before, such as files without a partner; listed first.
+        Earlier problems, such as files without a partner; listed first.
 
     Returns
     -------
@@ -87,56 +126,101 @@ def evaluate_files(
     raw_files = baseline_raw or {}
     for pair in context.track(pairs, len(pairs), "Scoring"):
         try:
-            _score_pair(
-                scored, pair, raw_files.get(pair.stem), instances=instances is not False, classes=classes
-            )
+            _score_pair(scored, pair, raw_files.get(pair.stem), label_kind)
         except SegloopError as error:
             scored.problems.append(str(error))
-    if not scored.scores:
+    if not scored.by_stem:
         if not pairs:
             raise ImageError(
-                "There is no pair to score: give predictions and truth with the same file stems."
+                "There are no pairs to score: choose predictions and truth with the same file stems."
             )
         raise ImageError(f"None of {len(pairs)} pairs could be scored: {scored.problems[-1]}")
 
-    as_objects = not classes and (
-        instances if instances is not None else scored.truth_has_objects and scored.prediction_has_objects
-    )
-    if not as_objects:
-        scored.scores = {stem: _without_objects(score) for stem, score in scored.scores.items()}
-        scored.baseline = {stem: _without_objects(score) for stem, score in scored.baseline.items()}
-    metrics = pool(scored.scores.values(), scored.baseline.values())
-    shown = _spread(scored.scores, MOST_PICTURES)
+    kind, classes = label_kind or _guessed_kind(scored), _has_classes(scored)
+    scores = {stem: _chosen(one, kind, classes) for stem, one in scored.by_stem.items()}
+    baseline = {
+        stem: one.baseline if kind == "instances" else _as_foreground(one.baseline)
+        for stem, one in scored.by_stem.items()
+        if one.baseline is not None
+    }
+    metrics = pool(scores.values(), baseline.values())
+    shown = _spread(scores, MOST_PICTURES)
     # The report comes first: it takes time, and a cancel must not leave metrics beside an older report.
     write_report(
         make_folder(out) / "report.html",
         title=title,
-        figures=_rows(scored, shown, raw_files, context),
+        figures=_rows(scored, scores, baseline, shown, raw_files, label_kind, context),
         curves=curves or {},
         scores=metrics,
-        classes=classes,
+        classes=any(score.classes and set(score.classes) != {1} for score in scores.values()),
         config_yaml=config_yaml,
         problems=scored.problems,
-        note=f"{len(shown)} of {len(scored.scores)} images, from the worst to the best, evenly chosen."
-        if len(shown) < len(scored.scores)
+        note=f"{len(shown)} of {len(scores)} images, evenly chosen from the worst to the best."
+        if len(shown) < len(scores)
         else "",
     )
-    write_metrics(out, scored.scores, scored.baseline)
+    write_metrics(out, scores, baseline)
     return {**metrics, "problems": list(scored.problems)}
 
 
-def _score_pair(scored: _Scored, pair: Pair, raw: Path | None, *, instances: bool, classes: bool) -> None:
+def _guessed_kind(scored: _Scored) -> LabelKind:
+    objects = scored.truth.numbered and (scored.prediction.numbered or scored.prediction.wide)
+    return "instances" if objects else "semantic"
+
+
+def _has_classes(scored: _Scored) -> bool:
+    sides = scored.truth, scored.prediction
+    return any(side.numbered for side in sides) and not any(side.are_white_masks for side in sides)
+
+
+def _score_pair(scored: _Scored, pair: Pair, raw: Path | None, label_kind: LabelKind | None) -> None:
     pred, truth = _read_pair(pair)
-    objects = instances and not classes
-    scored.scores[pair.stem] = score_image(pred, truth, instances=objects, classes=classes)
-    scored.pairs[pair.stem] = pair
-    scored.truth_has_objects |= not _is_mask(truth)
-    scored.prediction_has_objects |= not (_is_mask(pred) and pred.dtype.itemsize == 1)
+    foreground = score_image(pred, truth, instances=False)
+    objects = classes = None
+    if label_kind != "semantic":
+        objects = score_image(*_objects(pred, truth, label_kind), instances=True)
+    if label_kind == "semantic":
+        _require_classes(pair, pred, truth)
+        classes = score_image(pred, truth, instances=False, classes=True)
+    scored.by_stem[pair.stem] = _PairScore(pair, foreground, objects, classes, None)
+    scored.truth.add(truth)
+    scored.prediction.add(pred)
     if raw is not None:
         image = _read_raw(raw, truth.shape)
         labels, _ = best_channel_baseline(image, truth)
-        # The baseline knows one class; it is not held against it that the truth has several.
-        scored.baseline[pair.stem] = score_image(labels, truth, instances=objects)
+        # The baseline has one class; that the truth has several does not count against it.
+        compared = _objects(labels, truth, label_kind)[1]
+        baseline = score_image(labels, compared, instances=label_kind != "semantic")
+        scored.by_stem[pair.stem] = replace(scored.by_stem[pair.stem], baseline=baseline)
+
+
+def _objects(pred: Array, truth: Array, label_kind: LabelKind | None) -> tuple[Array, Array]:
+    """Replace a mask by its connected components where labels are said to be objects."""
+    if label_kind != "instances":
+        return pred, truth
+    dims = 3 if truth.shape[0] > 1 else 2
+    labels = [connected_objects(each > 0, dims) if _is_mask(each) else each for each in (pred, truth)]
+    return labels[0], labels[1]
+
+
+def _require_classes(pair: Pair, pred: Array, truth: Array) -> None:
+    for path, labels in ((pair.raw, pred), (pair.seg, truth)):
+        values = np.unique(labels).size
+        if values > MOST_CLASSES + 1:
+            raise ImageError(
+                f"{path} holds {values} different values, too many for classes: "
+                "score it with the label kind instances."
+            )
+
+
+def _chosen(one: _PairScore, kind: LabelKind, classes: bool) -> ImageScore:
+    if kind == "instances" and one.objects is not None:
+        return one.objects
+    return one.classes if classes and one.classes is not None else one.foreground
+
+
+def _as_foreground(score: ImageScore) -> ImageScore:
+    return ImageScore(score.pixels, None, score.n_valid, {1: score.pixels})
 
 
 def _read_pair(pair: Pair) -> tuple[Array, Array]:
@@ -144,7 +228,7 @@ def _read_pair(pair: Pair) -> tuple[Array, Array]:
     if pred.shape != truth.shape:
         raise ImageError(
             f"{pair.raw} is {_size(pred)} but its truth {pair.seg} is {_size(truth)}: "
-            "predict the very image that the truth belongs to."
+            "predict the image that the truth belongs to."
         )
     return pred, truth
 
@@ -157,7 +241,7 @@ def _read_raw(path: Path, shape: tuple[int, ...]) -> Array:
     if pixels.shape[1:] != shape:
         raise ImageError(
             f"{path} is {_size(pixels[0])} but its truth is {_size(np.empty(shape, bool))}: "
-            "give the raw images that the truth belongs to; its baseline and picture are left out."
+            "choose the raw images that the truth belongs to; its baseline and picture are left out."
         )
     return pixels
 
@@ -168,13 +252,9 @@ def _size(volume: Array) -> str:
 
 
 def _is_mask(labels: Array) -> bool:
-    """Tell whether there is at most one value above 0, and it is 1 or 255."""
+    """Whether there is at most one value above 0, and it is 1 or 255."""
     highest = int(labels.max(initial=0))
     return highest <= 1 or (highest == 255 and bool(np.isin(labels, (0, 255)).all()))
-
-
-def _without_objects(score: ImageScore) -> ImageScore:
-    return ImageScore(score.pixels, None, score.n_valid)
 
 
 def _rank(score: ImageScore) -> tuple[float, float]:
@@ -193,14 +273,21 @@ def _spread(scores: Mapping[str, ImageScore], most: int) -> list[str]:
 
 
 def _rows(
-    scored: _Scored, stems: Sequence[str], raw_files: Mapping[str, Path | None], context: Context
+    scored: _Scored,
+    scores: Mapping[str, ImageScore],
+    baseline: Mapping[str, ImageScore],
+    stems: Sequence[str],
+    raw_files: Mapping[str, Path | None],
+    label_kind: LabelKind | None,
+    context: Context,
 ) -> Iterator[ReportRow]:
     # Read again one by one: all images together may not fit into memory.
     for stem in context.track(stems, len(stems), "Drawing the report"):
-        pred, truth = _read_pair(scored.pairs[stem])
+        pred, truth = _read_pair(scored.by_stem[stem].pair)
+        pred, truth = _objects(pred, truth, label_kind)
         raw = raw_files.get(stem)
         image = None if raw is None else _raw_or_none(raw, truth.shape)
-        yield ReportRow(stem, image, truth, pred, note=_note(scored.scores[stem], scored.baseline.get(stem)))
+        yield ReportRow(stem, image, truth, pred, note=_note(scores[stem], baseline.get(stem)))
 
 
 def _raw_or_none(path: Path, shape: tuple[int, ...]) -> Array | None:
@@ -218,5 +305,5 @@ def _note(score: ImageScore, baseline: ImageScore | None) -> str:
 
     text = of(score)
     if score.instance is not None:
-        text += f", {score.instance.n_pred} objects predicted, {score.instance.n_truth} true"
+        text += f", {score.instance.n_pred} objects predicted, {score.instance.n_truth} in the truth"
     return text if baseline is None else f"{text} (baseline: {of(baseline)})"

@@ -128,8 +128,8 @@ def _header(title: str, scores: Mapping[str, Any]) -> str:
     if scores.get("instance"):
         cards += [
             ("AP at IoU 0.50", "objects found", ("instance", "ap", "0.50")),
-            ("Mean AP 0.50 to 0.90", "objects found, ever more exactly", ("instance", "mean_ap_50_90")),
-            ("Panoptic quality", "found and well outlined", ("instance", "pq")),
+            ("Mean AP 0.50 to 0.90", "objects found and outlined", ("instance", "mean_ap_50_90")),
+            ("Panoptic quality", "objects found and outlined", ("instance", "pq")),
         ]
     else:
         cards.append(("IoU", "intersection over union", ("semantic", "iou")))
@@ -157,7 +157,14 @@ def _scores(scores: Mapping[str, Any]) -> str:
         ("Dice", ("semantic", "dice")),
         ("IoU", ("semantic", "iou")),
         ("Dice, mean per image", ("semantic", "dice_per_image_mean")),
+        ("IoU, mean per image", ("semantic", "iou_per_image_mean")),
     ]
+    classes = scores["semantic"].get("classes") or {}
+    if len(classes) > 1:
+        rows += [
+            ("Dice, mean per class", ("semantic", "dice_per_class_mean")),
+            ("IoU, mean per class", ("semantic", "iou_per_class_mean")),
+        ]
     if scores.get("instance"):
         rows += [
             ("AP at IoU 0.50", ("instance", "ap", "0.50")),
@@ -165,6 +172,7 @@ def _scores(scores: Mapping[str, Any]) -> str:
             ("AP, mean of 0.50 to 0.90", ("instance", "mean_ap_50_90")),
             ("AP, mean of 0.50 to 0.95", ("instance", "mean_ap_50_95")),
             ("AP at IoU 0.50, mean per image", ("instance", "ap50_per_image_mean")),
+            ("AP, mean of 0.50 to 0.90, mean per image", ("instance", "mean_ap_per_image_50_90")),
             ("F1 at IoU 0.50", ("instance", "f1")),
             ("Panoptic quality at IoU 0.50", ("instance", "pq")),
         ]
@@ -173,9 +181,11 @@ def _scores(scores: Mapping[str, Any]) -> str:
     lines = []
     for name, keys in rows:
         value, beside = _find(scores, keys), _find(baseline, keys)
+        if value is None:
+            continue
         cells = f'<td>{name}</td><td class="main">{value:.3f}</td>'
         if baseline:
-            gain = "" if beside is None or value is None else f"{value - beside:+.3f}".replace("-", "−")
+            gain = "" if beside is None else f"{value - beside:+.3f}".replace("-", "−")
             cells += f"<td>{'' if beside is None else f'{beside:.3f}'}</td><td>{gain}</td>"
         lines.append(f"<tr>{cells}</tr>")
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
@@ -186,7 +196,28 @@ def _scores(scores: Mapping[str, Any]) -> str:
             f", {n} images." if n < scores["n_images"] else "."
         )
     chart = _ap_chart(scores)
+    table += _class_table(classes)
     return f'<h2>Scores</h2><p class="soft">{said}</p><div class="side"><div>{table}</div>{chart}</div>'
+
+
+def _class_table(classes: Mapping[str, Mapping[str, float]]) -> str:
+    """Return a table with the scores of each class, or nothing if there is only one."""
+    if len(classes) < 2:
+        return ""
+    columns = {
+        "Dice": "dice",
+        "IoU": "iou",
+        "Dice, mean per image": "dice_per_image_mean",
+        "IoU, mean per image": "iou_per_image_mean",
+    }
+    head = "<th>Class</th>" + "".join(f"<th>{name}</th>" for name in columns) + "<th>Images</th>"
+    lines = "".join(
+        f"<tr><td>{escape(value)}</td>"
+        + "".join(f"<td>{scores[key]:.3f}</td>" for key in columns.values())
+        + f"<td>{scores['n_images']}</td></tr>"
+        for value, scores in classes.items()
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def _ap_chart(scores: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -17,26 +17,36 @@ import numpy as np
 from segloop.core.atomic import write_json, write_text
 from segloop.core.errors import ImageError
 from segloop.core.matching import Array
-from segloop.core.metrics import IOU_THRESHOLDS, BinaryCounts, InstanceCounts, count_pixels, match_instances
+from segloop.core.metrics import (
+    IOU_THRESHOLDS,
+    BinaryCounts,
+    InstanceCounts,
+    count_classes,
+    count_pixels,
+    match_instances,
+)
 
 
 @dataclass(frozen=True)
 class ImageScore:
-    """What was counted in one image.
+    """The counts of one image.
 
     Attributes
     ----------
     pixels : BinaryCounts
-        Foreground pixels.
+        Foreground pixels; for classes, summed over the classes.
     instance : InstanceCounts or None
         Objects at `IOU_THRESHOLDS`; None where the image holds a mask or classes instead of objects.
     n_valid : int
         Number of pixels that counted.
+    classes : mapping of int to BinaryCounts, or None
+        Pixels of each class in prediction or truth; None where the image holds objects.
     """
 
     pixels: BinaryCounts
     instance: InstanceCounts | None
     n_valid: int
+    classes: Mapping[int, BinaryCounts] | None = None
 
 
 def score_image(
@@ -62,7 +72,9 @@ def score_image(
     """
     n_valid = int(np.size(truth)) if valid is None else int(np.count_nonzero(valid))
     pixels = count_pixels(pred, truth, valid, classes=classes)
-    return ImageScore(pixels, match_instances(pred, truth, valid=valid) if instances else None, n_valid)
+    if instances:
+        return ImageScore(pixels, match_instances(pred, truth, valid=valid), n_valid)
+    return ImageScore(pixels, None, n_valid, count_classes(pred, truth, valid) if classes else {1: pixels})
 
 
 def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> dict[str, Any]:
@@ -79,8 +91,10 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
     -------
     dict
         ``n_images``, ``semantic``, ``instance`` (None for masks and classes) and, where given, ``baseline``.
-        All scores are pooled over the images, except the ones named per image: means over the images that
-        have anything valid.
+        Where no image holds objects, ``semantic`` also has the scores of each class under ``classes``, and
+        their unweighted means (``dice_per_class_mean``, ``iou_per_class_mean``). All scores are pooled over
+        the images, except those named per image: means over the images that have valid pixels, and for one
+        class over those of them in which it occurs.
 
     Raises
     ------
@@ -90,22 +104,22 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
     counted = list(scores)
     if not counted:
         raise ValueError("There are no scores to pool.")
-    # An image that is excluded as a whole says nothing; its counts are all zero.
-    told = [score for score in counted if score.n_valid] or counted
-    pixels = reduce(add, (score.pixels for score in counted))
+    # An image that is excluded as a whole does not count in the means; its counts are all zero.
+    valid = [score for score in counted if score.n_valid] or counted
     metrics: dict[str, Any] = {
         "n_images": len(counted),
-        "semantic": {
-            "dice": pixels.dice,
-            "iou": pixels.iou,
-            "dice_per_image_mean": float(np.mean([score.pixels.dice for score in told])),
-        },
+        "semantic": _overlap(
+            reduce(add, (score.pixels for score in counted)), [score.pixels for score in valid]
+        ),
         "instance": None,
     }
+    by_class = [score.classes for score in counted if score.classes is not None]
+    if len(by_class) == len(counted):
+        metrics["semantic"] |= _classes(by_class)
     instances = [score.instance for score in counted if score.instance is not None]
     if len(instances) == len(counted):
         metrics["instance"] = _instance(
-            reduce(add, instances), [score.instance for score in told if score.instance is not None]
+            reduce(add, instances), [score.instance for score in valid if score.instance is not None]
         )
     compared = list(baseline)
     if compared:
@@ -113,14 +127,45 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
     return metrics
 
 
+def _overlap(pooled: BinaryCounts, per_image: Sequence[BinaryCounts]) -> dict[str, Any]:
+    return {
+        "dice": pooled.dice,
+        "iou": pooled.iou,
+        "dice_per_image_mean": float(np.mean([one.dice for one in per_image])),
+        "iou_per_image_mean": float(np.mean([one.iou for one in per_image])),
+    }
+
+
+def _classes(by_class: Sequence[Mapping[int, BinaryCounts]]) -> dict[str, Any]:
+    scores = {}
+    for value in sorted(set().union(*by_class)):
+        present = [counts[value] for counts in by_class if value in counts]
+        pooled = reduce(add, present)
+        occurring = [one for one in present if one != BinaryCounts(0, 0, 0)] or present
+        scores[str(value)] = {**_overlap(pooled, occurring), "n_images": len(occurring)}
+    if not scores:
+        return {"dice_per_class_mean": 1.0, "iou_per_class_mean": 1.0, "classes": {}}
+    return {
+        "dice_per_class_mean": float(np.mean([score["dice"] for score in scores.values()])),
+        "iou_per_class_mean": float(np.mean([score["iou"] for score in scores.values()])),
+        "classes": scores,
+    }
+
+
 def _instance(counts: InstanceCounts, per_image: list[InstanceCounts]) -> dict[str, Any]:
+    means = {
+        f"{threshold:.2f}": float(np.mean([one.average_precision(threshold) for one in per_image]))
+        for threshold in IOU_THRESHOLDS
+    }
     return {
         "ap": {f"{threshold:.2f}": counts.average_precision(threshold) for threshold in IOU_THRESHOLDS},
         "mean_ap_50_90": counts.mean_average_precision(0.90),
         "mean_ap_50_95": counts.mean_average_precision(0.95),
         "f1": counts.f1(),
         "pq": counts.panoptic_quality(),
-        "ap50_per_image_mean": float(np.mean([one.average_precision() for one in per_image])),
+        "ap50_per_image_mean": means["0.50"],
+        "ap_per_image": means,
+        "mean_ap_per_image_50_90": float(np.mean([one.mean_average_precision(0.90) for one in per_image])),
     }
 
 
@@ -198,6 +243,9 @@ def _table(scores: Mapping[str, ImageScore], baseline: Mapping[str, ImageScore])
 
 def _columns(score: ImageScore) -> dict[str, Any]:
     row: dict[str, Any] = {"dice": score.pixels.dice, "iou": score.pixels.iou}
+    if score.classes is not None and set(score.classes) != {1}:
+        for value, counts_of_class in score.classes.items():
+            row |= {f"dice_class_{value}": counts_of_class.dice, f"iou_class_{value}": counts_of_class.iou}
     counts = score.instance
     if counts is not None:
         row |= {"n_truth": counts.n_truth, "n_predicted": counts.n_pred}
