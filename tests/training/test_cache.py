@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segloop.core.errors import DatasetError
-from segloop.training.cache import cache_folder, entry_key, file_identity, prune
+from segloop.training.cache import cache_folder, entry_key, prune
 
 
 def entry(root: Path, name: str, n_bytes: int, used: int) -> Path:
@@ -22,23 +21,6 @@ def test_the_cache_lives_where_segloop_home_says(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("SEGLOOP_HOME", str(tmp_path))
 
     assert cache_folder() == tmp_path / "cache" / "samples"
-
-
-def test_an_identity_changes_with_the_content_of_the_same_size(tmp_path: Path) -> None:
-    path = tmp_path / "a.tif"
-    path.write_bytes(b"one")
-    os.utime(path, (1, 1))
-    before = file_identity(path)
-
-    path.write_bytes(b"two")
-    os.utime(path, (1, 1))
-
-    assert file_identity(path) != before
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"gone\.tif"):
-        file_identity(tmp_path / "gone.tif")
 
 
 def test_a_key_depends_on_all_values_and_not_on_their_order() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -282,18 +281,3 @@ def test_slices_of_a_stack_are_encoded_one_by_one_for_a_2d_network(
     plane = int(np.argmax((labels > 0).sum((1, 2))))
     maps = flat.encode(labels[plane : plane + 1]).maps
     np.testing.assert_allclose(sample.arrays().maps[:, plane] / 255, maps[:, 0], atol=0.5 / 255 + 1e-6)
-
-
-def test_a_file_of_zarr_chunks_is_known_by_all_its_files(tmp_path: Path) -> None:
-    from segloop.training.cache import file_identity
-
-    store = tmp_path / "a.zarr"
-    (store / "c").mkdir(parents=True)
-    (store / "zarr.json").write_text("{}")
-    (store / "c" / "0").write_bytes(b"1234")
-    before = file_identity(store)
-
-    (store / "c" / "0").write_bytes(b"5678")
-    os.utime(store / "c" / "0", ns=(1, 1))
-
-    assert file_identity(store) != before

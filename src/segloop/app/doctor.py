@@ -11,7 +11,8 @@ from typing import Any
 
 import psutil
 
-from segloop.app.workspace import Workspace, home
+from segloop.app.workspace import Workspace
+from segloop.core import user_folders
 
 _CORE = (
     "napari-segloop",
@@ -120,7 +121,7 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def _folders() -> dict[str, dict[str, Any]]:
-    folders = {"workspace": Workspace.last_path(), "user data": home()}
+    folders = {"workspace": Workspace.last_path(), "user data": user_folders.data_folder()}
     return {
         name: {"path": str(path), "free_gb": _gb(shutil.disk_usage(_existing(path)).free)}
         for name, path in folders.items()

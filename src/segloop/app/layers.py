@@ -7,7 +7,6 @@ reads like any other image.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.core.atomic import remove
 from segloop.core.context import Context
 from segloop.core.errors import ImageError, JobError
+from segloop.core.file_names import free_name, plain_file_name
 
 if TYPE_CHECKING:
     from segloop.images.image import Image, PixelSize
@@ -261,9 +261,6 @@ def _part(context: Context, number: int, count: int) -> Context:
 
 
 def _stem(name: str, taken: set[str]) -> str:
-    safe = re.sub(r"[^\w+-]+", "-", name).strip("-")[:80] or "layer"
-    stem, number = safe, 2
-    while stem.casefold() in taken:
-        stem, number = f"{safe}-{number}", number + 1
+    stem = free_name(plain_file_name(name, "layer").replace(".", "-"), lambda stem: stem.casefold() in taken)
     taken.add(stem.casefold())
     return stem

@@ -14,12 +14,14 @@ from segloop.artifacts.prediction.provenance import (
     Prediction,
     Provenance,
     ThresholdValues,
-    fingerprint,
     timestamp,
 )
 from segloop.config.predict import OutputFormat, OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import reading
+from segloop.core.fingerprint import fingerprint
+from segloop.core.wording import counted
 from segloop.targets import Target, Thresholds, make_target, quantise
 
 if TYPE_CHECKING:
@@ -248,7 +250,7 @@ class KeptPrediction:
         if isinstance(labels, np.ndarray):
             return count_objects(labels, unit)
         if self.provenance.n_objects is not None:
-            return f"{_plural(self.provenance.n_objects, 'object')}"
+            return counted(self.provenance.n_objects, "object")
         for kind in (OutputKind.classes, OutputKind.mask):
             array = arrays.get(kind)
             if isinstance(array, np.ndarray):
@@ -270,7 +272,7 @@ def count_objects(labels: NDArray[Any], unit: str = "px") -> str:
     sizes = sizes[sizes > 0]
     if not len(sizes):
         return "No objects"
-    return f"{_plural(len(sizes), 'object')}, median {np.median(sizes):.0f} {unit}"
+    return f"{counted(len(sizes), 'object')}, median {np.median(sizes):.0f} {unit}"
 
 
 def score(prediction: NDArray[Any], truth: NDArray[Any], *, kind: OutputKind, context: Context) -> str:
@@ -319,10 +321,8 @@ def _maps(image: Image, t: int) -> NDArray[np.uint8]:
 def _fingerprint(source: str) -> Any:
     if not source or not Path(source).exists():
         return None
-    try:
+    with reading(source, ImageError):
         return fingerprint(source)
-    except OSError as error:
-        raise ImageError(f"{source} can't be read: {error.strerror or error}.") from error
 
 
 def _shares(array: NDArray[Any]) -> str:
@@ -331,10 +331,6 @@ def _shares(array: NDArray[Any]) -> str:
     if len(shares) == 1:
         return f"Foreground {shares[0]}"
     return ", ".join(f"class {number} {share}" for number, share in enumerate(shares, 1))
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _times(shape: Sequence[int]) -> str:

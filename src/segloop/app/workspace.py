@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 from pathlib import Path
 from typing import Any
 
+from segloop.core import user_folders
 from segloop.core.atomic import write_json
 from segloop.core.errors import SegloopError
+from segloop.core.file_names import free_name, plain_file_name
 
 _one_writer = threading.Lock()
 """Held while choices are read, changed and written, of whichever workspace."""
-
-
-def home() -> Path:
-    """Folder for what belongs to the user rather than to a study (``SEGLOOP_HOME`` overrides it)."""
-    named = os.environ.get("SEGLOOP_HOME")
-    if named:
-        return Path(named)
-    from platformdirs import user_data_dir
-
-    return Path(user_data_dir("segloop", appauthor=False))
 
 
 class Workspace:
@@ -61,7 +52,7 @@ class Workspace:
                 return named
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        return home() / "workspace" if "SEGLOOP_HOME" in os.environ else Path.home() / "segloop"
+        return user_folders.default_workspace()
 
     def remember_as_last(self) -> None:
         """Make this the workspace whose folder `last_path` returns."""
@@ -116,11 +107,8 @@ class Workspace:
             raise SegloopError(
                 f"{parent} can't be made ({error.strerror or error}): choose a workspace you may write to."
             ) from error
-        safe = re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "unnamed"
-        path, number = parent / safe, 2
-        while path.exists():
-            path, number = parent / f"{safe}-{number}", number + 1
-        return path
+        plain = plain_file_name(name, "unnamed")
+        return parent / free_name(plain, lambda candidate: (parent / candidate).exists())
 
     def recall(self, key: str, default: Any = None) -> Any:
         """Return a remembered choice, or ``default``."""
@@ -171,7 +159,7 @@ class Workspace:
 
 
 def _last_file() -> Path:
-    return home() / "last.json"
+    return user_folders.data_folder() / "last.json"
 
 
 def _folders_with(parent: Path, file: str) -> list[Path]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from segloop.core.errors import ImageError
+from segloop.core.units import micrometres
 from segloop.images.image import RGB, Image, PixelSize, default_names, to_tczyx
-from segloop.images.tiff_metadata import micrometres
 
 _IMAGEIO, _OME_ZARR = "bioio_imageio", "bioio_ome_zarr"
 

@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from segloop.core.units import micrometres
 from segloop.images.image import UNKNOWN_SIZE, PixelSize
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
-
-_MICROMETRES = {
-    "pm": 1e-6,
-    "picometer": 1e-6,
-    "å": 1e-4,
-    "angstrom": 1e-4,
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "nanometre": 1e-3,
-    "µm": 1.0,
-    "μm": 1.0,
-    "um": 1.0,
-    "\\u00b5m": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "millimetre": 1e3,
-    "cm": 1e4,
-    "centimeter": 1e4,
-    "centimetre": 1e4,
-    "m": 1e6,
-    "meter": 1e6,
-    "metre": 1e6,
-    "inch": 25400.0,
-    "in": 25400.0,
-}
 
 _INCH, _CENTIMETER, _MILLIMETER, _MICROMETER = 2, 3, 4, 5
 _RESOLUTION_UNITS = {_INCH: 25400.0, _CENTIMETER: 1e4, _MILLIMETER: 1e3, _MICROMETER: 1.0}
@@ -47,18 +18,6 @@ _RESOLUTION_UNITS = {_INCH: 25400.0, _CENTIMETER: 1e4, _MILLIMETER: 1e3, _MICROM
 # Resolution tags of files that never saw a microscope hold a screen's or a printer's resolution
 # (72 to 1200 dots an inch, thus pixels of 21 to 353 um).
 _LARGEST_PLAUSIBLE_UM = 20.0
-
-
-def micrometres(value: Any, unit: str | None) -> float | None:
-    """Convert a length to micrometres; None where the value is no positive number or the unit no length."""
-    factor = _MICROMETRES.get((unit or "").strip().lower())
-    try:
-        length = float(value)
-    except (TypeError, ValueError):
-        return None
-    if factor is None or not math.isfinite(length) or length <= 0:
-        return None
-    return length * factor
 
 
 def describe(tiff: TiffFile, index: int) -> tuple[list[str], PixelSize]:

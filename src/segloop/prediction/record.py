@@ -14,12 +14,13 @@ from segloop.artifacts.prediction.provenance import (
     OutputFile,
     Provenance,
     ThresholdValues,
-    fingerprint,
     timestamp,
 )
 from segloop.config import compose
 from segloop.core.atomic import remove, write_text
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import reading
+from segloop.core.fingerprint import fingerprint
 from segloop.prediction.outputs import OutputSpec, plain_errors
 
 if TYPE_CHECKING:
@@ -122,10 +123,10 @@ def describe(
     """Say where a prediction comes from, before it has outputs."""
     card = model.card
     target = model.target()
-    try:
-        source = fingerprint(image.path) if image.path is not None else None
-    except OSError as error:
-        raise ImageError(f"{image.path} can't be read: {error.strerror or error}.") from error
+    source = None
+    if image.path is not None:
+        with reading(image.path, ImageError):
+            source = fingerprint(image.path)
     return Provenance(
         image=image.name,
         scene=image.scene if len(image.scenes) > 1 else "",

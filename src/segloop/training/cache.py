@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segloop.core import user_folders
 from segloop.core.atomic import atomic_path, remove, write_json
 from segloop.core.errors import DatasetError
 
@@ -28,7 +29,6 @@ VERSION = 2
 
 _ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
 _IN_USE = 24 * 3600  # seconds after its last use in which an entry may belong to a training that goes on
-_HASHED_PART = 1 << 18  # bytes hashed at the beginning, in the middle and at the end of a file
 
 
 class CacheError(DatasetError):
@@ -36,42 +36,8 @@ class CacheError(DatasetError):
 
 
 def cache_folder() -> Path:
-    """Return where entries live: below ``SEGLOOP_HOME`` if that is set, else in the user's cache folder."""
-    home = os.environ.get("SEGLOOP_HOME")
-    if home:
-        return Path(home) / "cache" / "samples"
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("segloop")) / "samples"
-
-
-def file_identity(path: Path) -> dict[str, Any]:
-    """Return what tells a file from its earlier versions: size, time of change, and a hash of three parts.
-
-    Of a folder (Zarr): the same of every file in it, without reading image data.
-
-    Raises
-    ------
-    DatasetError
-        If it is not there or can't be read.
-    """
-    try:
-        if path.is_dir():
-            stats = [(entry, entry.stat()) for entry in sorted(path.rglob("*")) if entry.is_file()]
-            lines = [
-                f"{entry.relative_to(path).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
-                for entry, stat in stats
-            ]
-            return {"files": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
-        stat = path.stat()
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            for start in (0, stat.st_size // 2, max(0, stat.st_size - _HASHED_PART)):
-                file.seek(start)
-                digest.update(file.read(_HASHED_PART))
-    except OSError as error:
-        raise DatasetError(f"{path} can't be read ({error.strerror or error}).") from error
-    return {"size": stat.st_size, "modified": stat.st_mtime_ns, "hash": digest.hexdigest()}
+    """Return where entries live, below the user's cache folder."""
+    return user_folders.cache_folder() / "samples"
 
 
 def entry_key(made_from: Mapping[str, Any]) -> str:

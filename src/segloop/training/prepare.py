@@ -15,9 +15,11 @@ from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
+from segloop.core.file_errors import reading
+from segloop.core.fingerprint import quick_identity
 from segloop.images.normalisation import percentile_ranges
 from segloop.targets import Target, quantise
-from segloop.training.cache import CachedSample, CacheError, SampleArrays, entry_key, file_identity, store
+from segloop.training.cache import CachedSample, CacheError, SampleArrays, entry_key, store
 from segloop.training.survey import Header
 
 MAX_PLACES = 20_000
@@ -116,7 +118,7 @@ def _made_from(
     used.append(sample.seg2 if sample.base == 2 or merges else None)
     return {
         "files": [
-            None if ref is None else [file_identity(dataset.resolve(ref)), ref.scene, ref.channel]
+            None if ref is None else [_file_identity(dataset.resolve(ref)), ref.scene, ref.channel]
             for ref in used
         ],
         "name": header.image.name,
@@ -127,6 +129,11 @@ def _made_from(
         "percentiles": [normalisation.low, normalisation.high],
         "target": repr(target),
     }
+
+
+def _file_identity(path: Path) -> dict[str, Any]:
+    with reading(path, DatasetError):
+        return quick_identity(path)
 
 
 def _make(

@@ -22,9 +22,9 @@ from segloop.artifacts.model.model import (
     ThresholdCard,
     find_model,
     installed_models,
-    models_folder,
 )
 from segloop.core.errors import ModelError
+from segloop.core.user_folders import models_folder
 from segloop.networks import NetworkSpec, build_network
 from segloop.targets import Thresholds
 

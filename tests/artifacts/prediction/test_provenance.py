@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from prediction_records import make_record
-from segloop.artifacts.prediction import provenance as prediction
 from segloop.artifacts.prediction.provenance import (
     Provenance,
     find_predictions,
-    fingerprint,
 )
 from segloop.core.errors import ImageError
 
@@ -102,34 +100,3 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 def test_names_are_those_of_outputs_and_of_what_is_pending() -> None:
     assert _record("labels", pending=("a.mask.tif",)).names() == {"a.labels.tif", "a.mask.tif"}
-
-
-def test_a_fingerprint_follows_the_content_not_the_name(tmp_path: Path) -> None:
-    for name, content in {"a": b"same", "b": b"same", "c": b"Same"}.items():
-        (tmp_path / name).write_bytes(content)
-    a, b, c = (fingerprint(tmp_path / name) for name in "abc")
-    assert a.sha256 == b.sha256 != c.sha256
-    assert (a.path, a.size, a.sampled) == (str(tmp_path / "a"), 4, False)
-
-
-def test_a_folder_has_a_fingerprint_over_all_its_files(tmp_path: Path) -> None:
-    for name in ("x.zarr", "y.zarr", "z.zarr"):
-        (tmp_path / name / "c").mkdir(parents=True)
-        (tmp_path / name / "zarr.json").write_text("{}")
-        (tmp_path / name / "c" / "0").write_bytes(b"1" if name != "z.zarr" else b"2")
-    x, y, z = (fingerprint(tmp_path / f"{name}.zarr") for name in "xyz")
-    assert x.size == 3
-    assert x.sha256 == y.sha256 != z.sha256
-
-
-def test_large_files_are_sampled_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction, "_SAMPLE_ABOVE", 1000)
-    monkeypatch.setattr(prediction, "_SAMPLE_SIZE", 10)
-    content = bytearray(5000)
-    (tmp_path / "a").write_bytes(content)
-    before = fingerprint(tmp_path / "a")
-    content[-1] = 1
-    (tmp_path / "a").write_bytes(content)
-    after = fingerprint(tmp_path / "a")
-    assert before.sampled
-    assert before.sha256 != after.sha256

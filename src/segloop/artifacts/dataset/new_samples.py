@@ -18,10 +18,7 @@ from segloop.artifacts.dataset.references import to_reference
 from segloop.artifacts.dataset.split import assign_splits
 from segloop.artifacts.dataset.summary import Summary
 from segloop.core.errors import DatasetError
-
-_MAX_ID_LENGTH = 120
-_MAX_ID_BYTES = 180  # file systems allow a name 255 bytes, of which temporary names need some
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+from segloop.core.file_names import free_name, plain_file_name
 
 
 def new_index(
@@ -119,13 +116,8 @@ def unique_ids(stems: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
     ids = []
     for stem in stems:
         joined = "__".join(part for part in re.split(r"[\\/]", stem) if part)
-        plain = re.sub(r"[^\w.\-]", "_", joined)[:_MAX_ID_LENGTH]
-        plain = plain.encode()[:_MAX_ID_BYTES].decode(errors="ignore").strip(".-") or "sample"
-        if _RESERVED.fullmatch(plain) or plain == "_":
-            plain = f"_{plain}_"
-        identifier, number = plain, 2
-        while identifier.casefold() in used:
-            identifier, number = f"{plain}_{number}", number + 1
+        plain = plain_file_name(joined, "sample", "_")
+        identifier = free_name(plain, lambda name: name.casefold() in used, "_")
         used.add(identifier.casefold())
         ids.append(identifier)
     return ids

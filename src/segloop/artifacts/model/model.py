@@ -30,6 +30,7 @@ from segloop.artifacts.model.card import (
 from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, write_zip
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
+from segloop.core.user_folders import models_folder
 from segloop.networks import NetworkSpec, build_network
 from segloop.targets import Target, Thresholds, make_target
 
@@ -45,7 +46,6 @@ __all__ = [
     "ThresholdCard",
     "find_model",
     "installed_models",
-    "models_folder",
 ]
 
 logger = logging.getLogger(__name__)
@@ -274,16 +274,6 @@ class Model:
             raise ModelError(f"The folder {folder} can't be made ({error.strerror}).") from error
         _write_folder(destination, parts)
         return Model(destination, source.card)
-
-
-def models_folder() -> Path:
-    """Return the folder of the user's own models, in $SEGLOOP_HOME or else in the user's data folder."""
-    home = os.environ.get("SEGLOOP_HOME")
-    if home:
-        return Path(home) / "models"
-    import platformdirs
-
-    return platformdirs.user_data_path("segloop", appauthor=False) / "models"
 
 
 def installed_models() -> tuple[Model, ...]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
+from segloop.core.fingerprint import Fingerprint
 from segloop.images.image import PixelSize
 
 VERSION = 1
-
-_SAMPLE_ABOVE = 1 << 30  # bytes; larger inputs are hashed by samples, as hashing all would cost seconds
-_SAMPLE_SIZE = 1 << 20
-_N_SAMPLES = 64
 
 _NOT_IN_A_NAME = frozenset("/\\:\0" if os.name == "nt" else "/\0")
 
@@ -46,30 +42,6 @@ class ThresholdValues(_Record):
     foreground: float
     min_size: int
     splitting: float
-
-
-class Fingerprint(_Record):
-    """What a file (or a Zarr folder) was when it was read.
-
-    Attributes
-    ----------
-    path : str
-        Absolute path.
-    size : int
-        Bytes; of a folder the sum over its files.
-    modified : str
-        Time of last change, ISO 8601, UTC; of a folder the newest among its files.
-    sha256 : str
-        Of the size and the content; where ``sampled``, of evenly spaced parts of the content only.
-    sampled : bool
-        Whether only parts were read.
-    """
-
-    path: str
-    size: int
-    modified: str
-    sha256: str
-    sampled: bool
 
 
 class ModelUsed(_Record):
@@ -268,60 +240,3 @@ def _records(folder: Path) -> Iterator[Path]:
 def timestamp() -> str:
     """Return the present time, ISO 8601, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
-    """Say what a file, or a folder such as a Zarr store, is at this moment.
-
-    Raises
-    ------
-    OSError
-        If it can't be read.
-    """
-    path = Path(path).absolute()
-    files = sorted(_files(path)) if path.is_dir() else [path]
-    stats = [file.stat() for file in files]
-    size = sum(stat.st_size for stat in stats)
-    digest = hashlib.sha256(str(size).encode())
-    if path.is_dir():
-        for file, stat in zip(files, stats, strict=True):
-            digest.update(f"{file.relative_to(path).as_posix()}:{stat.st_size};".encode())
-    _hash_content(digest, files, [stat.st_size for stat in stats])
-    newest = max((stat.st_mtime for stat in stats), default=path.stat().st_mtime)
-    return Fingerprint(
-        path=str(path),
-        size=size,
-        modified=datetime.fromtimestamp(newest, UTC).isoformat(timespec="microseconds"),
-        sha256=digest.hexdigest(),
-        sampled=size > _SAMPLE_ABOVE,
-    )
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent) / name for name in names)
-
-
-def _hash_content(digest: hashlib._Hash, files: Sequence[Path], sizes: Sequence[int]) -> None:
-    total = sum(sizes)
-    if total <= _SAMPLE_ABOVE:
-        for file in files:
-            with file.open("rb") as stream:
-                _hash_span(digest, stream, 0, file.stat().st_size)
-        return
-    wanted = [round(i * (total - _SAMPLE_SIZE) / (_N_SAMPLES - 1)) for i in range(_N_SAMPLES)]
-    start = 0
-    for file, size in zip(files, sizes, strict=True):
-        inside = [offset - start for offset in wanted if start <= offset < start + size]
-        if inside:
-            with file.open("rb") as stream:
-                for offset in inside:
-                    _hash_span(digest, stream, offset, _SAMPLE_SIZE)
-        start += size
-
-
-def _hash_span(digest: hashlib._Hash, stream: BinaryIO, offset: int, length: int) -> None:
-    stream.seek(offset)
-    while length > 0 and (part := stream.read(min(length, _SAMPLE_SIZE))):
-        digest.update(part)
-        length -= len(part)

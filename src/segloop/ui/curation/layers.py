@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from segloop.core.units import micrometres_per
 from segloop.curation.snapshot import Pixels, Snapshot
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 PREFIX = "Curation: "
 """How the names of the dock's own layers begin."""
 
-MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
-"""How many micrometres napari's units of length are."""
 
 SEG1_COLOUR, SEG2_COLOUR = "#2D9CFF", "#E69F00"
 TRUTH_COLOUR = "#FF00FF"
@@ -188,7 +187,7 @@ class SampleLayers:
         others = [each for each in self._viewer.layers if each.metadata.get("segloop") != "curation"]
         units = self._viewer.layers.get_extent(others).units if others else None
         unit = str(units[-1]) if units else ""
-        return unit if unit in MICROMETRES else "micrometer"
+        return "micrometer" if micrometres_per(unit) is None else unit
 
     def _on_visible(self, event: Any) -> None:
         if self._updating:
@@ -222,7 +221,8 @@ def _scale(pixels: Pixels, unit: str) -> tuple[tuple[float, ...], tuple[str, ...
 
     A slice of unknown thickness is shown as thick as a pixel is high, but in pixels.
     """
-    z, y, x = (size / MICROMETRES[unit] if size else None for size in pixels.pixel_size_um)
+    per_unit = micrometres_per(unit) or 1.0
+    z, y, x = (size / per_unit if size else None for size in pixels.pixel_size_um)
     first = 0 if pixels.n_slices > 1 else 1
     if not y or not x:
         return (1.0, 1.0, 1.0)[first:], ("pixel", "pixel", "pixel")[first:]

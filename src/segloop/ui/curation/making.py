@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
+from segloop.core.units import micrometres
 from segloop.curation.creating import Layers, PixelSize, Plane, create_from_folders, create_from_layers
 from segloop.ui.curation.empty_state import EmptyState
-from segloop.ui.curation.layers import MICROMETRES
 from segloop.ui.curation.new_dataset import NewDatasetPanel
 from segloop.ui.widgets.page import Page
 from segloop.ui.widgets.progress import ProgressRow
@@ -208,8 +208,7 @@ def _plane(layer: Layer) -> Plane:
 def _pixel_size_um(layer: Layer) -> PixelSize:
     """Return the layer's scale where its units are lengths; a bare scale says nothing about micrometres."""
     sizes = [
-        float(scale) * MICROMETRES[str(unit)] if str(unit) in MICROMETRES else None
-        for scale, unit in zip(layer.scale, layer.units, strict=True)
+        micrometres(abs(float(scale)), unit) for scale, unit in zip(layer.scale, layer.units, strict=True)
     ]
     z, y, x = [None] * (3 - len(sizes)) + sizes[-3:]
     return z, y, x

@@ -14,6 +14,7 @@ from segloop.app.results import KeptPrediction, score
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
+from segloop.core.file_names import safe_file_name
 from segloop.ui.prediction.placement import OWN
 from segloop.ui.prediction.result_panel import ResultPanel
 from segloop.ui.prediction.results import Result, Results
@@ -149,10 +150,12 @@ def _stems(wanted: Sequence[tuple[str, str]]) -> list[str]:
     """Return what to call each result: like the file behind it, or like its layer where files are shared."""
     from segloop.images.pairing import stem_of
 
-    stems = [stem_of(Path(source).name) if source else _file_name(name) for name, source in wanted]
+    stems = [
+        stem_of(Path(source).name) if source else safe_file_name(name, "layer") for name, source in wanted
+    ]
     count = Counter(stem.casefold() for stem in stems)
     stems = [
-        stem if count[stem.casefold()] == 1 else _file_name(name)
+        stem if count[stem.casefold()] == 1 else safe_file_name(name, "layer")
         for stem, (name, _) in zip(stems, wanted, strict=True)
     ]
     count = Counter(stem.casefold() for stem in stems)
@@ -160,10 +163,6 @@ def _stems(wanted: Sequence[tuple[str, str]]) -> list[str]:
     if twice is not None:
         raise SegloopError(f"Two results would both be saved as `{twice}`: rename one of the layers.")
     return stems
-
-
-def _file_name(name: str) -> str:
-    return "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in name).strip(" .") or "layer"
 
 
 def _not_kept(names: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.app.layers import LayerImage
-from segloop.ui.prediction.placement import MICROMETRES, OWN, data_to_world
+from segloop.core.units import micrometres
+from segloop.ui.prediction.placement import OWN, data_to_world
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,9 +87,5 @@ def _pixel_size_um(layer: Image, axes: str) -> PixelSize:
     A scale without a unit of length says nothing about micrometres.
     """
     steps = np.linalg.norm(data_to_world(layer)[:-1, :-1], axis=0)
-    sizes = {
-        axis: float(step) * MICROMETRES[str(unit)]
-        for axis, step, unit in zip(axes, steps, layer.units, strict=True)
-        if str(unit) in MICROMETRES
-    }
+    sizes = {axis: micrometres(step, unit) for axis, step, unit in zip(axes, steps, layer.units, strict=True)}
     return sizes.get("Z"), sizes.get("Y"), sizes.get("X")

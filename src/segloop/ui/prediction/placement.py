@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segloop.core.units import micrometres_per
+
 if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
@@ -15,9 +17,6 @@ OWN = "prediction"
 
 IMAGE_KEY = "segloop_image"
 """Key in ``layer.metadata`` of an identifier shared by an image and its truth."""
-
-MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
-"""How many micrometres each of napari's units of length is."""
 
 _TOLERANCE = 0.5
 """How far the corners of two grids may lie apart to be called the same, in pixels."""
@@ -160,12 +159,10 @@ def _corners(
 
 def _lengths(own: list[Any], other: list[Any]) -> NDArray[np.float64]:
     """Return factors to micrometres where both layers have units of length, else 1."""
-    return np.array(
-        [
-            MICROMETRES[str(mine)] if str(mine) in MICROMETRES and str(theirs) in MICROMETRES else 1.0
-            for mine, theirs in zip(own, other, strict=True)
-        ]
-    )
+    factors = [
+        (micrometres_per(mine), micrometres_per(theirs)) for mine, theirs in zip(own, other, strict=True)
+    ]
+    return np.array([mine if mine and theirs else 1.0 for mine, theirs in factors])
 
 
 def _shape(layer: Any) -> tuple[int, ...]:
