@@ -15,7 +15,8 @@ from segloop.app.app import App
 from segloop.app.jobs import PredictionHelper
 from segloop.app.layers import LayerImage, new_scratch, start, start_files
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.events import OutputEvent, ProgressEvent
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import (
     Model,
     ModelCard,
@@ -113,9 +114,9 @@ def test_a_second_prediction_starts_quicker(helper, workspace, model, nuclei):
 def test_a_layer_comes_back_as_growing_and_then_whole_zarr(helper, workspace, model, nuclei):
     started = submit(helper, workspace, model, nuclei)
     assert end(started.job) is JobState.finished
-    outputs = [event for event in started.job.new_events() if event["kind"] == "output"]
-    assert {event["input"] for event in outputs} == set(started.inputs)
-    assert [event["partial"] for event in outputs] == [True, True, False, False]
+    outputs = started.job.folder.events_of(OutputEvent)
+    assert {event.input for event in outputs} == set(started.inputs)
+    assert [event.partial for event in outputs] == [True, True, False, False]
     (prediction,) = find_predictions(started.folder / "output")
     assert set(prediction.outputs()) == {"mask", "probability"}
 
@@ -123,7 +124,7 @@ def test_a_layer_comes_back_as_growing_and_then_whole_zarr(helper, workspace, mo
 def test_cancel_acts_within_a_second(helper, workspace, model, nuclei):
     end(submit(helper, workspace, model, nuclei).job)
     job = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
-    until(lambda: any(event["kind"] == "progress" for event in job.new_events()), "no progress")
+    until(lambda: job.folder.last(ProgressEvent), "no progress")
     begun = time.monotonic()
     job.stop()
     assert end(job) is JobState.stopped
@@ -187,7 +188,7 @@ def test_quitting_stops_a_prediction_of_layers_which_nobody_will_see(workspace, 
     app = App(workspace)
     layer = LayerImage("mine", (np.tile(nuclei, (24, 24)),), "YX", ("mine",))
     job = app.predict_layers(str(model), [layer], CONFIG).job
-    until(lambda: any(event["kind"] == "progress" for event in job.new_events()), "no progress")
+    until(lambda: job.folder.last(ProgressEvent), "no progress")
     pid = app.helper.pid
 
     app.close()

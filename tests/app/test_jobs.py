@@ -16,7 +16,9 @@ import tifffile
 from segloop.app.jobs import Job, resume_training, start_training
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.artifacts.job.job import JobFolder, JobState
+from segloop.artifacts.job.events import MessageEvent, MetricsEvent
+from segloop.artifacts.job.job import JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config.device import DeviceConfig, DeviceKind
@@ -88,7 +90,7 @@ def wait_for_epoch(job: Job) -> None:
     job.new_events()
 
     def reported() -> bool:
-        return any(event["kind"] == "metrics" for event in job.new_events()) or (job.ended and fail(job))
+        return any(isinstance(event, MetricsEvent) for event in job.new_events()) or (job.ended and fail(job))
 
     wait_until(reported)
 
@@ -115,7 +117,7 @@ def test_a_training_runs_to_its_end_in_a_process_of_its_own(
     wait_for(job, JobState.finished)
     assert Model.load(run).card.name
     assert job.failure() == ""
-    epochs = [event["epoch"] for event in job.new_events() if event["kind"] == "metrics"]
+    epochs = [event.epoch for event in job.new_events() if isinstance(event, MetricsEvent)]
     assert epochs == [1, 2, 3]
     assert job.new_events() == []
 
@@ -209,8 +211,8 @@ def test_a_killed_training_is_lost_and_goes_on_when_resumed(
     wait_for_epoch(again)
     again.stop()
     wait_for(again, JobState.stopped)
-    events, _ = again.folder.events()
-    assert any(event.get("text", "").startswith("Going on after epoch") for event in events)
+    messages = again.folder.events_of(MessageEvent)
+    assert any(event.text.startswith("Going on after epoch") for event in messages)
     Model.load(run).verify()
 
 

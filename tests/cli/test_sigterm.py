@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.events import MetricsEvent
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.images.pairing import pair_by_stem
@@ -33,7 +34,7 @@ SLURM = {
 
 def wait_for_an_epoch(process: subprocess.Popen[str], run: Run) -> None:
     deadline = time.monotonic() + 120
-    while run.job.last("metrics") is None:
+    while run.job.last(MetricsEvent) is None:
         assert time.monotonic() < deadline, "the training does not get on"
         with contextlib.suppress(subprocess.TimeoutExpired):
             assert process.wait(0.02) is None, "the training ended early"
@@ -64,7 +65,7 @@ def test_sigterm_stops_a_training_and_keeps_what_there_is(
     assert f"Model: {run.model_dir}" in printed
     assert run.job.state() is JobState.stopped
     Model.load(run.path).verify()
-    last = (run.job.last("metrics") or {})["epoch"]
+    last = run.job.events_of(MetricsEvent)[-1].epoch
     assert last >= 2
     with run.metrics_file.open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == [str(n) for n in range(1, last + 1)]

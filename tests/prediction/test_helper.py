@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from segloop.artifacts.job.job import JobFolder, JobState
+from segloop.artifacts.job.job import JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.prediction.helper import serve
 from segloop.prediction.request import PredictRequest
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from segloop.artifacts.job.job import EventLog, JobFolder, JobState
+from segloop.artifacts.job.events import MessageEvent, OutputEvent, ProgressEvent, StateEvent
+from segloop.artifacts.job.job import EventLog, JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance, find_predictions
 from segloop.config.device import DeviceConfig
 from segloop.core.errors import Cancelled, ConfigError, ImageError, JobError, ModelError
@@ -36,14 +38,15 @@ class Job:
         )
         return predict_files(request, EventLog(self.folder))
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in JobFolder(self.folder).events()[0] if event["kind"] == kind]
+    @property
+    def events(self) -> JobFolder:
+        return JobFolder(self.folder)
 
     def states(self) -> list[str]:
-        return [event["state"] for event in self.events("state")]
+        return [event.state.value for event in self.events.events_of(StateEvent)]
 
     def errors(self) -> list[str]:
-        return [event["text"] for event in self.events("message") if event["level"] == "error"]
+        return [event.text for event in self.events.events_of(MessageEvent) if event.level == "error"]
 
     def written(self) -> list[str]:
         found = (path.relative_to(self.out) for path in self.out.rglob("*") if path.is_file())
@@ -74,15 +77,16 @@ def test_a_folder_is_predicted_with_its_subfolders(job: Job, images: Path) -> No
 
 def test_outputs_are_announced_with_their_input(job: Job, images: Path) -> None:
     job.run(images / "a.tif", outputs=["labels", "mask"], format="zarr")
-    told = [(Path(event["path"]).name, event["output"], event["partial"]) for event in job.events("output")]
+    events = job.events.events_of(OutputEvent)
+    announced = [(Path(event.path).name, event.output_kind, event.partial) for event in events]
     both = [("a.labels.ome.zarr", "labels"), ("a.mask.ome.zarr", "mask")]
-    assert told == [(*one, True) for one in both] + [(*one, False) for one in both]
-    assert {event["input"] for event in job.events("output")} == {str(images / "a.tif")}
+    assert announced == [(*one, True) for one in both] + [(*one, False) for one in both]
+    assert {event.input for event in events} == {str(images / "a.tif")}
 
 
 def test_progress_covers_the_whole_job(job: Job, images: Path) -> None:
     job.run(images)
-    shares = [event["done"] / event["total"] for event in job.events("progress")]
+    shares = [event.progress.fraction for event in job.events.events_of(ProgressEvent)]
     assert shares == sorted(shares)
     assert shares[-1] == 1
 
@@ -145,9 +149,8 @@ def test_histology_is_predicted_from_its_colours(
     path = test_data / "dsb2018_rgb_histology" / "val" / "raw"
     summary = job.run(*sorted(path.glob("*.tif"))[:2])
     assert summary == Summary(2, ())
-    assert any(
-        "are taken in this order for nuclei, membranes, actin" in e["text"] for e in job.events("message")
-    )
+    messages = job.events.events_of(MessageEvent)
+    assert any("are taken in this order for nuclei, membranes, actin" in event.text for event in messages)
 
 
 def test_names_that_collide_stop_the_job_before_it_starts(job: Job, images: Path) -> None:

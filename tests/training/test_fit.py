@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Region, Verdict
-from segloop.artifacts.job.job import EventLog, JobFolder, JobState
+from segloop.artifacts.job.events import MessageEvent, MetricsEvent, ProgressEvent
+from segloop.artifacts.job.job import EventLog, JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
@@ -40,8 +42,12 @@ def config(dataset: CuratedDataset, overrides: list[str], *more: str) -> TrainCo
 
 
 def messages(run: Run, level: str) -> list[str]:
-    events, _ = run.job.events()
-    return [event["text"] for event in events if event["kind"] == "message" and event["level"] == level]
+    return [event.text for event in run.job.events_of(MessageEvent) if event.level == level]
+
+
+def epochs_done(job: JobFolder) -> int:
+    event = job.last(MetricsEvent)
+    return event.epoch if event is not None else 0
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
@@ -175,13 +181,12 @@ def test_events_tell_what_metrics_csv_holds(
 ) -> None:
     run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
 
-    events, _ = run.job.events()
-    told = {event["epoch"]: event["values"]["train_loss"] for event in events if event["kind"] == "metrics"}
+    told = {event.epoch: event.values["train_loss"] for event in run.job.events_of(MetricsEvent)}
     assert told == pytest.approx(dict(run.metrics()["train_loss"]), rel=1e-4)
     assert list(told) == [1, 2, 3]
-    progress = [event for event in events if event["kind"] == "progress" and "Epoch" in event["message"]]
-    assert progress[-1]["done"] == progress[-1]["total"]
-    assert all(event["seconds_left"] >= 0 for event in progress)
+    progress = [event for event in run.job.events_of(ProgressEvent) if "Epoch" in event.message]
+    assert progress[-1].done == progress[-1].total
+    assert all(event.seconds_left is not None and event.seconds_left >= 0 for event in progress)
     with run.metrics_file.open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
 
@@ -230,7 +235,7 @@ def test_a_stopped_run_keeps_a_model_and_continues(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    with stopping_when(folder, lambda job: (job.last("metrics") or {}).get("epoch", 0) >= 2) as asked:
+    with stopping_when(folder, lambda job: epochs_done(job) >= 2) as asked:
         run = fit(config(make_dataset(nuclei), ENDLESS), folder)
         took = time.monotonic() - asked[0]
     assert run.job.state() is JobState.stopped
@@ -310,7 +315,7 @@ def test_a_stop_before_the_first_validation_still_gives_a_model(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    begun = lambda job: "Epoch" in str((job.last("progress") or {}).get("message"))  # noqa: E731
+    begun = lambda job: "Epoch" in getattr(job.last(ProgressEvent), "message", "")  # noqa: E731
     with stopping_when(folder, begun):
         run = fit(config(make_dataset(nuclei), ENDLESS, "patch.per_epoch=100000"), folder)
 
@@ -468,7 +473,7 @@ def test_a_training_for_days_keeps_its_images_in_the_cache(
     aged_in: list[int] = []
 
     def three_epochs_after_ageing(job: JobFolder) -> bool:
-        epoch = (job.last("metrics") or {}).get("epoch", 0)
+        epoch = epochs_done(job)
         if epoch and not aged_in:
             for entry in cache_folder().iterdir():
                 os.utime(entry, (1, 1))

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.events import MetricsEvent
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
@@ -59,7 +60,7 @@ def test_a_killed_run_continues_as_if_nothing_had_happened(
     undisturbed = fit(config, tmp_path / "undisturbed")
     run = Run(tmp_path / "killed")
     process = start(config, run.path)
-    wait_until(process, lambda: (run.job.last("metrics") or {}).get("epoch", 0) >= 3)
+    wait_until(process, lambda: any(event.epoch >= 3 for event in run.job.events_of(MetricsEvent)))
 
     process.kill()
     process.wait()

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat
 from prediction_fixtures import LONG, click, idle, seconds_to_cancel, tick, type_into
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.predict import OutputKind
 

@@ -17,7 +17,8 @@ from qtpy.QtWidgets import QApplication
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
-from segloop.artifacts.job.job import EventLog, JobFolder, JobState
+from segloop.artifacts.job.job import EventLog, JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose

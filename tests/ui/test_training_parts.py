@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QApplication
 
 from segloop.app.jobs import Job
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.state import JobState
 from segloop.config.train import NetworkSize, StopConfig, TargetKind, TrainConfig
 from segloop.core.context import Context, Progress
 from segloop.ui.training.catalogue import RunCatalogue

@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from segloop.app.processes import has_ended, kill_tree, last_line, start_segloop, wait_until_ended
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job.job import EVENTS_FILE, EventLog, JobFolder, JobState
+from segloop.artifacts.job.events import JobEvent, MessageEvent
+from segloop.artifacts.job.job import EVENTS_FILE, EventLog, JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.run import Run
 from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
@@ -67,7 +68,7 @@ class Job:
         self._offset = 0
         self._stop_asked: float | None = None
 
-    def new_events(self) -> list[dict[str, Any]]:
+    def new_events(self) -> list[JobEvent]:
         """Return the events written since the last call, oldest first."""
         events, self._offset = self.folder.events(self._offset)
         return events
@@ -107,8 +108,8 @@ class Job:
             return ""
         if state is JobState.failed:
             for event in reversed(self.folder.events(self._begin)[0]):
-                if event["kind"] == "message" and event.get("level") == "error":
-                    return str(event["text"])
+                if isinstance(event, MessageEvent) and event.level == "error":
+                    return event.text
         said = last_line(self._log) if self._log is not None else ""
         if said.startswith("Error: "):
             return said.removeprefix("Error: ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
+from segloop.artifacts.job.events import JobEvent, MessageEvent, MetricsEvent, ProgressEvent, StateEvent
 from segloop.artifacts.job.job import JobFolder
 from segloop.cli.progress import new_bar, show
-from segloop.core.context import Progress
 from segloop.core.errors import SegloopError
 
 
@@ -57,36 +57,36 @@ def follow(folder: Path) -> Iterator[None]:
 
 def _print_events(job: JobFolder, offset: int, over: threading.Event, raised: list[str]) -> None:
     bar = new_bar()
-    errors: list[dict[str, Any]] = []  # held back, because the one that ends the job is raised as well
+    errors: list[MessageEvent] = []  # held back, because the one that ends the job is raised as well
     last = False
     while True:
         events, offset = job.events(offset)
         for event in events:
-            if event["kind"] == "message" and event.get("level") == "error":
+            if isinstance(event, MessageEvent) and event.level == "error":
                 errors.append(event)
                 continue
-            if event["kind"] != "state":
+            if not isinstance(event, StateEvent):
                 _show_all(errors, bar)
                 errors.clear()
             _show(event, bar)
         if last:
             break
         last = over.wait(0.2)
-    _show_all([event for event in errors if event["text"] not in raised], bar)
+    _show_all([event for event in errors if event.text not in raised], bar)
     bar.close()
 
 
-def _show_all(events: list[dict[str, Any]], bar: Any) -> None:
+def _show_all(events: Sequence[JobEvent], bar: Any) -> None:
     for event in events:
         _show(event, bar)
 
 
-def _show(event: dict[str, Any], bar: Any) -> None:
-    if event["kind"] == "progress":
-        show(bar, Progress(event["done"], event["total"], event["message"], event.get("seconds_left")))
-    elif event["kind"] == "message":
-        prefix = "" if event.get("level", "info") == "info" else f"{event['level'].capitalize()}: "
-        bar.write(prefix + event["text"], file=sys.stderr)
-    elif event["kind"] == "metrics":
-        values = ", ".join(f"{name} {value:.4g}" for name, value in event["values"].items())
-        bar.write(f"epoch {event['epoch']}: {values}", file=sys.stderr)
+def _show(event: JobEvent, bar: Any) -> None:
+    if isinstance(event, ProgressEvent):
+        show(bar, event.progress)
+    elif isinstance(event, MessageEvent):
+        prefix = "" if event.level == "info" else f"{event.level.capitalize()}: "
+        bar.write(prefix + event.text, file=sys.stderr)
+    elif isinstance(event, MetricsEvent):
+        values = ", ".join(f"{name} {value:.4g}" for name, value in event.values.items())
+        bar.write(f"epoch {event.epoch}: {values}", file=sys.stderr)

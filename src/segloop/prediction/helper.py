@@ -7,7 +7,8 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.state import JobState
 from segloop.core.errors import SegloopError
 from segloop.prediction.job import ModelCache, predict_files
 from segloop.prediction.request import PredictRequest

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context
@@ -117,11 +118,12 @@ def predict_files(request: PredictRequest, log: EventLog, cache: ModelCache | No
         log.state(JobState.stopped)
         raise
     failed = summary.n_done == 0 and summary.problems
-    info = {"n_done": summary.n_done, "n_problems": len(summary.problems)}
-    if failed:
-        log.state(JobState.failed, error=summary.problems[0], **info)
-    else:
-        log.state(JobState.finished, **info)
+    log.state(
+        JobState.failed if failed else JobState.finished,
+        error=summary.problems[0] if failed else "",
+        n_done=summary.n_done,
+        n_problems=len(summary.problems),
+    )
     return summary
 
 
@@ -198,7 +200,7 @@ class _Batch:
         self.taken.add(stem.casefold())
 
     def _announce(self, item: Item, path: Path, kind: OutputKind, growing: bool) -> None:
-        self.log.output(path, input=str(item.path), kind_of=kind.value, partial=growing)
+        self.log.output(path, input=str(item.path), output_kind=kind.value, partial=growing)
 
     def _attempt(self, item: Item, action: Callable[[], None]) -> None:
         try:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.job.events import StateEvent
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run, cannot_write
 from segloop.config.knob import validate
@@ -102,15 +104,16 @@ def resume(run_path: str | Path, stop: StopConfig | None = None) -> Run:
 
 
 def _require_more(run: Run, old: StopConfig, new: StopConfig) -> None:
-    ended_by = (run.job.last("state") or {}).get("ended_by")
+    last = run.job.last(StateEvent)
+    ended_by = last.ended_by if last is not None else ""
     more = {
         "time": new.max_minutes > old.max_minutes,
         "epochs": new.max_epochs > old.max_epochs,
         "patience": new.patience > old.patience or new.patience == 0 < old.patience,
     }
     knob = {"time": "stop.max_minutes", "epochs": "stop.max_epochs", "patience": "stop.patience"}
-    if not more.get(str(ended_by), True):
-        raise RunError(f"The run {run.path} is finished: raise {knob[str(ended_by)]} to train it for longer.")
+    if not more.get(ended_by, True):
+        raise RunError(f"The run {run.path} is finished: raise {knob[ended_by]} to train it for longer.")
 
 
 def _execute(run: Run, *, resumed: bool) -> None:

@@ -10,14 +10,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from segloop.artifacts.job.job import EventLog, JobFolder, JobState
+from segloop.artifacts.job.events import MessageEvent, MetricsEvent, OutputEvent, ProgressEvent, StateEvent
+from segloop.artifacts.job.job import EventLog, JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.core.context import Progress
 from segloop.core.errors import Cancelled, JobError
 from segloop.core.jsonl import append_line
 
 WORKER = """
 import sys
-from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.job.events import MessageEvent, MetricsEvent, OutputEvent, ProgressEvent, StateEvent
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.state import JobState
 log = EventLog(sys.argv[1])
 log.state(JobState.running)
 print("running", flush=True)
@@ -74,10 +78,12 @@ def test_a_killed_job_that_nobody_waited_for_is_lost(worker: subprocess.Popen[st
 
 
 def test_another_process_with_the_same_number_is_not_the_job(tmp_path: Path) -> None:
-    EventLog(tmp_path).state(JobState.running)
-    event = JobFolder(tmp_path).last("state")
+    log = EventLog(tmp_path)
+    log.state(JobState.running)
+    event = JobFolder(tmp_path).last(StateEvent)
     assert event is not None
-    append_line(tmp_path / "events.jsonl", {**event, "process_started": event["process_started"] - 3600})
+    assert event.process_started is not None
+    log.append(event.model_copy(update={"process_started": event.process_started - 3600}))
     assert JobFolder(tmp_path).state() is JobState.lost
 
 
@@ -98,9 +104,9 @@ def test_a_job_on_another_computer_is_believed(tmp_path: Path) -> None:
 
 def test_state_keeps_what_goes_with_it(tmp_path: Path) -> None:
     EventLog(tmp_path).state(JobState.failed, error="disk full")
-    event = JobFolder(tmp_path).last("state")
+    event = JobFolder(tmp_path).last(StateEvent)
     assert event is not None
-    assert (event["state"], event["error"], event["pid"]) == ("failed", "disk full", os.getpid())
+    assert (event.state, event.error, event.pid) == (JobState.failed, "disk full", os.getpid())
 
 
 def test_events_come_with_the_offset_to_go_on_from(tmp_path: Path) -> None:
@@ -108,26 +114,25 @@ def test_events_come_with_the_offset_to_go_on_from(tmp_path: Path) -> None:
     log.message("first")
     _, offset = job.events()
     log.message("second", level="warning")
-    events, _ = job.events(offset)
-    assert [(event["kind"], event["text"], event["level"]) for event in events] == [
-        ("message", "second", "warning")
-    ]
+    (event,), _ = job.events(offset)
+    assert isinstance(event, MessageEvent)
+    assert (event.text, event.level) == ("second", "warning")
 
 
 def test_metrics_come_back_even_when_not_finite(tmp_path: Path) -> None:
     EventLog(tmp_path).metrics(3, {"loss": math.nan, "dice": 0.5})
-    event = JobFolder(tmp_path).last("metrics")
+    event = JobFolder(tmp_path).last(MetricsEvent)
     assert event is not None
-    assert event["epoch"] == 3
-    assert event["values"]["dice"] == 0.5
-    assert math.isnan(event["values"]["loss"])
+    assert event.epoch == 3
+    assert event.values["dice"] == 0.5
+    assert math.isnan(event.values["loss"])
 
 
 def test_outputs_are_announced(tmp_path: Path) -> None:
-    EventLog(tmp_path).output(tmp_path / "a.tif", input="raw/a.tif", kind_of="labels")
-    event = JobFolder(tmp_path).last("output")
+    EventLog(tmp_path).output(tmp_path / "a.tif", input="raw/a.tif", output_kind="labels")
+    event = JobFolder(tmp_path).last(OutputEvent)
     assert event is not None
-    assert (event["path"], event["input"], event["output"]) == (
+    assert (event.path, event.input, event.output_kind) == (
         str(tmp_path / "a.tif"),
         "raw/a.tif",
         "labels",
@@ -146,9 +151,9 @@ def test_progress_is_written_sparingly_but_never_without_its_end(tmp_path: Path)
     log = EventLog(tmp_path)
     for done in range(1001):
         log.progress(Progress(done, 1000, "counting"))
-    events, _ = JobFolder(tmp_path).events()
+    events = JobFolder(tmp_path).events_of(ProgressEvent)
     assert len(events) < 100
-    assert events[-1]["done"] == 1000
+    assert events[-1].done == 1000
 
 
 def test_a_stop_request_cancels_the_context(tmp_path: Path) -> None:
@@ -160,9 +165,9 @@ def test_a_stop_request_cancels_the_context(tmp_path: Path) -> None:
 
 def test_without_a_stop_request_progress_is_reported(tmp_path: Path) -> None:
     EventLog(tmp_path).context().progress(1, 2, "half")
-    event = JobFolder(tmp_path).last("progress")
+    event = JobFolder(tmp_path).last(ProgressEvent)
     assert event is not None
-    assert (event["done"], event["total"], event["message"]) == (1, 2, "half")
+    assert (event.done, event.total, event.message) == (1, 2, "half")
 
 
 @pytest.mark.parametrize("earlier", [JobState.running, JobState.stopping])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from segloop.artifacts.job.job import EventLog, JobState
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import atomic_path

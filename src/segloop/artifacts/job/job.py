@@ -1,7 +1,8 @@
-"""How a training or a prediction speaks with the world: through its folder, and nothing else.
+"""How a job communicates: through its folder, and nothing else.
 
-The job appends events to ``events.jsonl``; whoever watches reads them, and asks it to stop by writing a file
-``stop``. Both sides may be processes of different computers that share a disk, and either may be killed.
+The job appends events to ``events.jsonl``. Other processes read them, and ask the job to stop by writing a
+file ``stop``. The processes may run on different computers that share a disk, and each of them may be
+killed.
 """
 
 from __future__ import annotations
@@ -12,12 +13,22 @@ import platform
 import threading
 import time
 from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
+from segloop.artifacts.job.events import (
+    JobEvent,
+    MessageEvent,
+    MetricsEvent,
+    OutputEvent,
+    PreviewEvent,
+    ProgressEvent,
+    StateEvent,
+    parse_event,
+)
+from segloop.artifacts.job.state import JobState
 from segloop.core.atomic import write_text
 from segloop.core.context import Context, Progress
 from segloop.core.errors import JobError
@@ -26,46 +37,27 @@ from segloop.core.jsonl import append_line, read_lines
 EVENTS_FILE = "events.jsonl"
 STOP_FILE = "stop"
 
+E = TypeVar("E", bound=JobEvent)
+
 _PROGRESS_INTERVAL = 0.2  # seconds between two progress events
 _STOP_POLL_INTERVAL = 0.05  # seconds between two looks for the stop request
 _CLOCK_TOLERANCE = 2.0  # seconds; a process's creation time shifts when the system clock is set
 
 
-class JobState(Enum):
-    """Where a job is in its life; ``lost`` means that its process ended without saying so."""
-
-    waiting = "waiting"
-    running = "running"
-    stopping = "stopping"
-    finished = "finished"
-    stopped = "stopped"
-    failed = "failed"
-    lost = "lost"
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen unless the job is started again."""
-        return self in _ENDED
-
-
-_ENDED = frozenset({JobState.finished, JobState.stopped, JobState.failed, JobState.lost})
-
-
 class EventLog:
     """The job's side of its folder: an append-only writer of ``events.jsonl``.
 
-    Each line is one JSON object with ``time`` (seconds since the epoch) and ``kind``. Safe to use from
-    several threads.
+    Safe to use from several threads.
 
     Parameters
     ----------
     folder : path
-        The job's folder; made if it is missing.
+        The job's folder; created if it is missing.
 
     Raises
     ------
     JobError
-        If the folder can't be made or written.
+        If the folder can't be created or written.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -80,20 +72,44 @@ class EventLog:
         self._last_stop_poll = -math.inf
         self._stop_seen = False
 
-    def state(self, state: JobState, **info: Any) -> None:
-        """Say what state the job is in.
+    def append(self, event: JobEvent) -> None:
+        """Write an event, with the present time.
 
-        ``waiting`` is for whoever submits the job, the other states are for the process that does the work.
-        A stop request left over from earlier is removed when the job is submitted, starts or ends; one made
-        after the job was submitted stands.
+        Raises
+        ------
+        JobError
+            If the file can't be written.
+        """
+        path = self.folder / EVENTS_FILE
+        try:
+            append_line(path, event.model_copy(update={"time": time.time()}).to_line())
+        except OSError as error:
+            raise JobError(_cannot_write(path, error)) from error
+
+    def state(
+        self,
+        state: JobState,
+        *,
+        pid: int | None = None,
+        error: str = "",
+        ended_by: str = "",
+        n_done: int | None = None,
+        n_problems: int | None = None,
+    ) -> None:
+        """Write the state of the job.
+
+        ``waiting`` is written by the process that submits the job, the other states by the process that
+        does the work. A stop request left over from earlier is removed when the job is submitted, starts or
+        ends; one made after the job was submitted remains.
 
         Parameters
         ----------
         state : JobState
             The new state.
-        **info
-            Anything else that readers should find in the event, such as ``error="..."``. ``pid`` names the
-            process that does the work; by default it is this one (for ``waiting``: not known yet).
+        pid : int, optional
+            Number of the process that does the work; by default this one (for ``waiting``: not known yet).
+        error, ended_by, n_done, n_problems
+            See `StateEvent`.
         """
         if state is JobState.running and not self._running:
             if JobFolder(self.folder).recorded_state() not in (None, JobState.waiting):
@@ -102,53 +118,55 @@ class EventLog:
         elif state is JobState.waiting or state.ended:
             self._forget_stop()
             self._running = False
-        pid = info.pop("pid", None if state is JobState.waiting else os.getpid())
-        process = {"pid": pid, "process_started": _process_started(pid), "host": platform.node()}
-        self._append("state", state=state.value, **(process if pid is not None else {}), **info)
+        if pid is None and state is not JobState.waiting:
+            pid = os.getpid()
+        self.append(
+            StateEvent(
+                state=state,
+                pid=pid,
+                process_started=_process_started(pid),
+                host=platform.node() if pid is not None else "",
+                error=error,
+                ended_by=ended_by,
+                n_done=n_done,
+                n_problems=n_problems,
+            )
+        )
 
     def progress(self, progress: Progress) -> None:
-        """Say how far the job is; at most about five of these a second are written, and each completion."""
+        """Write how far the job is: at most about five times a second, and always when it is complete."""
         now = time.monotonic()
         with self._lock:
             due = now - self._last_progress >= _PROGRESS_INTERVAL
             if not due and not 0 < progress.total <= progress.done:
                 return
             self._last_progress = now
-        self._append(
-            "progress",
-            done=progress.done,
-            total=progress.total,
-            message=progress.message,
-            seconds_left=progress.seconds_left,
+        self.append(
+            ProgressEvent(
+                done=progress.done,
+                total=progress.total,
+                message=progress.message,
+                seconds_left=progress.seconds_left,
+            )
         )
 
     def metrics(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Report the values of an epoch, by name; one that isn't finite is stored as null and read as NaN."""
-        plain = {name: float(value) for name, value in values.items()}
-        finite = {name: value if math.isfinite(value) else None for name, value in plain.items()}
-        self._append("metrics", epoch=int(epoch), values=finite)
+        """Write the values of an epoch, by name; one that is not finite is stored as null, read as NaN."""
+        self.append(MetricsEvent(epoch=int(epoch), values={name: float(v) for name, v in values.items()}))
 
     def message(self, text: str, level: str = "info") -> None:
-        """Tell the user something, as one plain sentence; ``level`` is info, warning or error."""
-        self._append("message", text=text, level=level)
+        """Write a message to the user, in one plain sentence; ``level`` is info, warning or error."""
+        self.append(MessageEvent.model_validate({"text": text, "level": level}))
 
     def output(
-        self, path: str | os.PathLike[str], *, input: str = "", kind_of: str = "", partial: bool = False
+        self, path: str | os.PathLike[str], *, input: str = "", output_kind: str = "", partial: bool = False
     ) -> None:
-        """Announce an output.
+        """Announce a file or folder that was written; see `OutputEvent`."""
+        self.append(OutputEvent(path=str(path), input=input, output_kind=output_kind, partial=partial))
 
-        Parameters
-        ----------
-        path : path
-            The file or folder that is there now.
-        input : str, optional
-            What it was made from.
-        kind_of : str, optional
-            What it is, such as ``"labels"``.
-        partial : bool, optional
-            True for a Zarr that is still being filled; it is announced again once it is whole.
-        """
-        self._append("output", path=str(path), input=input, output=kind_of, partial=partial)
+    def preview(self, path: str, *, sample: str = "", epoch: int | None = None, shows: str = "") -> None:
+        """Announce an image that shows what the job has achieved so far; see `PreviewEvent`."""
+        self.append(PreviewEvent(path=path, sample=sample, epoch=epoch, shows=shows))
 
     def context(self) -> Context:
         """Return a `Context` whose progress becomes events, and which is cancelled by a stop request."""
@@ -168,16 +186,9 @@ class EventLog:
         with self._lock:
             self._stop_seen = False
 
-    def _append(self, kind: str, **values: Any) -> None:
-        path = self.folder / EVENTS_FILE
-        try:
-            append_line(path, {"time": time.time(), "kind": kind, **values})
-        except OSError as error:
-            raise JobError(_cannot_write(path, error)) from error
-
 
 class JobFolder:
-    """Anyone's view of a job: its events, its state, and the request to stop.
+    """A job as other processes see it: its events, its state, and the request to stop.
 
     Parameters
     ----------
@@ -189,66 +200,62 @@ class JobFolder:
         self.folder = Path(folder)
         self._lock = threading.Lock()
         self._offset = 0
-        self._last: dict[str, dict[str, Any]] = {}
+        self._last: dict[type[Any], JobEvent] = {}
 
-    def events(self, since_offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """Return the events from a byte offset on, and the offset to go on from next time.
+    def events(self, since_offset: int = 0) -> tuple[list[JobEvent], int]:
+        """Return the events from a byte offset on, and the offset to continue from next time.
 
-        A line that was torn by a kill is left out, wherever it is.
+        A line that was torn by a kill is left out, and so is a kind of event that this version does not know.
         """
-        found, offset = read_lines(self.folder / EVENTS_FILE, since_offset)
-        for event in found:
-            if event.get("kind") == "metrics":
-                values = event.get("values", {})
-                event["values"] = {name: math.nan if v is None else v for name, v in values.items()}
-        return found, offset
+        lines, offset = read_lines(self.folder / EVENTS_FILE, since_offset)
+        events = [event for line in lines if (event := parse_event(line)) is not None]
+        return events, offset
 
-    def last(self, kind: str) -> dict[str, Any] | None:
-        """Return the newest event of a kind, or None; reads only what was appended since the last call."""
+    def events_of(self, kind: type[E]) -> list[E]:
+        """Return all events of a type so far, oldest first."""
+        return [event for event in self.events()[0] if isinstance(event, kind)]
+
+    def last(self, kind: type[E]) -> E | None:
+        """Return the newest event of a type, or None; reads only what was appended since the last call."""
         with self._lock:
             found, self._offset = self.events(self._offset)
             for event in found:
-                self._last[str(event.get("kind"))] = event
-            return self._last.get(kind)
+                self._last[type(event)] = event
+            newest = self._last.get(kind)
+        return newest if isinstance(newest, kind) else None
 
     @property
     def message(self) -> str:
         """The newest message to the user, empty if there is none."""
-        return str((self.last("message") or {}).get("text", ""))
+        event = self.last(MessageEvent)
+        return event.text if event is not None else ""
 
     def recorded_state(self) -> JobState | None:
         """Return the state that was last written, or None where there is none yet."""
-        name = (self.last("state") or {}).get("state")
-        return JobState(name) if name in JobState.__members__ else None
+        event = self.last(StateEvent)
+        return event.state if event is not None else None
 
     def state(self) -> JobState:
         """Return the state of the job; waiting while nothing was written yet.
 
-        A job that says it is under way is `JobState.lost` when its process, on this computer, is gone; a
-        process is known again by its creation time. Of a job on another computer the written state is
-        returned.
+        A job that has not written a final state is `JobState.lost` when its process, on this computer, no
+        longer exists; a process is identified by its number and creation time. For a job on another
+        computer the written state is returned.
         """
-        state = self.recorded_state()
-        if state is None:
+        event = self.last(StateEvent)
+        if event is None:
             return JobState.waiting
-        event = self.last("state") or {}
-        if state.ended or not isinstance(event.get("pid"), int) or event.get("host") != platform.node():
-            return state
-        return state if self.pid() is not None else JobState.lost
+        if event.state.ended or event.pid is None or event.host != platform.node():
+            return event.state
+        return event.state if _living_pid(event) is not None else JobState.lost
 
     def pid(self) -> int | None:
         """Return the number of the living process on this computer that does the work, or None."""
-        event = self.last("state") or {}
-        pid, recorded = event.get("pid"), event.get("process_started")
-        if not isinstance(pid, int) or event.get("host") != platform.node():
-            return None
-        started = _process_started(pid)
-        if started is None or not isinstance(recorded, int | float):
-            return None
-        return pid if abs(started - recorded) < _CLOCK_TOLERANCE else None
+        event = self.last(StateEvent)
+        return _living_pid(event) if event is not None else None
 
     def request_stop(self) -> None:
-        """Ask the job to stop; it keeps what it has finished until then.
+        """Ask the job to stop; what it has finished by then is kept.
 
         Raises
         ------
@@ -263,6 +270,15 @@ class JobFolder:
     def stop_requested(self) -> bool:
         """Whether someone asked the job to stop and it hasn't ended since."""
         return (self.folder / STOP_FILE).exists()
+
+
+def _living_pid(event: StateEvent) -> int | None:
+    if event.pid is None or event.host != platform.node():
+        return None
+    started = _process_started(event.pid)
+    if started is None or event.process_started is None:
+        return None
+    return event.pid if abs(started - event.process_started) < _CLOCK_TOLERANCE else None
 
 
 def _process_started(pid: int | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from segloop.artifacts.job.events import JobEvent, MessageEvent, OutputEvent
 from segloop.artifacts.prediction.provenance import Prediction, find_predictions
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
@@ -89,15 +91,15 @@ class BatchPanel(QWidget):
         self._update()
         self.show()
 
-    def on_events(self, events: list[dict[str, Any]]) -> None:
+    def on_events(self, events: Sequence[JobEvent]) -> None:
         """Add what a job tells."""
         for event in events:
-            if event["kind"] == "output" and not event.get("partial"):
+            if isinstance(event, OutputEvent) and not event.partial:
                 self._add_output(event)
-            elif event["kind"] == "message" and event.get("level") in ("error", "warning"):
-                failed = event["level"] == "error"
+            elif isinstance(event, MessageEvent) and event.level != "info":
+                failed = event.level == "error"
                 self._n_failed += failed
-                self._add(f"{'✗' if failed else '!'} {event['text']}", "")
+                self._add(f"{'✗' if failed else '!'} {event.text}", "")
         self.list.scrollToBottom()
         self._update()
 
@@ -126,8 +128,8 @@ class BatchPanel(QWidget):
         )
         self._update()
 
-    def _add_output(self, event: dict[str, Any]) -> None:
-        self._add_record(_record_of(Path(event["path"]), event.get("output", "")))
+    def _add_output(self, event: OutputEvent) -> None:
+        self._add_record(_record_of(Path(event.path), event.output_kind))
 
     def _add_record(self, record: Path) -> None:
         if str(record) not in self._seen:

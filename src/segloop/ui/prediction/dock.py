@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from segloop.app import layers as layer_jobs
 from segloop.app.jobs import Job
 from segloop.app.layers import LayerImage, LayerJob
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.events import MessageEvent
+from segloop.artifacts.job.state import JobState
 from segloop.config import compose
 from segloop.config.predict import OutputKind, PredictConfig, ThresholdConfig
 from segloop.core.context import Context
@@ -374,7 +375,7 @@ class PredictionDock(Page):
 
     def _on_ended(self, ended: Ended) -> None:
         files, news = ended.doing is Doing.files, ended.news
-        said = [e["text"] for e in news.events if e["kind"] == "message" and e.get("level") == "error"]
+        said = [e.text for e in news.events if isinstance(e, MessageEvent) and e.level == "error"]
         if files:
             self.files.list_found()
         else:

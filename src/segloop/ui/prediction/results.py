@@ -14,6 +14,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from segloop.app.results import KeptPrediction, Shown
+from segloop.artifacts.job.events import JobEvent, OutputEvent, ProgressEvent
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.targets import Thresholds
@@ -151,12 +152,13 @@ class Results(QObject):
         self._connect(result)
         self._open(result)
 
-    def on_events(self, events: Sequence[dict[str, Any]]) -> None:
+    def on_events(self, events: Sequence[JobEvent]) -> None:
         """Follow the job's news."""
         for event in events:
-            if event["kind"] == "output":
+            if isinstance(event, OutputEvent):
                 self._on_output(event)
-        if any(result.growing for result in self._coming) and any(e["kind"] == "progress" for e in events):
+        progressed = any(isinstance(event, ProgressEvent) for event in events)
+        if progressed and any(result.growing for result in self._coming):
             self._grow()
 
     def forget_coming(self) -> None:
@@ -184,13 +186,13 @@ class Results(QObject):
     def _connect(self, result: Result) -> None:
         result.display.painted.connect(self.painted.emit)
 
-    def _on_output(self, event: dict[str, Any]) -> None:
-        result = next((each for each in self._coming if each.input == event.get("input")), None)
+    def _on_output(self, event: OutputEvent) -> None:
+        result = next((each for each in self._coming if each.input == event.input), None)
         if result is None:
             return
-        kind = OutputKind(event["output"])
-        if event.get("partial"):
-            result.growing[kind] = Path(event["path"])
+        kind = OutputKind(event.output_kind)
+        if event.partial:
+            result.growing[kind] = Path(event.path)
             return
         result.growing.clear()
         if result not in self._results:

@@ -10,7 +10,8 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from segloop.app.jobs import Job
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.events import ProgressEvent
+from segloop.artifacts.job.state import JobState
 from segloop.ui.prediction.watch import JobWatch, News, progress_of
 from segloop.ui.widgets.progress import ProgressRow
 from segloop.ui.workers import Task, Workers
@@ -160,7 +161,7 @@ class Runner(QObject):
 
     def _on_news(self, news: News) -> None:
         for event in news.events:
-            if event["kind"] == "progress" and not self._cancelling:
+            if isinstance(event, ProgressEvent) and not self._cancelling:
                 self._progress.set_progress(progress_of(event))
         self._seen |= not news.state.ended
         self.news.emit(news)

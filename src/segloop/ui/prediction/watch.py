@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from segloop.app.jobs import Job
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.events import JobEvent, ProgressEvent
+from segloop.artifacts.job.state import JobState
 from segloop.core.context import Context, Progress
 from segloop.ui.workers import Workers
 
@@ -23,14 +23,14 @@ class News:
     ----------
     state : JobState
         How it stands.
-    events : list of dict
+    events : list of JobEvent
         Written since the last look, oldest first.
     failure : str
         Why it failed or was lost, in one sentence; empty while there is nothing to tell.
     """
 
     state: JobState
-    events: list[dict[str, Any]]
+    events: list[JobEvent]
     failure: str
 
 
@@ -92,7 +92,6 @@ class JobWatch(QObject):
         self._on_news(News(JobState.lost, [], str(error)))
 
 
-def progress_of(event: dict[str, Any]) -> Progress:
+def progress_of(event: ProgressEvent) -> Progress:
     """Return what a progress event says; layers are called by their names, not by those of scratch files."""
-    message = event.get("message", "").removesuffix(".ome.zarr")
-    return Progress(event["done"], event["total"], message, event.get("seconds_left"))
+    return replace(event.progress, message=event.message.removesuffix(".ome.zarr"))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job.job import EVENTS_FILE, JobFolder, JobState
+from segloop.artifacts.job.job import EVENTS_FILE, JobFolder
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.run import METRICS_FILE, Run
 from segloop.core.context import Context
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from segloop.app.jobs import Job
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.state import JobState
 from segloop.config.train import TrainConfig
 from segloop.core.errors import ConfigError
 from segloop.ui.training import study

@@ -6,10 +6,10 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from segloop.app.jobs import Job
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.events import JobEvent, MessageEvent, MetricsEvent, ProgressEvent, StateEvent
+from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.run import Run
 from segloop.core.context import Context, Progress
 from segloop.core.errors import RunError
@@ -94,17 +94,15 @@ class RunFollower:
         metrics: list[tuple[int, Mapping[str, float]]] = []
         lines: list[str] = []
         for event in events:
-            kind = event.get("kind")
-            if kind == "state":
+            if isinstance(event, StateEvent):
                 self._note_state(event)
-            elif kind == "progress":
-                self._progress = Progress(
-                    event["done"], event["total"], event["message"], event["seconds_left"]
-                )
-            elif kind == "metrics":
-                metrics.append((event["epoch"], event["values"]))
+            elif isinstance(event, ProgressEvent):
+                self._progress = event.progress
+            elif isinstance(event, MetricsEvent):
+                metrics.append((event.epoch, event.values))
             if text := _line(event):
                 lines.append(text)
+        last = self.job.folder.last(StateEvent)
         return RunNews(
             state=state,
             progress=self._told(state),
@@ -112,15 +110,15 @@ class RunFollower:
             lines=tuple(lines[-MOST_LINES:]),
             plan=self._read_plan(),
             failure=self.job.failure() if state in (JobState.failed, JobState.lost) else "",
-            ended_by=str((self.job.folder.last("state") or {}).get("ended_by", "")),
+            ended_by=last.ended_by if last is not None else "",
             has_model=(self._run.model_dir / "model.json").is_file(),
         )
 
-    def _note_state(self, event: Mapping[str, Any]) -> None:
-        if event.get("state") in ("waiting", "running"):
+    def _note_state(self, event: StateEvent) -> None:
+        if event.state in (JobState.waiting, JobState.running):
             self._progress = None
             self._plan = ()
-            self._begun = event["time"]
+            self._begun = event.time
 
     def _told(self, state: JobState) -> Progress | None:
         """Return the newest progress, with the time gone since this attempt began."""
@@ -148,14 +146,12 @@ def describe(values: Mapping[str, float]) -> str:
     )
 
 
-def _line(event: Mapping[str, Any]) -> str:
-    clock = time.strftime("%H:%M:%S", time.localtime(event.get("time", 0)))
-    kind = event.get("kind")
-    if kind == "message":
-        return f"{clock} {event['text']}"
-    if kind == "metrics":
-        return f"{clock} Epoch {event['epoch']}: {describe(event['values'])}"
-    if kind == "state":
-        words = STATE_WORDS.get(JobState(event["state"])) if event["state"] in JobState.__members__ else ""
-        return f"{clock} {words.capitalize()}" if words else ""
+def _line(event: JobEvent) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+    if isinstance(event, MessageEvent):
+        return f"{clock} {event.text}"
+    if isinstance(event, MetricsEvent):
+        return f"{clock} Epoch {event.epoch}: {describe(event.values)}"
+    if isinstance(event, StateEvent):
+        return f"{clock} {STATE_WORDS[event.state].capitalize()}"
     return ""

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from segloop.artifacts.job.job import JobState
+from segloop.artifacts.job.state import JobState
 from segloop.core.context import Progress
 from segloop.ui.training.curves import CurvesPlot
 from segloop.ui.training.following import STATE_WORDS, RunNews

@@ -11,6 +11,7 @@ from typing import Any
 from segloop.app.app import App
 from segloop.app.jobs import Job
 from segloop.app.workspace import Workspace
+from segloop.artifacts.job.events import StateEvent
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
@@ -136,7 +137,8 @@ def train_longer(app: App, path: Path, minutes: float, context: Context) -> Job:
         If it can't be continued.
     """
     run = Run.open(path)
-    ended_by = str((run.job.last("state") or {}).get("ended_by", ""))
+    last = run.job.last(StateEvent)
+    ended_by = last.ended_by if last is not None else ""
     seconds = run.metrics().get("seconds", [(0, 0.0)])[-1][1]
     return app.resume_training(path, more_time(run.config.stop, ended_by, seconds / 60, minutes))
 
