@@ -19,6 +19,7 @@ from segloop.images.image import Image
 from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.images.read import open_image
 from segloop.images.write import write_image
+from segloop.prediction import output_plan
 from segloop.prediction import predict as predict_module
 from segloop.prediction.predict import predict_image
 from segloop.targets import quantise
@@ -275,7 +276,7 @@ def test_auto_goes_over_to_zarr_for_large_outputs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(predict_module, "AUTO_TIFF_LIMIT", 1000)
+    monkeypatch.setattr(output_plan, "AUTO_TIFF_LIMIT", 1000)
     result = predict_image(*load(nuclei_model), nuclei, PredictConfig(), tmp_path, "a")
     assert result.outputs[LABELS].name == "a.ome.zarr"
 

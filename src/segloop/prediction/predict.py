@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import ConfigError, ImageError
 from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.prediction.fitting import Fit, fit
-from segloop.prediction.inputs import output_name
-from segloop.prediction.outputs import OutputSpec, Slices, Writer, allocate, open_writers
+from segloop.prediction.output_plan import plan_outputs
+from segloop.prediction.outputs import Slices, allocate
 from segloop.prediction.progress import part_of
-from segloop.prediction.record import Place, describe, output_file
-from segloop.targets import Decoded, Target, Thresholds, make_target, quantise
+from segloop.prediction.record import Place, describe
+from segloop.prediction.writing import PredictionWriter, writing
+from segloop.targets import Target, Thresholds, make_target, quantise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from segloop.artifacts.model.model import Model
     from segloop.images.image import Image
     from segloop.inference.engine import Engine
-
-AUTO_TIFF_LIMIT = 2 << 30
-"""Bytes of the largest output up to which the format ``auto`` writes TIFF."""
 
 _NETWORK_SHARE = 0.9  # of the progress of one time point, where maps are decoded as a whole
 
@@ -119,36 +117,39 @@ def predict_image(
         on_message(sentence, level)
     thresholds = model.thresholds.override(config.threshold)
     place = Place(Path(out), stem)
-    specs = _plan_outputs(target, image, config, place)
+    specs = plan_outputs(
+        config.outputs,
+        [spec.name for spec in target.maps],
+        image.shape,
+        image.pixel_size_um,
+        place,
+        file_format=config.format,
+        from_zarr=image.path is not None and any(p.lower().endswith(".zarr") for p in image.path.parts),
+        float_probability=config.float_probability,
+    )
     if image.path is not None and image.path.absolute() in {spec.path.absolute() for spec in specs}:
         raise ImageError(
             f"The prediction of `{image.path}` would overwrite it: choose another output folder."
         )
     record = describe(model, engine, image, config, fitted, thresholds)
-    with place.reserve(record, [spec.path for spec in specs]), open_writers(specs) as writers:
-        for writer in writers:
-            if writer.spec.path.suffix == ".zarr":
-                on_output(writer.spec.path, writer.spec.kind, True)
+    with writing(place, record, specs) as writer:
+        for spec in specs:
+            if spec.path.suffix == ".zarr":
+                on_output(spec.path, spec.kind, True)
         work = _Work(model, engine, target, image, config, fitted, thresholds, place.folder)
-        n_objects = n_empty = 0
+        n_empty = 0
         for t in range(image.n_timepoints):
             ranges = work.ranges(t, context)
             n_empty += bool((ranges[:, 1] <= ranges[:, 0]).all())
-            n_objects += work.time_point(t, ranges, writers, part_of(context, t, image.n_timepoints))
+            work.time_point(t, ranges, writer, part_of(context, t, image.n_timepoints))
         if n_empty:
             on_message(_empty(image, n_empty), "warning")
-        entries = [output_file(writer.spec, writer.finish()) for writer in writers]
-        for writer in writers:
-            writer.commit()
-        counted = n_objects if OutputKind.labels in config.outputs else None
-        seconds = round(time.perf_counter() - started, 3)
-        place.complete(
-            record.model_copy(update={"outputs": entries, "n_objects": counted, "seconds": seconds})
-        )
+        writer.details["seconds"] = round(time.perf_counter() - started, 3)
     outputs = {spec.kind: spec.path for spec in specs}
     for kind, path in outputs.items():
         on_output(path, kind, False)
     context.progress(1, 1, image.name)
+    counted = writer.n_objects if OutputKind.labels in config.outputs else None
     return PredictionResult(place.path, outputs, counted)
 
 
@@ -171,15 +172,15 @@ class _Work:
         silent = Context(cancelled=context.cancelled)
         return percentile_ranges(self.image, t, self.fit.channels, scale.low, scale.high, silent)
 
-    def time_point(self, t: int, ranges: NDArray[np.float32], writers: list[Writer], context: Context) -> int:
-        """Predict a time point into the writers; return its number of objects (0 without labels)."""
+    def time_point(
+        self, t: int, ranges: NDArray[np.float32], writer: PredictionWriter, context: Context
+    ) -> None:
+        """Predict a time point into the outputs."""
         context.progress(0, 1, self.image.name)
         shape = self.image.shape[2:]
         block_target = decodes_by_block(self.target, self.config.outputs, self.thresholds)
-        decoded = [w for w in writers if w.spec.kind is not OutputKind.probability]
-        kept = [w for w in writers if w.spec.kind is OutputKind.probability]
         whole: NDArray[np.uint8] | None = None
-        if decoded and block_target is None:
+        if writer.needs_decoding and block_target is None:
             whole = allocate((len(self.target.maps), *shape), np.uint8, self.folder)
         network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
         blocks = self.engine.run(
@@ -188,18 +189,14 @@ class _Work:
         for at, block in blocks:
             maps: NDArray[Any] = block.astype(np.float16) if self.config.float_probability else block
             reduced = quantise(maps)
-            for writer in kept:
-                writer.write(t, at, maps if self.config.float_probability else reduced)
+            writer.write_maps(t, at, maps if self.config.float_probability else reduced)
             if whole is not None:
                 whole[(slice(None), *at)] = reduced
             elif block_target is not None:
-                _write(decoded, t, at, block_target.decode(reduced, self._blockwise()))
-        if whole is None:
-            return 0
-        context.check()
-        result = self.target.decode(whole, self.thresholds)
-        _write(decoded, t, (slice(None), slice(None), slice(None)), result)
-        return 0 if result.labels is None else int(result.labels.max(initial=0))
+                writer.write_block(t, at, block_target.decode(reduced, self._blockwise()))
+        if whole is not None:
+            context.check()
+            writer.write_time_point(t, self.target.decode(whole, self.thresholds))
 
     def _blockwise(self) -> Thresholds:
         return Thresholds(self.thresholds.foreground, 0, self.thresholds.splitting)
@@ -235,50 +232,9 @@ def _empty(image: Image, n_empty: int) -> str:
     )
 
 
-def _write(writers: list[Writer], t: int, at: Slices, decoded: Decoded) -> None:
-    for writer in writers:
-        found = getattr(decoded, writer.spec.kind.value)
-        writer.write(t, at, found[None])
-
-
 def _outputs(target: Target, wanted: Sequence[OutputKind]) -> list[OutputKind]:
     for kind in wanted:
         if kind not in target.outputs:
             possible = ", ".join(output.value for output in target.outputs)
             raise ConfigError(f"The model can't give {kind.value}: choose among {possible}.")
     return list(dict.fromkeys(wanted)) or [target.outputs[0]]
-
-
-def _plan_outputs(target: Target, image: Image, config: PredictConfig, place: Place) -> list[OutputSpec]:
-    dtypes = {
-        OutputKind.labels: np.uint16,
-        OutputKind.probability: np.float16 if config.float_probability else np.uint8,
-    }
-    names = tuple(spec.name for spec in target.maps)
-    specs = []
-    for kind in config.outputs:
-        maps = names if kind is OutputKind.probability else ()
-        t, _, z, y, x = image.shape
-        shape = (t, max(1, len(maps)), z, y, x)
-        dtype: np.dtype[Any] = np.dtype(dtypes.get(kind, np.uint8))
-        specs.append((kind, shape, dtype, maps))
-    largest = max(int(np.prod(shape, dtype=np.int64)) * dtype.itemsize for _, shape, dtype, _ in specs)
-    suffix = ".ome.zarr" if _as_zarr(config.format, image, largest) else ".tif"
-    return [
-        OutputSpec(
-            kind,
-            place.out / output_name(place.stem, kind, config.outputs, suffix),
-            shape,
-            dtype,
-            image.pixel_size_um,
-            maps,
-        )
-        for kind, shape, dtype, maps in specs
-    ]
-
-
-def _as_zarr(chosen: OutputFormat, image: Image, largest: int) -> bool:
-    if chosen is OutputFormat.auto:
-        from_zarr = image.path is not None and any(p.lower().endswith(".zarr") for p in image.path.parts)
-        return from_zarr or largest > AUTO_TIFF_LIMIT
-    return chosen is OutputFormat.zarr

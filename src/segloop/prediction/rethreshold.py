@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segloop.artifacts.prediction.provenance import (
-    OutputFile,
     Prediction,
     Provenance,
     ThresholdValues,
@@ -23,16 +21,14 @@ from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError, SegloopError
 from segloop.images.read import open_image
 from segloop.prediction.inputs import output_name
-from segloop.prediction.outputs import OutputSpec, Slices, open_writers
-from segloop.prediction.record import Place, output_file
-from segloop.targets import Target, Thresholds, make_target, quantise
+from segloop.prediction.output_plan import output_specs
+from segloop.prediction.outputs import OutputSpec
+from segloop.prediction.record import Place
+from segloop.prediction.writing import time_points, write_decoded
+from segloop.targets import Target, Thresholds, make_target
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from segloop.images.image import Image
-
-_EVERYWHERE: Slices = (slice(None), slice(None), slice(None))
 
 
 @dataclass(frozen=True)
@@ -124,23 +120,18 @@ def rethreshold(
     chosen = Thresholds(**used.thresholds.model_dump()).override(thresholds)
     if otsu:
         chosen = replace(chosen, foreground=_otsu(target, image, context))
-    place = Place(prediction.path.parent, prediction.stem)
     specs = _plan(prediction, target, image)
-    kept = [output for output in record.outputs if output.kind == OutputKind.probability.value]
-    paths = [spec.path for spec in specs]
-    with place.reserve(record, paths), open_writers(specs) as writers:
-        n_objects = 0
-        for t, maps in _time_points(image):
-            context.check()
-            decoded = target.decode(maps, chosen)
-            n_objects += 0 if decoded.labels is None else int(decoded.labels.max(initial=0))
-            for writer in writers:
-                writer.write(t, _EVERYWHERE, getattr(decoded, writer.spec.kind.value)[None])
-        entries = [output_file(writer.spec, writer.finish()) for writer in writers]
-        for writer in writers:
-            writer.commit()
-        place.complete(_updated(record, [*entries, *kept], chosen, n_objects))
-    return paths
+    write_decoded(
+        image,
+        target,
+        chosen,
+        Place(prediction.path.parent, prediction.stem),
+        with_thresholds(record, chosen),
+        specs,
+        Context(cancelled=context.cancelled),
+        kept=[output for output in record.outputs if output.kind == OutputKind.probability.value],
+    )
+    return [spec.path for spec in specs]
 
 
 def _kept_maps(prediction: Prediction, target: Target) -> Image:
@@ -156,41 +147,24 @@ def _kept_maps(prediction: Prediction, target: Target) -> Image:
     return image
 
 
-def _time_points(image: Image) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield each time point with its maps (K, Z, Y, X)."""
-    for t in range(image.n_timepoints):
-        yield t, quantise(image.block(t, range(image.n_channels), *_EVERYWHERE))
-
-
 def _plan(prediction: Prediction, target: Target, image: Image) -> list[OutputSpec]:
     record = prediction.provenance
     probability = OutputKind.probability
     kinds = [OutputKind(output.kind) for output in record.outputs if output.kind != probability.value]
     kinds = kinds or [target.outputs[0]]
     suffix = ".ome.zarr" if image.path is not None and image.path.suffix == ".zarr" else ".tif"
-    t, _, z, y, x = image.shape
-    specs = []
-    for kind in kinds:
-        path = prediction.output(kind.value)
-        if path is None:
-            path = prediction.path.parent / output_name(prediction.stem, kind, [kind, probability], suffix)
-        dtype: np.dtype[Any] = np.dtype(np.uint16 if kind is OutputKind.labels else np.uint8)
-        specs.append(OutputSpec(kind, path, (t, 1, z, y, x), dtype, record.pixel_size_um))
-    return specs
+
+    def path_of(kind: OutputKind) -> Path:
+        name = output_name(prediction.stem, kind, [kind, probability], suffix)
+        return prediction.output(kind.value) or prediction.path.parent / name
+
+    return output_specs(kinds, (), image.shape, record.pixel_size_um, path_of)
 
 
-def _updated(
-    record: Provenance, outputs: list[OutputFile], thresholds: Thresholds, n_objects: int
-) -> Provenance:
-    has_labels = any(output.kind == OutputKind.labels.value for output in outputs)
-    return record.model_copy(
-        update={
-            "outputs": outputs,
-            "thresholds": ThresholdValues(**asdict(thresholds)),
-            "n_objects": n_objects if has_labels else None,
-            "rethresholded": timestamp(),
-        }
-    )
+def with_thresholds(record: Provenance, thresholds: Thresholds) -> Provenance:
+    """Return the record of a prediction that was decoded again with other thresholds."""
+    values = ThresholdValues(**asdict(thresholds))
+    return record.model_copy(update={"thresholds": values, "rethresholded": timestamp()})
 
 
 def _otsu(target: Target, image: Image, context: Context) -> float:
@@ -198,7 +172,7 @@ def _otsu(target: Target, image: Image, context: Context) -> float:
     from skimage.filters import threshold_otsu
 
     counts = np.zeros(256, np.int64)
-    for _, maps in _time_points(image):
+    for _, maps in time_points(image):
         context.check()
         foreground = 255 - maps[0] if target.maps[0].kind == "class" else maps[0]
         counts += np.bincount(foreground.ravel(), minlength=256)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
-from segloop.app.results import KeptPrediction, score
+from segloop.app.scoring import score
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
 from segloop.core.file_names import safe_file_name
+from segloop.prediction.kept import KeptPrediction
 from segloop.ui.prediction.placement import OWN
 from segloop.ui.prediction.result_panel import ResultPanel
 from segloop.ui.prediction.results import Result, Results

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segloop.app.results import IN_MEMORY_LIMIT
 from segloop.artifacts.prediction.provenance import Provenance
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.images.image import RGB, PixelSize
 from segloop.images.read import open_image
+from segloop.prediction.kept import IN_MEMORY_LIMIT
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from segloop.app.results import Shown
 from segloop.config.predict import OutputKind
+from segloop.prediction.kept import Shown
 from segloop.ui.prediction.placement import OWN, arrange
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from segloop.app.results import KeptPrediction, Shown
 from segloop.artifacts.job.events import JobEvent, OutputEvent, ProgressEvent
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
+from segloop.prediction.kept import KeptPrediction, Shown
 from segloop.targets import Thresholds
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.workers import Workers

@@ -1,4 +1,4 @@
-"""Finished predictions as the docks show them: opened, decoded again with other thresholds, saved, scored."""
+"""A finished prediction, opened from its folder: shown, decoded again, saved elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from segloop.artifacts.prediction.provenance import (
     Prediction,
     Provenance,
     ThresholdValues,
-    timestamp,
 )
 from segloop.config.predict import OutputFormat, OutputKind
 from segloop.core.context import Context
@@ -22,18 +21,20 @@ from segloop.core.errors import ImageError
 from segloop.core.file_errors import reading
 from segloop.core.fingerprint import fingerprint
 from segloop.core.wording import counted
-from segloop.targets import Target, Thresholds, make_target, quantise
+from segloop.images.read import open_image
+from segloop.prediction.output_plan import plan_outputs
+from segloop.prediction.record import Place
+from segloop.prediction.rethreshold import with_thresholds
+from segloop.prediction.writing import time_points, write_decoded
+from segloop.targets import Target, Thresholds, make_target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from segloop.images.image import Image
-    from segloop.prediction.outputs import OutputSpec
 
 IN_MEMORY_LIMIT = 1 << 30
 """Bytes; larger outputs stay on disk and are read as they are looked at."""
-
-_EVERYWHERE = (slice(None), slice(None), slice(None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +75,6 @@ class KeptPrediction:
     """
 
     def __init__(self, record: str | os.PathLike[str]) -> None:
-        from segloop.images.read import open_image
-
         self.prediction = Prediction(Path(record), Provenance.read(record))
         self._images = {
             OutputKind(kind): open_image(path) for kind, path in self.prediction.outputs().items()
@@ -122,9 +121,9 @@ class KeptPrediction:
         image = self._kept()
         parts: dict[OutputKind, list[NDArray[Any]]] = {}
         last = 0
-        for t in range(image.n_timepoints):
+        for _, maps in time_points(image):
             context.check()
-            decoded = self.target.decode(_maps(image, t), thresholds)
+            decoded = self.target.decode(maps, thresholds)
             for kind in self.target.outputs:
                 found = getattr(decoded, kind.value, None)
                 if found is not None:
@@ -175,64 +174,26 @@ class KeptPrediction:
         Cancelled
             If the user asked to stop; the folder then holds what it held before.
         """
-        from segloop.prediction.outputs import open_writers
-        from segloop.prediction.record import Place, output_file
-
-        context = context or Context()
         maps = self._kept()
-        specs = self._plan(folder, stem, kinds, chosen)
-        record = self.provenance.model_copy(
-            update={
-                "image": image or self.provenance.image,
-                "input": _fingerprint(source),
-                "thresholds": ThresholdValues(**asdict(thresholds)),
-                "outputs": [],
-            }
-        )
-        if record.thresholds != self.provenance.thresholds:
-            record = record.model_copy(update={"rethresholded": timestamp()})
         place = Place(folder, stem)
-        n_objects = 0
-        with place.reserve(record, [spec.path for spec in specs]), open_writers(specs) as writers:
-            for t in context.track(range(maps.n_timepoints), maps.n_timepoints, f"Saving {stem}"):
-                here = _maps(maps, t)
-                decoded = self.target.decode(here, thresholds)
-                n_objects += 0 if decoded.labels is None else int(decoded.labels.max(initial=0))
-                for writer in writers:
-                    kept = writer.spec.kind is OutputKind.probability
-                    block = here if kept else getattr(decoded, writer.spec.kind.value)[None]
-                    writer.write(t, _EVERYWHERE, block)
-            entries = [output_file(writer.spec, writer.finish()) for writer in writers]
-            for writer in writers:
-                writer.commit()
-            counted = n_objects if OutputKind.labels in kinds else None
-            place.complete(record.model_copy(update={"outputs": entries, "n_objects": counted}))
+        record = self.provenance
+        if ThresholdValues(**asdict(thresholds)) != record.thresholds:
+            record = with_thresholds(record, thresholds)
+        record = record.model_copy(
+            update={"image": image or record.image, "input": _fingerprint(source), "outputs": []}
+        )
+        specs = plan_outputs(kinds, self._maps(), maps.shape, record.pixel_size_um, place, file_format=chosen)
+        write_decoded(
+            maps,
+            self.target,
+            thresholds,
+            place,
+            record,
+            specs,
+            context or Context(),
+            message=f"Saving {stem}",
+        )
         return [place.path, *(spec.path for spec in specs)]
-
-    def _plan(
-        self, folder: Path, stem: str, kinds: Sequence[OutputKind], chosen: OutputFormat
-    ) -> list[OutputSpec]:
-        from segloop.prediction.inputs import output_name
-        from segloop.prediction.outputs import OutputSpec
-        from segloop.prediction.predict import AUTO_TIFF_LIMIT
-
-        t, k, z, y, x = self._kept().shape
-        largest = t * z * y * x * max(2, k if OutputKind.probability in kinds else 1)
-        zarr = chosen is OutputFormat.zarr or (chosen is OutputFormat.auto and largest > AUTO_TIFF_LIMIT)
-        specs = []
-        for kind in kinds:
-            names = self._maps() if kind is OutputKind.probability else ()
-            specs.append(
-                OutputSpec(
-                    kind,
-                    folder / output_name(stem, kind, list(kinds), ".ome.zarr" if zarr else ".tif"),
-                    (t, max(1, len(names)), z, y, x),
-                    np.dtype(np.uint16 if kind is OutputKind.labels else np.uint8),
-                    self.provenance.pixel_size_um,
-                    names,
-                )
-            )
-        return specs
 
     def _kept(self) -> Image:
         if not self.can_decode:
@@ -259,63 +220,20 @@ class KeptPrediction:
 
 
 def count_objects(labels: NDArray[Any], unit: str = "px") -> str:
-    """Say how many objects there are and how large they are in the middle.
+    """Return how many objects there are and their median size, as a sentence.
 
     Parameters
     ----------
     labels : (T, Z, Y, X) int
-        Numbered anew in each time point.
+        Numbered from 1 in each time point.
     unit : str
-        What a pixel is called.
+        Unit of the size, ``"px"`` or ``"voxels"``.
     """
     sizes = np.concatenate([np.bincount(plane.ravel())[1:] for plane in labels])
     sizes = sizes[sizes > 0]
     if not len(sizes):
         return "No objects"
     return f"{counted(len(sizes), 'object')}, median {np.median(sizes):.0f} {unit}"
-
-
-def score(prediction: NDArray[Any], truth: NDArray[Any], *, kind: OutputKind, context: Context) -> str:
-    """Compare a shown output with the truth, in one line.
-
-    Parameters
-    ----------
-    prediction : (T, Z, Y, X) int
-        Labels, a mask or classes, as ``kind`` says.
-    truth : int
-        The same shape but for axes of length 1.
-
-    Raises
-    ------
-    ImageError
-        If the shapes differ, or the truth is no label image.
-    """
-    from segloop.core.metrics import count_pixels, match_instances
-
-    truth = np.squeeze(np.asarray(truth))
-    found = np.asarray(prediction)
-    if np.squeeze(found).shape != truth.shape:
-        raise ImageError(
-            f"The truth has another size ({_times(truth.shape)}) than the result "
-            f"({_times(np.squeeze(found).shape)}): choose the labels that belong to this image."
-        )
-    wanted = truth.reshape(found.shape)
-    context.check()
-    dice = count_pixels(found, wanted, classes=kind is OutputKind.classes).dice
-    if kind is not OutputKind.labels:
-        return f"Dice {dice:.2f}"
-    counts = match_instances(found[0], wanted[0], (0.5,))
-    for t in range(1, len(found)):
-        context.check()
-        counts += match_instances(found[t], wanted[t], (0.5,))
-    return (
-        f"AP at IoU 0.5 is {counts.average_precision(0.5):.2f}, Dice {dice:.2f}: "
-        f"{counts.tp[0]} found, {counts.fn[0]} missed, {counts.fp[0]} made up"
-    )
-
-
-def _maps(image: Image, t: int) -> NDArray[np.uint8]:
-    return quantise(image.block(t, range(image.n_channels), *_EVERYWHERE))
 
 
 def _fingerprint(source: str) -> Any:
@@ -331,7 +249,3 @@ def _shares(array: NDArray[Any]) -> str:
     if len(shares) == 1:
         return f"Foreground {shares[0]}"
     return ", ".join(f"class {number} {share}" for number, share in enumerate(shares, 1))
-
-
-def _times(shape: Sequence[int]) -> str:
-    return " x ".join(str(length) for length in shape)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segloop.app.results import score
+from segloop.app.scoring import score
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 

@@ -1,0 +1,57 @@
+"""A result in the viewer against the truth, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segloop.config.predict import OutputKind
+from segloop.core.context import Context
+from segloop.core.errors import ImageError
+from segloop.core.metrics import count_pixels, match_instances
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def score(prediction: NDArray[Any], truth: NDArray[Any], *, kind: OutputKind, context: Context) -> str:
+    """Compare a shown output with the truth, in one line.
+
+    Parameters
+    ----------
+    prediction : (T, Z, Y, X) int
+        Labels, a mask or classes, as ``kind`` says.
+    truth : int
+        The same shape but for axes of length 1.
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ, or the truth is no label image.
+    """
+    truth = np.squeeze(np.asarray(truth))
+    found = np.asarray(prediction)
+    if np.squeeze(found).shape != truth.shape:
+        raise ImageError(
+            f"The truth differs in size ({_sizes(truth.shape)}) from the result "
+            f"({_sizes(np.squeeze(found).shape)}): choose the labels that belong to this image."
+        )
+    wanted = truth.reshape(found.shape)
+    context.check()
+    dice = count_pixels(found, wanted, classes=kind is OutputKind.classes).dice
+    if kind is not OutputKind.labels:
+        return f"Dice {dice:.2f}"
+    counts = match_instances(found[0], wanted[0], (0.5,))
+    for t in range(1, len(found)):
+        context.check()
+        counts += match_instances(found[t], wanted[t], (0.5,))
+    return (
+        f"AP at IoU 0.5 is {counts.average_precision(0.5):.2f}, Dice {dice:.2f}: "
+        f"{counts.tp[0]} found, {counts.fn[0]} missed, {counts.fp[0]} false"
+    )
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return " x ".join(str(length) for length in shape)
