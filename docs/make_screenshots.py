@@ -143,8 +143,6 @@ def shoot_all(stage: Stage) -> None:
     for name in ("Training", "Curation"):
         stage.open(name)
     layers = stage.viewer.layers
-    for layer in [layer for layer in layers if layer.name.startswith("Curation")]:
-        layer.visible = False
     prediction = viewer_app_for(stage.viewer).dock("Prediction")
     layers.selection.active = next(layer for layer in layers if layer.name.endswith(" labels"))
     stage.viewer.reset_view()

@@ -1,4 +1,4 @@
-"""The composition root: what the three docks of one viewer share is wired here, once."""
+"""The composition root: what the three docks of one viewer share is put together here, once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from segloop.app.app import App
 from segloop.app.workspace import Workspace
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
+from segloop.ui.dock_layers import DockLayers
 from segloop.ui.mesa_guard import guard_removed_layers
 from segloop.ui.workers import Workers
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+    from segloop.ui.widgets.page import Page
 
 PLUGIN = "napari-segloop"
 """Name of the plugin in napari's manifest registry."""
@@ -33,13 +36,15 @@ class ViewerApp(QObject):
     viewer : napari.viewer.Viewer
         Kept weakly, so that closing napari's window frees it.
     app : App
-        The use cases and the news between docks.
+        The use cases, and the signals between docks.
 
     Attributes
     ----------
     app : App
     workers : Workers
         For work that belongs to no dock in particular; each dock has its own as well.
+    front : str
+        Name of the dock that the user looks at or works in; empty while none is open.
     """
 
     warned = Signal(str)
@@ -50,11 +55,14 @@ class ViewerApp(QObject):
         self._viewer = weakref.ref(viewer)
         self.app = app
         self.workers = Workers(self)
-        self._docks: weakref.WeakValueDictionary[str, QWidget] = weakref.WeakValueDictionary()
+        self.front = ""
+        self._docks: weakref.WeakValueDictionary[str, Page] = weakref.WeakValueDictionary()
+        self._dock_layers = DockLayers(viewer)
         self._closed = False
         self._chosen_in: set[Workspace] = set()
         self._unwritable: set[Path] = set()
         QApplication.instance().aboutToQuit.connect(self.close)
+        QApplication.instance().focusChanged.connect(self._on_focus)
 
     @property
     def viewer(self) -> Viewer:
@@ -94,28 +102,48 @@ class ViewerApp(QObject):
             self._unwritable.add(path)
             self.warned.emit(str(error))
 
-    def register(self, name: str, dock: QWidget) -> None:
+    def register(self, name: str, dock: Page) -> None:
         """Make a dock known by its name in the menu (``"Curation"``)."""
         self._docks[name] = dock
+        dock.docking.shown.connect(partial(self._set_front, name))
 
-    def unregister(self, name: str, dock: QWidget) -> None:
+    def unregister(self, name: str, dock: Page) -> None:
         """Forget a dock that was closed."""
         if self._docks.get(name) is dock:
             del self._docks[name]
+        if self.front == name:
+            self._set_front(next((other for other in self._docks if self.in_view(other)), ""))
 
-    def dock(self, name: str) -> QWidget:
+    def open_docks(self) -> dict[str, Page]:
+        """Return the docks that are open, by name."""
+        return dict(self._docks)
+
+    def dock(self, name: str) -> Any:
         """Return a dock by its name in the menu, opened and raised if need be."""
         dock = self._docks.get(name)
         if dock is None:
             self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
             return self._docks[name]
-        around = dock.parentWidget()
-        while around is not None and not hasattr(around, "setFloating"):
-            around = around.parentWidget()
-        if around is not None:
-            around.show()
-            around.raise_()
+        dock.docking.raise_dock()
         return dock
+
+    def in_view(self, name: str) -> bool:
+        """Whether a dock is on screen: open, not hidden, not behind another tab."""
+        dock = self._docks.get(name)
+        return dock is not None and dock.docking.in_view
+
+    def _set_front(self, name: str) -> None:
+        if name != self.front:
+            self.front = name
+            self._dock_layers.set_front(name)
+
+    def _on_focus(self, _: QWidget | None, widget: QWidget | None) -> None:
+        """Docks may lie side by side: the one with the keyboard is in front."""
+        names = {dock: name for name, dock in self._docks.items()}
+        while widget is not None and widget not in names:
+            widget = widget.parentWidget()
+        if widget is not None:
+            self._set_front(names[widget])
 
     def close(self) -> None:
         """Write the last choices, drop what the workers do and end the prediction helper; trainings go on."""

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from segloop.core.units import micrometres_per
 from segloop.curation.snapshot import Pixels, Snapshot
+from segloop.ui.dock_layers import is_put_away
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -190,7 +191,7 @@ class SampleLayers:
         return "micrometer" if micrometres_per(unit) is None else unit
 
     def _on_visible(self, event: Any) -> None:
-        if self._updating:
+        if self._updating or is_put_away(event.source):
             return
         role = next((role for role, layer in self._layers.items() if layer is event.source), None)
         if role is not None and role != "excluded":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from segloop.core.errors import SegloopError
+from segloop.ui.docking import AlreadyOpen, Docking
+from segloop.ui.viewer_app import ViewerApp, viewer_app_for
 from segloop.ui.widgets.help import HelpWindow
 from segloop.ui.widgets.message import MessageLine
 from segloop.ui.widgets.workspace_bar import WorkspaceBar
@@ -17,7 +19,6 @@ from segloop.ui.workers import Workers
 
 if TYPE_CHECKING:
     from segloop.app.workspace import Workspace
-    from segloop.ui.viewer_app import ViewerApp
 
 
 class Page(QWidget):
@@ -41,11 +42,20 @@ class Page(QWidget):
         Put the dock's widgets here; it scrolls vertically.
     """
 
+    def __new__(cls, napari_viewer: Any) -> Any:
+        """Make a dock, or where one of this kind is open already, a widget that raises that one."""
+        viewer_app = viewer_app_for(napari_viewer)
+        for name, dock in viewer_app.open_docks().items():
+            if type(dock) is cls:
+                return AlreadyOpen(viewer_app, name)
+        return super().__new__(cls, napari_viewer)
+
     def __init__(self, viewer_app: ViewerApp, name: str) -> None:
         super().__init__()
         self.viewer_app = viewer_app
         self._name = name
         self._docked = False
+        self.docking = Docking(self, name)
         self.workers = Workers(self)
         self.workspace_bar = WorkspaceBar()
         self.message = MessageLine()
@@ -101,8 +111,10 @@ class Page(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._docked = True
+                self.docking.attach()
             elif self._docked:
                 self._docked = False
+                self.docking.detach()
                 self._close()
         return bool(super().event(event))
 

@@ -1,0 +1,139 @@
+"""Where a dock is in napari's window: one of each kind, tabs in the order of the loop, titles of one word."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+if TYPE_CHECKING:
+    from segloop.ui.viewer_app import ViewerApp
+    from segloop.ui.widgets.page import Page
+
+LOOP = ("Curation", "Training", "Prediction")
+"""The docks in the order of their tabs."""
+
+
+class Docking(QObject):
+    """Watches the dock widget that napari puts around a page.
+
+    Parameters
+    ----------
+    page : Page
+        The content of the dock.
+    name : str
+        Its title.
+
+    Attributes
+    ----------
+    in_view : bool
+        Whether the dock is on screen: neither hidden nor behind another tab.
+    """
+
+    shown = Signal()
+    """The dock came into view."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        super().__init__(page)
+        self._page = page
+        self._name = name
+        self._was_in_view = False
+        self.dock: QDockWidget | None = None
+        self.in_view = False
+
+    def attach(self) -> None:
+        """Take note of the dock widget around the page."""
+        self.dock = self._page.parentWidget()
+        while self.dock is not None and not isinstance(self.dock, QDockWidget):
+            self.dock = self.dock.parentWidget()
+        if self.dock is not None:
+            self.dock.installEventFilter(self)
+            self.dock.visibilityChanged.connect(self._on_visible)
+            self.dock.topLevelChanged.connect(self._set_title)
+            # Not now: napari is still busy adding it.
+            QTimer.singleShot(0, self._arrange)
+
+    def detach(self) -> None:
+        """Forget the dock widget."""
+        if self.dock is not None:
+            self.dock.removeEventFilter(self)
+            self.dock.visibilityChanged.disconnect(self._on_visible)
+            self.dock.topLevelChanged.disconnect(self._set_title)
+        self.dock = None
+        self.in_view = False
+
+    def raise_dock(self) -> None:
+        """Show the dock in front of its neighbours."""
+        if self.dock is not None:
+            self.dock.show()
+            self.dock.raise_()
+
+    def eventFilter(self, dock: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Raise the dock when the menu is used to open it again.
+
+        napari's menu hides a dock that is shown, also when it is behind another tab; whoever chooses it then
+        wants to see it.
+        """
+        if event.type() == QEvent.Type.Hide:
+            self._was_in_view = self.in_view
+        elif event.type() == QEvent.Type.ShowToParent or (
+            event.type() == QEvent.Type.HideToParent and not self._was_in_view
+        ):
+            QTimer.singleShot(0, self.raise_dock)
+        return False
+
+    def _on_visible(self, visible: bool) -> None:
+        self.in_view = visible
+        if visible:
+            self.shown.emit()
+
+    def _arrange(self) -> None:
+        window = self.dock.parentWidget() if self.dock is not None else None
+        if self.dock is None or not isinstance(window, QMainWindow):
+            return
+        self._set_title()
+        area = window.dockWidgetArea(self.dock)
+        open_docks = self._page.viewer_app.open_docks()
+        beside = [
+            dock
+            for dock in (open_docks[name].docking.dock for name in LOOP if name in open_docks)
+            if dock is not None and not dock.isFloating() and window.dockWidgetArea(dock) == area
+        ]
+        for first, second in pairwise(beside):
+            window.tabifyDockWidget(first, second)
+        self.raise_dock()
+
+    def _set_title(self) -> None:
+        if self.dock is not None:
+            self.dock.setWindowTitle(self._name)
+            # napari draws a title bar of its own, with the name of the plugin.
+            title = getattr(self.dock.titleBarWidget(), "title", None)
+            if title is not None:
+                title.setText(self._name)
+
+
+class AlreadyOpen(QWidget):
+    """Stands in for a dock that is open already: raises that one and takes itself out of the window.
+
+    napari knows docks by two names, one from its menu and one from scripts, and so would open a second one.
+    """
+
+    def __init__(self, viewer_app: ViewerApp, name: str) -> None:
+        super().__init__()
+        self._viewer_app = viewer_app
+        self._name = name
+        self._leaving = False
+
+    def event(self, event: QEvent) -> bool:
+        """Leave as soon as napari has put the widget into the window."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is not None and not self._leaving:
+            self._leaving = True
+            QTimer.singleShot(0, self._leave)
+        return bool(super().event(event))
+
+    def _leave(self) -> None:
+        self._viewer_app.viewer.window.remove_dock_widget(self)
+        self.deleteLater()
+        self._viewer_app.dock(self._name)
