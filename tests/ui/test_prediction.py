@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat
 from prediction_fixtures import LONG, click, idle, seconds_to_cancel, tick, type_into
+from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.predict import OutputKind
@@ -185,9 +186,9 @@ def test_a_stack_needs_slice_by_slice_and_then_gets_labels_in_each_slice(
     stack = np.stack([nuclei, nuclei[::-1], nuclei.T[: nuclei.shape[0], : nuclei.shape[1]]][:2])
     viewer.add_image(stack, name="stack", scale=(2, 0.5, 0.5))
     dock = open_dock("Prediction")
-    wait(lambda: "stack of 2 slices" in dock.fit_panel.label.text())
+    wait(lambda: "stack of 2 slices" in dock.compatibility.label.text())
     assert not dock.predict_button.isEnabled()
-    tick(dock.fit_panel.slices)
+    click(dock.compatibility.remedies[Remedy.slice_by_slice])
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
     wait(lambda: idle(dock))
@@ -207,9 +208,9 @@ def test_channels_are_chosen_where_there_are_several(open_dock, model, viewer, n
     combo.setFocus()
     QTest.keyClick(combo, Qt.Key.Key_End)
     assert combo.currentText() == "channels"
-    wait(lambda: bool(dock.fit_panel.combos) and "has 3 channels" in dock.fit_panel.label.text())
+    wait(lambda: bool(dock.compatibility.combos) and "has 3 channels" in dock.compatibility.label.text())
     assert not dock.predict_button.isEnabled()
-    chosen = dock.fit_panel.combos[0]
+    chosen = dock.compatibility.combos[0]
     chosen.setFocus()
     for _ in range(2):
         QTest.keyClick(chosen, Qt.Key.Key_Down)

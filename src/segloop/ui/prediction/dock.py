@@ -14,20 +14,21 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from segloop.app import layers as layer_jobs
 from segloop.app.jobs import Job
 from segloop.app.layers import LayerImage, LayerJob
+from segloop.app.presenters.prediction.input_check import InputCheck
+from segloop.app.presenters.prediction.model_list import ModelEntry, ModelList, load_entries
+from segloop.app.presenters.prediction.settings import Settings
 from segloop.artifacts.job.events import MessageEvent
 from segloop.artifacts.job.state import JobState
-from segloop.config import compose
 from segloop.config.predict import OutputKind, PredictConfig, ThresholdConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ConfigError, JobError
 from segloop.ui.prediction.batch_panel import BatchPanel
-from segloop.ui.prediction.choices import Choices
+from segloop.ui.prediction.compatibility_panel import CompatibilityPanel
 from segloop.ui.prediction.empty_state import EmptyState
 from segloop.ui.prediction.files import Files
-from segloop.ui.prediction.fit_panel import Check, FitPanel, check_images
 from segloop.ui.prediction.keeping import Keeping
 from segloop.ui.prediction.layer_list import ChosenLayers
-from segloop.ui.prediction.model_row import ModelEntry, ModelRow, load_entries
+from segloop.ui.prediction.model_row import ModelRow
 from segloop.ui.prediction.output_row import OutputRow
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.prediction.result_panel import ResultPanel
@@ -56,8 +57,9 @@ class PredictionDock(Page):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(viewer_app_for(napari_viewer), "Prediction")
-        self._check = Check(())
-        self.choices = Choices(self.viewer_app)
+        self.settings = Settings(self.viewer_app)
+        self.models = ModelList()
+        self.check = InputCheck(self.workers, self.settings)
         viewer = self.viewer_app.viewer
         self._make_widgets(viewer)
         self.results = Results(viewer, self.workers)
@@ -83,12 +85,12 @@ class PredictionDock(Page):
 
     def use_model(self, path: str) -> None:
         """Add a model from elsewhere to the list, and choose it."""
-        self.choices.add_model(path)
+        self.settings.add_model(path)
         self._list_models(path)
 
     def save(self, folder: Path) -> None:
         """Save all results into a folder."""
-        self.choices.save_folder = str(folder)
+        self.settings.save_folder = str(folder)
         self.result_panel.set_folder(str(folder))
         if not self._refuse_second():
             self.keeping.save(folder, self.outputs.value())
@@ -102,11 +104,12 @@ class PredictionDock(Page):
 
     def on_workspace(self, workspace: Workspace) -> None:
         """Show the choices remembered for another workspace."""
-        self.choices.restore(self)
-        self._list_models(self.choices.model, anew=True)
+        self._restore_settings()
+        self.models.set_entries((), "")
+        self._list_models(self.settings.model)
         self.workers.run(layer_jobs.clean_scratch, workspace.scratch_dir, lane="clean", on_error=_ignore)
-        self.result_panel.set_folder(self.choices.save_folder or str(workspace.predictions_dir))
-        self.files.find_again(self.choices.files_job)
+        self.result_panel.set_folder(self.settings.save_folder or str(workspace.predictions_dir))
+        self.files.find_again(self.settings.files_job)
         self._show_batch()
 
     def on_close(self) -> None:
@@ -122,9 +125,9 @@ class PredictionDock(Page):
     def _make_widgets(self, viewer: Viewer) -> None:
         self.empty = EmptyState()
         self.body = QWidget()
-        self.model_row = ModelRow()
+        self.model_row = ModelRow(self.models)
         self.sources = SourcePanel(viewer)
-        self.fit_panel = FitPanel()
+        self.compatibility = CompatibilityPanel(self.check)
         self.outputs = OutputRow()
         self.hardware = Fold("Device, tiles, precision", self.viewer_app, "prediction.hardware")
         self.form = ConfigForm(PredictConfig(), self.viewer_app, only=_HARDWARE, folded=False)
@@ -141,7 +144,7 @@ class PredictionDock(Page):
         for widget in (
             self.model_row,
             self.sources,
-            self.fit_panel,
+            self.compatibility,
             self.outputs,
             self.hardware,
             self.predict_button,
@@ -163,12 +166,13 @@ class PredictionDock(Page):
         self.empty.training_wanted.connect(lambda: self.viewer_app.dock("Training"))
         self.empty.folder_wanted.connect(self.model_row.browse_folder)
         self.empty.zip_wanted.connect(self.model_row.browse_zip)
-        self.model_row.chosen.connect(self._on_model)
+        self.models.chosen_changed.connect(self._on_model)
         self.model_row.browsed.connect(self.use_model)
-        self.sources.changed.connect(self._look)
+        self.sources.changed.connect(self._check_images)
         self.sources.mode_changed.connect(self._on_mode)
         self.sources.opened.connect(self.open_folder)
-        self.fit_panel.changed.connect(self._on_fit_chosen)
+        self.check.changed.connect(self._enable)
+        self.check.failed.connect(self.message.show_error)
         self.outputs.changed.connect(self._on_outputs)
         self.predict_button.clicked.connect(self.predict)
         self.thresholds.changed.connect(lambda: self.results.set_thresholds(self.thresholds.value()))
@@ -182,121 +186,90 @@ class PredictionDock(Page):
         self.runner.ended.connect(self._on_ended)
         self.runner.failed.connect(self._on_failed)
 
+    def _restore_settings(self) -> None:
+        for widget in (self.sources, self.outputs):
+            widget.blockSignals(True)
+        self.sources.inputs.set_value(self.settings.inputs)
+        self.sources.out.set_value(self.settings.out)
+        self.sources.use_files.setChecked(self.settings.is_files)
+        self.sources.use_layers.setChecked(not self.settings.is_files)
+        for widget in (self.sources, self.outputs):
+            widget.blockSignals(False)
+        self.form.set_value(self.settings.device)
+
     # The model, and whether it fits.
 
-    def _list_models(self, wanted: str, *, anew: bool = False) -> None:
+    def _list_models(self, wanted: str) -> None:
         self.workers.run(
             _load_models,
             self.viewer_app.app,
-            self.choices.extra_models,
+            self.settings.extra_models,
             lane="models",
-            on_result=partial(self._on_listed, wanted, anew),
+            on_result=partial(self._on_listed, wanted),
             on_error=self.message.show_error,
         )
 
     def _on_models(self) -> None:
-        entry = self.model_row.entry
-        self._list_models(entry.path if entry is not None else self.choices.model)
+        entry = self.models.chosen
+        self._list_models(entry.path if entry is not None else self.settings.model)
 
-    def _on_listed(self, wanted: str, anew: bool, entries: list[ModelEntry]) -> None:
-        before = self.model_row.entry
-        self.model_row.set_entries(entries, wanted)
+    def _on_listed(self, wanted: str, entries: list[ModelEntry]) -> None:
+        self.models.set_entries(entries, wanted)
         self.empty.setVisible(not entries)
         self.body.setVisible(bool(entries))
         problem = next((each.problem for each in entries if each.path == wanted and each.problem), "")
         if problem:
             self.message.show_error(problem)
-        entry = self.model_row.entry
-        if entry is not None and (anew or before is None or _identity(before) != _identity(entry)):
-            self._on_model()
 
     def _on_model(self) -> None:
-        entry = self.model_row.entry
+        entry = self.models.chosen
         if entry is None:
             return
-        self.choices.model = entry.path
+        self.settings.model = entry.path
         if entry.model is not None:
             target = entry.model.target()
             self.outputs.offer(target.outputs, self._wanted_kinds(target))
             self.thresholds.set_model(entry.model.thresholds, splits=target.kind == "instance")
             if not self.results.finished():
-                self.thresholds.set_value(self.choices.thresholds(entry.model) or entry.model.thresholds)
+                self.thresholds.set_value(self.settings.thresholds(entry.model) or entry.model.thresholds)
             self.results.set_kinds(self.outputs.value())
-        self._look()
+        self._check_images()
 
     def _wanted_kinds(self, target: Any) -> list[str]:
         natural = [target.outputs[0].value]
         if self.sources.is_files:
             natural.append(OutputKind.probability.value)
-        wanted = self.choices.kinds(self.sources.is_files)
+        wanted = self.settings.outputs(self.sources.is_files)
         return wanted if any(kind.value in wanted for kind in target.outputs) else natural
 
     def _on_mode(self) -> None:
-        entry = self.model_row.entry
+        entry = self.models.chosen
         if entry is not None and entry.model is not None:
             target = entry.model.target()
             self.outputs.offer(target.outputs, self._wanted_kinds(target))
-        self.choices.set_mode(self.sources.is_files)
+        self.settings.is_files = self.sources.is_files
         self._show_batch()
 
     def _on_outputs(self) -> None:
-        self.choices.set_kinds(self.sources.is_files, self.outputs.value())
+        self.settings.remember_outputs(self.sources.is_files, self.outputs.value())
         if not self.sources.is_files:
             self.results.set_kinds(self.outputs.value())
         self._enable()
 
-    def _on_fit_chosen(self) -> None:
-        entry = self.model_row.entry
-        if entry is not None and self.fit_panel.combos:
-            self.choices.remember_channels(entry.name, self._check.channel_names, self.fit_panel.chosen())
-        self.choices.slices = self.fit_panel.slices.isChecked()
-        self._look()
-
-    def _look(self) -> None:
+    def _check_images(self) -> None:
         """Find out whether the model fits what is chosen."""
-        entry = self.model_row.entry
-        self.choices.set_paths(self.sources.inputs.value(), self.sources.out.value())
-        sources = self._chosen()
-        if entry is None or entry.model is None or not sources:
-            self.workers.drop("check")
-            self._check = Check(())
-            self.fit_panel.clear()
-            self._enable()
-            return
-        config = self.fit_panel.apply(PredictConfig())
-        card = entry.model.card
-        self.workers.run(
-            check_images,
-            card,
-            sources,
-            config,
-            lane="check",
-            on_result=partial(self._on_checked, entry),
-            on_error=self.message.show_error,
-        )
-
-    def _on_checked(self, entry: ModelEntry, check: Check) -> None:
-        card = entry.model.card
-        self._check = check
-        before = self.fit_panel.chosen()
-        wanted = self.choices.channels(entry.name, check.channel_names)
-        self.fit_panel.offer(card.recipe.channels, check.channel_names, wanted)
-        self.fit_panel.display(check, is_2d=card.axes == "YX")
-        self._enable()
-        if self.fit_panel.chosen() != before:  # other channels are asked for, with a guess
-            self._look()
+        self.settings.inputs, self.settings.out = self.sources.inputs.value(), self.sources.out.value()
+        self.check.check(self.models.chosen, self._chosen())
 
     def _chosen(self) -> list[LayerImage] | list[str]:
-        entry = self.model_row.entry
         if self.sources.is_files:
             return self.sources.inputs.values()
-        n_inputs = len(entry.model.card.recipe.channels) if entry is not None and entry.model else 1
-        return [each.image for each in self.sources.layers.chosen(n_inputs)]
+        return [each.image for each in self.sources.layers.chosen(self.models.n_inputs)]
 
     # Predicting.
 
     def _start(self) -> None:
-        entry = self.model_row.entry
+        entry = self.models.chosen
         if entry is None or entry.model is None:
             raise JobError("No model is chosen: choose one at the top.")
         if self.runner.busy:
@@ -304,8 +277,8 @@ class PredictionDock(Page):
         config = self._config()
         if not self._chosen():
             raise JobError("Nothing is chosen: tick a layer, or name files or a folder.")
-        self.choices.remember_thresholds(entry.model, self.thresholds.value())
-        self.choices.device = compose.to_dict(config)
+        self.settings.remember_thresholds(entry.model, self.thresholds.value())
+        self.settings.remember_device(config)
         if self.sources.is_files:
             self._start_files(entry, config, self.sources.inputs.values())
         else:
@@ -314,7 +287,7 @@ class PredictionDock(Page):
     def _start_files(self, entry: ModelEntry, config: PredictConfig, inputs: list[str]) -> None:
         helper = self.viewer_app.app.helper
         out, folder = self.files.begin(self.sources.out.value(), inputs[0])
-        self.choices.files_job = str(folder)
+        self.settings.files_job = str(folder)
         start = partial(layer_jobs.start_files, helper, entry.path, inputs, config, out, folder)
         self.runner.run(Doing.files, "Starting", start, then=lambda job: job)
         self._show_batch()
@@ -323,14 +296,14 @@ class PredictionDock(Page):
         app = self.viewer_app.app
         # The thresholds act on the probability, so it is always asked for.
         config = replace(config, outputs=[*_natural(config, entry), OutputKind.probability])
-        chosen = self.sources.layers.chosen(len(entry.model.card.recipe.channels))
+        chosen = self.sources.layers.chosen(self.models.n_inputs)
         images = [each.image for each in chosen]
         start = partial(app.predict_layers, entry.path, images, config)
         then = partial(self._on_layers_started, chosen, self.thresholds.value())
         self.runner.run(Doing.layers, "Starting", start, then=then)
 
     def _config(self) -> PredictConfig:
-        config = self.fit_panel.apply(self.form.value())
+        config = self.check.apply(self.form.value())
         kinds = self.outputs.value()
         if not kinds:
             raise ConfigError("No output is ticked: tick at least one under Give.")
@@ -398,7 +371,7 @@ class PredictionDock(Page):
         self.workers.run(_warm_up, self.viewer_app.app, lane="warm up", on_error=self.message.show_error)
 
     def _enable(self) -> None:
-        ready = not self.runner.busy and self._check.fits and bool(self.outputs.value())
+        ready = not self.runner.busy and self.check.result.fits and bool(self.outputs.value())
         self.predict_button.setEnabled(ready)
 
     # Results.
@@ -437,10 +410,6 @@ def _warm_up(app: Any, context: Context) -> None:
 
 def _load_models(app: Any, extra: list[str], context: Context) -> list[ModelEntry]:
     return load_entries(app.models(), extra, context)
-
-
-def _identity(entry: ModelEntry) -> tuple[str, str]:
-    return entry.path, entry.model.card.model_dump_json() if entry.model is not None else entry.problem
 
 
 def _natural(config: PredictConfig, entry: ModelEntry) -> list[OutputKind]:

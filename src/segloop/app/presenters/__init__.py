@@ -1,0 +1,1 @@
+"""What the docks know and decide, as evented state without Qt."""
