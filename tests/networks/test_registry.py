@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from segloop.core.errors import ModelError
-from segloop.networks import NetworkSpec, build_network, network_names
+from segloop.networks import NETWORKS, NetworkSpec, build_network
 
 
 @pytest.mark.parametrize("name", ["monai.AttentionUnet", "monai.BasicUNet", "monai.SegResNet", "monai.UNet"])
@@ -75,7 +75,7 @@ def test_an_installed_package_brings_networks(tmp_path: Path, monkeypatch: pytes
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: segloop-plugin-example\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[segloop.networks]\nexample = segloop_plugin_example:build\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert "example" in network_names()
+    assert "example" in NETWORKS.names()
     network = build_network(NetworkSpec("example", 2, 1, 4))
     assert network.halo == (1, 1)
     assert network(torch.rand(1, 1, 5, 5)).shape == (1, 4, 5, 5)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +156,11 @@ def test_the_run_holds_all_that_was_promised(
     ]
     assert sorted(path.name for path in run.checkpoints_dir.iterdir()) == ["best.ckpt", "last.ckpt"]
     assert run.config == config(dataset, TINY, "seed=5")
-    assert run.plan["patch_size"] == [32, 32]
+    assert run.plan.patch_size == (32, 32)
     assert "Finished after 3 epochs" in run.log_file.read_text()
     provenance = Model.load(run.path).card.provenance
     assert provenance["dataset"]["train_samples"] == 5
-    assert provenance["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    assert provenance["packages"]["torch"] == metadata.version("torch")
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
@@ -285,7 +286,7 @@ def test_an_edit_of_the_dataset_does_not_change_what_a_resumed_run_has_chosen(
     assert run.job.state() is JobState.finished
     assert any("The labels hold class 4" in text for text in messages(run, "warning"))
     for name in ("classes", "network", "patch_size", "batch_size", "batches_per_epoch", "channels"):
-        assert run.plan[name] == chosen[name]
+        assert getattr(run.plan, name) == getattr(chosen, name)
 
 
 def test_a_lost_model_is_brought_back(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -367,7 +368,7 @@ def test_a_model_for_another_target_is_refused(
     dataset = make_dataset(nuclei)
     first = fit(config(dataset, TINY), tmp_path / "first")
 
-    with pytest.raises(ModelError, match=r"learnt the target instance .* the training is semantic"):
+    with pytest.raises(ModelError, match=r"learned the target instance .* the training is semantic"):
         fit(config(dataset, TINY, f"init={first.path}", "target=semantic"), tmp_path / "second")
 
     assert JobFolder(tmp_path / "second").state() is JobState.failed
@@ -410,13 +411,13 @@ def test_a_resumed_run_validates_on_what_it_has_not_learnt_from(
 ) -> None:
     dataset = make_dataset(nuclei, val=[])
     run = fit(config(dataset, TINY), tmp_path / "run")
-    learnt, aside = run.plan["train_samples"], run.plan["val_samples"]
+    learnt, aside = run.plan.train_samples, run.plan.val_samples
     dataset.save(dataset.sample(learnt[0]).edit(verdict=Verdict.rejected), "reject")
 
     resume(run.path, StopConfig(max_epochs=4))
 
-    assert run.plan["train_samples"] == learnt[1:]
-    assert run.plan["val_samples"] == aside
+    assert run.plan.train_samples == learnt[1:]
+    assert run.plan.val_samples == aside
 
 
 def test_a_single_sample_is_learnt_without_validation(

@@ -18,8 +18,8 @@ from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.targets import make_target
 from segloop.training.cache import CachedSample
 from segloop.training.patches import read_patch
+from segloop.training.planning.samples import survey
 from segloop.training.prepare import keep_in_memory, prepare
-from segloop.training.survey import survey
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]

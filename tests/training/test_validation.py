@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from segloop.training.survey import survey
 from torch import nn
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
@@ -17,7 +18,6 @@ from segloop.core.errors import Cancelled
 from segloop.inference.engine import Engine
 from segloop.targets import Target, make_target
 from segloop.training.prepare import prepare
-from segloop.training.survey import survey
 from segloop.training.validation import Scores, validate
 
 Pictures = dict[str, Any]

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.plan import TrainingPlan
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
-from segloop.core.errors import ConfigError
+from segloop.core.context import Context
+from segloop.core.errors import ConfigError, RunError
+
+_TIMEOUT = 120  # seconds, for a plan made by another process
 
 
 def make_config(
@@ -53,6 +63,53 @@ def make_config(
 
 def _absolute_if_path(model: str) -> str:
     return str(Path(model).resolve()) if Path(model).exists() else model
+
+
+def plan_training(
+    config: TrainConfig, context: Context | None = None, *, import_torch: bool = True
+) -> TrainingPlan:
+    """Say what a training would do and why, within seconds and without training.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        Names the dataset.
+    context : Context, optional
+        Receives progress; may cancel.
+    import_torch : bool
+        False for processes such as napari's that must not import torch: another process is then asked for the
+        devices of this computer, once. Call it from a worker thread. A network of an installed package that
+        does not know its stride in advance (see `segloop.networks.plans_without_torch`) is planned altogether
+        in another process.
+
+    Raises
+    ------
+    ConfigError, DatasetError, ModelError
+        If the config is not valid, there is nothing to learn from, or the initial model can't be used.
+    RunError
+        If the other process fails.
+    """
+    from segloop.networks import plans_without_torch
+    from segloop.training.planning.hardware import ask_hardware, find_hardware
+    from segloop.training.planning.plan import plan
+
+    if not import_torch and not plans_without_torch(config.network.name):
+        return _plan_elsewhere(config)
+    dataset = CuratedDataset.open(config.dataset)
+    hardware = (find_hardware if import_torch else ask_hardware)(config.device)
+    init = Model.load(config.init) if config.init else None
+    return plan(dataset, config, hardware, context, init)
+
+
+def _plan_elsewhere(config: TrainConfig) -> TrainingPlan:
+    with TemporaryDirectory(prefix="segloop-plan-") as folder:
+        file = Path(folder) / "config.yaml"
+        compose.save(config, file)
+        command = [sys.executable, "-m", "segloop", "train", "--config", str(file), "--plan", "--json"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    if answer.returncode != 0:
+        raise RunError(answer.stderr.strip().splitlines()[-1].removeprefix("Error: "))
+    return TrainingPlan.from_dict(json.loads(answer.stdout))
 
 
 def train(

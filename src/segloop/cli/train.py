@@ -22,6 +22,9 @@ from segloop.cli.arguments import json_option, print_data, split_overrides
 @click.option(
     "--multirun", is_flag=True, help="Train one run for each combination of KEY=A,B in OUT/0, OUT/1, ..."
 )
+@click.option(
+    "--plan", "plan_only", is_flag=True, help="Show what the training would do and why; don't train."
+)
 @json_option
 def train(
     arguments: tuple[str, ...],
@@ -30,15 +33,17 @@ def train(
     config: Path | None,
     resume: Path | None,
     multirun: bool,
+    plan_only: bool,
     as_json: bool,
 ) -> int | None:
     """Train a network on a curated dataset.
 
-    KEY=VALUE overrides any knob of the config reference, in Hydra's syntax.
+    KEY=VALUE overrides any setting of the config reference, in Hydra's syntax.
 
     \b
     Examples:
       segloop train nuclei-dataset --out run1 stop.max_minutes=10 network.size=medium
+      segloop train nuclei-dataset --plan network.size=medium
       segloop train --config run1/config.yaml --out run2
       segloop train --resume run1
       segloop train nuclei-dataset --out sweep --multirun network.size=small,large seed=1,2
@@ -47,9 +52,13 @@ def train(
     if len(plain) > 1:
         raise click.UsageError(f"Only one dataset is expected, but got {', '.join(plain)}.")
     if resume is not None:
-        if plain or config or init or out or multirun:
+        if plain or config or init or out or multirun or plan_only:
             raise click.UsageError("--resume takes the run alone (and stop.* overrides).")
         return _report(_resume(resume, overrides), as_json)
+    if plan_only:
+        if not plain and config is None:
+            raise click.UsageError("Name a dataset, or a --config that names one.")
+        return _show_plan(plain, init, config, overrides, as_json)
     if out is None:
         raise click.UsageError("Missing option '--out': name the folder of the new run.")
     if not plain and config is None:
@@ -61,6 +70,18 @@ def train(
 
         return sweep(Path(plain[0]), out, init, overrides)
     return _report(_train(plain, out, init, config, overrides), as_json)
+
+
+def _show_plan(
+    plain: list[str], init: str | None, config: Path | None, overrides: list[str], as_json: bool
+) -> int:
+    from segloop.app.training import make_config, plan_training
+
+    plan = plan_training(
+        make_config(plain[0] if plain else None, config_file=config, init=init, overrides=overrides)
+    )
+    print_data(plan.to_dict(), plan.lines(), as_json)
+    return 0
 
 
 def _train(plain: list[str], out: Path, init: str | None, config: Path | None, overrides: list[str]) -> Path:

@@ -73,7 +73,7 @@ class TargetConfig:
 
 @dataclass
 class NetworkConfig:
-    """The U-Net."""
+    """The network."""
 
     name: str = knob("unet", "Network", "Name of a registered network.", advanced=True)
     size: NetworkSize = knob(
@@ -165,6 +165,14 @@ class StopConfig:
     max_minutes: float = knob(
         15.0, "Stop after", "Longest training time.", unit="min", minimum=0.01, maximum=1e5
     )
+    max_steps: int = knob(
+        0,
+        "Steps at most",
+        "Number of training steps; 0 sets no limit. A training that ends by steps can be repeated exactly.",
+        minimum=0,
+        maximum=100_000_000,
+        advanced=True,
+    )
     max_epochs: int = knob(
         1000, "Epochs at most", "Largest number of epochs.", minimum=1, maximum=1_000_000, advanced=True
     )
@@ -186,7 +194,7 @@ class TrainConfig:
     init: str = knob("", "Start from", "Model or run whose weights to start from; empty starts from scratch.")
     seed: int = knob(0, "Seed", "Seed of all random choices.", minimum=0, maximum=2**31 - 1, advanced=True)
     target: TargetConfig = knob(TargetConfig, "Target", "What the network learns.")
-    network: NetworkConfig = knob(NetworkConfig, "Network", "The U-Net.")
+    network: NetworkConfig = knob(NetworkConfig, "Network", "What is trained.")
     stop: StopConfig = knob(StopConfig, "Duration", "When training ends.")
     recipe: RecipeConfig = knob(RecipeConfig, "Channels", "Which channels feed the network.")
     normalisation: NormalisationConfig = knob(

@@ -1,9 +1,21 @@
-"""Config to torch module: the U-Net family. Importing this is light; building a network imports torch."""
+"""Networks from plain values: the U-Net and others; torch is imported when one is built."""
 
 from __future__ import annotations
 
-from segloop.networks.planning import plan_network
-from segloop.networks.registry import build_network, network_names
+from segloop.networks.registry import (
+    NETWORKS,
+    build_network,
+    network_stride,
+    plan_network,
+    plans_without_torch,
+)
 from segloop.networks.spec import NetworkSpec
 
-__all__ = ["NetworkSpec", "build_network", "network_names", "plan_network"]
+__all__ = [
+    "NETWORKS",
+    "NetworkSpec",
+    "build_network",
+    "network_stride",
+    "plan_network",
+    "plans_without_torch",
+]

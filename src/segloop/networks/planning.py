@@ -1,11 +1,19 @@
-"""From a few choices to the full description of a network."""
+"""The levels of the U-Net: chosen to suit the images, and checked; importing this module is light."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from segloop.config.train import NetworkConfig, NetworkSize
+from segloop.core.errors import ModelError
 from segloop.networks.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Axes = tuple[int, ...]
 
 # Filters of each level. In volumes only the width grows: each further level would double the halo, and tiles
 # that are mostly halo soon fit into no memory.
@@ -19,53 +27,61 @@ _FILTERS: dict[tuple[int, NetworkSize], tuple[int, ...]] = {
 }
 
 
-def plan_network(
-    config: NetworkConfig,
-    dims: int,
-    in_channels: int,
-    out_channels: int,
-    voxel_size: Sequence[float | None] | None = None,
-    shape: Sequence[int] | None = None,
-) -> NetworkSpec:
-    """Choose the levels of a network, with nnU-Net's rule for anisotropic volumes (Isensee et al. 2021).
+class UNetBuilder:
+    """Builds the U-Net, and chooses its levels as nnU-Net does (Isensee et al. 2021).
 
-    Parameters
-    ----------
-    config : NetworkConfig
-        Name and size.
-    dims : {2, 3}
-        Spatial dimensions.
-    in_channels, out_channels : int
-        Number of image channels and of output maps.
-    voxel_size : sequence of (float or None), optional
-        Z, Y, X in micrometres. While slices lie more than twice as far apart as pixels, a level neither
-        downsamples along Z nor looks across slices.
-    shape : sequence of int, optional
-        Z, Y, X of a typical image; Z is not halved below 4 slices.
-
-    Returns
-    -------
-    NetworkSpec
-        Networks other than ``"unet"`` get no further arguments.
+    In anisotropic volumes, while slices lie more than twice as far apart as pixels, a level neither
+    downsamples along Z nor looks across slices. Z is not halved below 4 slices.
     """
-    if config.name != "unet":
-        return NetworkSpec(config.name, dims, in_channels, out_channels)
-    filters = list(_FILTERS[dims, config.size])
-    ratio = _z_spacing(voxel_size) if dims == 3 else 1.0
-    depth = int(shape[0]) if shape is not None and dims == 3 else 0
-    strides = [[1] * dims]
-    kernels = [_kernel(dims, ratio)]
-    for _ in filters[1:]:
-        halve_z = ratio <= 2 and not 0 < depth < 8
-        stride = [2] * dims if dims == 2 or halve_z else [1, 2, 2]
-        if dims == 3:
-            depth = depth // stride[0]
-            ratio = ratio * stride[0] / 2
-        strides.append(stride)
-        kernels.append(_kernel(dims, ratio))
-    return NetworkSpec(
-        "unet", dims, in_channels, out_channels, {"filters": filters, "strides": strides, "kernels": kernels}
-    )
+
+    def arguments(
+        self,
+        config: NetworkConfig,
+        dims: int,
+        voxel_size: Sequence[float | None] | None,
+        shape: Sequence[int] | None,
+    ) -> dict[str, Any]:
+        """Return filters, strides and kernels, one entry per level."""
+        filters = list(_FILTERS[dims, config.size])
+        ratio = _z_spacing(voxel_size) if dims == 3 else 1.0
+        depth = int(shape[0]) if shape is not None and dims == 3 else 0
+        strides = [[1] * dims]
+        kernels = [_kernel(dims, ratio)]
+        for _ in filters[1:]:
+            halve_z = ratio <= 2 and not 0 < depth < 8
+            stride = [2] * dims if dims == 2 or halve_z else [1, 2, 2]
+            if dims == 3:
+                depth = depth // stride[0]
+                ratio = ratio * stride[0] / 2
+            strides.append(stride)
+            kernels.append(_kernel(dims, ratio))
+        return {"filters": filters, "strides": strides, "kernels": kernels}
+
+    def stride(self, spec: NetworkSpec) -> tuple[int, ...]:
+        """Return the stride per spatial axis.
+
+        Raises
+        ------
+        ModelError
+            If an argument does not fit.
+        """
+        _, strides, _ = levels(spec)
+        return tuple(math.prod(axis) for axis in zip(*strides, strict=True))
+
+    def __call__(self, spec: NetworkSpec) -> nn.Module:
+        """Return the network with random weights.
+
+        Raises
+        ------
+        ModelError
+            If an argument does not fit.
+        """
+        from segloop.networks.unet import UNet
+
+        return UNet(spec)
+
+
+UNET = UNetBuilder()
 
 
 def _z_spacing(voxel_size: Sequence[float | None] | None) -> float:
@@ -78,3 +94,38 @@ def _z_spacing(voxel_size: Sequence[float | None] | None) -> float:
 
 def _kernel(dims: int, ratio: float) -> list[int]:
     return [1 if ratio > 2 else 3, 3, 3] if dims == 3 else [3, 3]
+
+
+def levels(spec: NetworkSpec) -> tuple[list[int], list[Axes], list[Axes]]:
+    """Return filters, strides and kernels of each level of a U-Net.
+
+    Raises
+    ------
+    ModelError
+        If they are incomplete or do not fit.
+    """
+    problem = None
+    unknown = set(spec.kwargs) - {"filters", "strides", "kernels"}
+    try:
+        filters = [int(value) for value in spec.kwargs["filters"]]
+        strides = [tuple(int(value) for value in level) for level in spec.kwargs["strides"]]
+        kernels = [tuple(int(value) for value in level) for level in spec.kwargs["kernels"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The description of the U-Net is incomplete: it needs filters, strides and kernels ({error})."
+        ) from error
+    if unknown:
+        problem = f"it does not know {', '.join(sorted(unknown))}"
+    elif not 3 <= len(filters) <= 9 or not len(filters) == len(strides) == len(kernels):
+        problem = "it needs three to nine levels, each with filters, strides and a kernel"
+    elif not all(0 < value <= 4096 for value in filters):
+        problem = "the number of filters of each level must be between 1 and 4096"
+    elif any(len(level) != spec.dims for level in [*strides, *kernels]):
+        problem = f"each level needs {spec.dims} strides and kernel sizes"
+    elif any(value not in (1, 2) for level in strides for value in level) or set(strides[0]) != {1}:
+        problem = "strides are 1 or 2, and 1 in the first level"
+    elif any(value not in (1, 3) for level in kernels for value in level):
+        problem = "kernel sizes are 1 or 3"
+    if problem:
+        raise ModelError(f"The U-Net can't be built: {problem}.")
+    return filters, strides, kernels

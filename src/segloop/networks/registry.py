@@ -1,29 +1,123 @@
-"""Networks by name: our own, those of installed packages, and an allow-list of MONAI's.
+"""Networks by name: our own, an allow-list of MONAI's, and those of installed packages.
 
 A model from a stranger names its network; only these names are looked up, never a path to code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from segloop.core.errors import ModelError
+from segloop.core.registry import Registry
 from segloop.networks.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
-ENTRY_POINT_GROUP = "segloop.networks"
-
-MONAI_NAMES = ("monai.AttentionUnet", "monai.BasicUNet", "monai.SegResNet", "monai.UNet")
+    from segloop.config.train import NetworkConfig
 
 
-def network_names() -> tuple[str, ...]:
-    """Return the names of all networks that can be built here."""
-    installed = {entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)}
-    return ("unet", *sorted(installed - {"unet", *MONAI_NAMES}), *MONAI_NAMES)
+class NetworkBuilder(Protocol):
+    """Builds a network from its description; a function will do."""
+
+    def __call__(self, spec: NetworkSpec) -> nn.Module:
+        """Return a network with random weights.
+
+        It maps (N, C, [Z,] Y, X) to logits (N, K, [Z,] Y, X) and has the attributes ``stride`` (a tuple, one
+        entry per spatial axis: input sizes must be multiples of it) and, if it is translation-equivariant,
+        ``halo`` (alike) and ``translation_equivariant = True``.
+        """
+        ...
+
+
+@runtime_checkable
+class PlanningNetworkBuilder(NetworkBuilder, Protocol):
+    """A builder that also knows, without importing torch, how to choose arguments and what stride follows."""
+
+    def arguments(
+        self,
+        config: NetworkConfig,
+        dims: int,
+        voxel_size: Sequence[float | None] | None,
+        shape: Sequence[int] | None,
+    ) -> dict[str, Any]:
+        """Return arguments (plain values) that suit the images; see `plan_network`."""
+        ...
+
+    def stride(self, spec: NetworkSpec) -> tuple[int, ...]:
+        """Return the stride of the network of this description, per spatial axis."""
+        ...
+
+
+NETWORKS: Registry[NetworkBuilder] = Registry(
+    "segloop.networks",
+    "network",
+    {
+        "unet": "segloop.networks.planning:UNET",
+        "monai.AttentionUnet": "segloop.networks.monai_builder:ATTENTION_UNET",
+        "monai.BasicUNet": "segloop.networks.monai_builder:BASIC_UNET",
+        "monai.SegResNet": "segloop.networks.monai_builder:SEG_RES_NET",
+        "monai.UNet": "segloop.networks.monai_builder:UNET",
+    },
+    ModelError,
+)
+"""The door for networks; see `segloop.core.registry.Registry`."""
+
+
+def plan_network(
+    config: NetworkConfig,
+    dims: int,
+    in_channels: int,
+    out_channels: int,
+    voxel_size: Sequence[float | None] | None = None,
+    shape: Sequence[int] | None = None,
+) -> NetworkSpec:
+    """Choose the arguments of a network.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        Name and size.
+    dims : {2, 3}
+        Spatial dimensions.
+    in_channels, out_channels : int
+        Number of image channels and of output maps.
+    voxel_size : sequence of (float or None), optional
+        Z, Y, X in micrometres.
+    shape : sequence of int, optional
+        Z, Y, X of a typical image.
+
+    Raises
+    ------
+    ModelError
+        If there is no such network.
+    """
+    builder = NETWORKS.get(config.name)
+    chosen: dict[str, Any] = {}
+    if isinstance(builder, PlanningNetworkBuilder):
+        chosen = builder.arguments(config, dims, voxel_size, shape)
+    return NetworkSpec(config.name, dims, in_channels, out_channels, chosen)
+
+
+def plans_without_torch(name: str) -> bool:
+    """Return whether `network_stride` of a network needs no torch."""
+    return isinstance(NETWORKS.get(name), PlanningNetworkBuilder)
+
+
+def network_stride(spec: NetworkSpec) -> tuple[int, ...]:
+    """Return the stride of a network per spatial axis; builds it if its builder can't say it.
+
+    Raises
+    ------
+    ModelError
+        If the name is unknown or the arguments do not fit.
+    """
+    builder = NETWORKS.get(spec.name)
+    if isinstance(builder, PlanningNetworkBuilder):
+        return builder.stride(spec)
+    stride: Any = build_network(spec).stride
+    return tuple(int(step) for step in stride)
 
 
 def build_network(spec: NetworkSpec) -> nn.Module:
@@ -45,25 +139,7 @@ def build_network(spec: NetworkSpec) -> nn.Module:
     ModelError
         If the name is unknown or the arguments do not fit.
     """
-    return _complete(_builder(spec.name)(spec), spec)
-
-
-def _builder(name: str) -> Callable[[NetworkSpec], nn.Module]:
-    if name == "unet":
-        from segloop.networks.unet import UNet
-
-        return UNet
-    if name in MONAI_NAMES:
-        from segloop.networks.monai_nets import build_monai
-
-        return build_monai
-    for entry in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        builder: Callable[[NetworkSpec], nn.Module] = entry.load()
-        return builder
-    raise ModelError(
-        f"There is no network '{name}': choose one of {', '.join(network_names())}, "
-        "or install the package that brings it."
-    )
+    return _complete(NETWORKS.get(spec.name)(spec), spec)
 
 
 def _complete(network: nn.Module, spec: NetworkSpec) -> nn.Module:

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from monai.networks.nets import DynUNet
 from torch import Tensor
 
-from segloop.core.errors import ModelError
+from segloop.networks.planning import Axes, levels
 from segloop.networks.spec import NetworkSpec
-
-Axes = tuple[int, ...]
 
 
 class UNet(DynUNet):
@@ -39,7 +37,7 @@ class UNet(DynUNet):
     translation_equivariant = True
 
     def __init__(self, spec: NetworkSpec) -> None:
-        filters, strides, kernels = _levels(spec)
+        filters, strides, kernels = levels(spec)
         super().__init__(
             spatial_dims=spec.dims,
             in_channels=spec.in_channels,
@@ -104,31 +102,3 @@ def _encoder_interval(low: int, high: int, level: int, step: list[int], radius: 
         low, high = low - radius[depth], high + radius[depth]
         low, high = low * step[depth] - radius[depth], high * step[depth] + radius[depth]
     return low, high
-
-
-def _levels(spec: NetworkSpec) -> tuple[list[int], list[Axes], list[Axes]]:
-    problem = None
-    unknown = set(spec.kwargs) - {"filters", "strides", "kernels"}
-    try:
-        filters = [int(value) for value in spec.kwargs["filters"]]
-        strides = [tuple(int(value) for value in level) for level in spec.kwargs["strides"]]
-        kernels = [tuple(int(value) for value in level) for level in spec.kwargs["kernels"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"The description of the U-Net is incomplete: it needs filters, strides and kernels ({error})."
-        ) from error
-    if unknown:
-        problem = f"it does not know {', '.join(sorted(unknown))}"
-    elif not 3 <= len(filters) <= 9 or not len(filters) == len(strides) == len(kernels):
-        problem = "it needs three to nine levels, each with filters, strides and a kernel"
-    elif not all(0 < value <= 4096 for value in filters):
-        problem = "the number of filters of each level must be between 1 and 4096"
-    elif any(len(level) != spec.dims for level in [*strides, *kernels]):
-        problem = f"each level needs {spec.dims} strides and kernel sizes"
-    elif any(value not in (1, 2) for level in strides for value in level) or set(strides[0]) != {1}:
-        problem = "strides are 1 or 2, and 1 in the first level"
-    elif any(value not in (1, 3) for level in kernels for value in level):
-        problem = "kernel sizes are 1 or 3"
-    if problem:
-        raise ModelError(f"The U-Net can't be built: {problem}.")
-    return filters, strides, kernels

@@ -23,7 +23,7 @@ from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
 
 if TYPE_CHECKING:
-    from segloop.training.session import Outcome, Session
+    from segloop.training.training_run import Outcome, TrainingRun
 
 logger = logging.getLogger("segloop.training")
 
@@ -118,13 +118,13 @@ def _require_more(run: Run, old: StopConfig, new: StopConfig) -> None:
 
 def _execute(run: Run, *, resumed: bool) -> None:
     # This loads torch, which takes seconds. A job that says it runs is expected to heed a stop request.
-    from segloop.training.session import Session
+    from segloop.training.training_run import TrainingRun
 
     log = EventLog(run.path)
     log.state(JobState.running)
     with _log_file(run.log_file), _watch_for_stop(log), _quiet_libraries():
         try:
-            outcome = _translated(Session(run, log), run, log, resumed)
+            outcome = _translated(TrainingRun(run, log), run, log, resumed)
         except SegloopError as error:
             logger.error("%s", error)
             log.message(str(error), "error")
@@ -137,14 +137,14 @@ def _execute(run: Run, *, resumed: bool) -> None:
     log.state(JobState.stopped if outcome.stopped else JobState.finished, ended_by=outcome.ended_by)
 
 
-def _translated(session: Session, run: Run, log: EventLog, resumed: bool) -> Outcome:
+def _translated(training: TrainingRun, run: Run, log: EventLog, resumed: bool) -> Outcome:
     """Train, turning whatever fails into one plain sentence."""
     import torch
 
-    from segloop.training.session import Outcome
+    from segloop.training.training_run import Outcome
 
     try:
-        return session.train(resumed=resumed)
+        return training.train(resumed=resumed)
     except Cancelled:
         text = "Stopped before the first epoch; there is no model yet. Resuming starts over."
         logger.info(text)

@@ -20,7 +20,7 @@ from segloop.core.fingerprint import quick_identity
 from segloop.images.normalisation import percentile_ranges
 from segloop.targets import Target, quantise
 from segloop.training.cache import CachedSample, CacheError, SampleArrays, entry_key, store
-from segloop.training.survey import Header
+from segloop.training.planning.samples import Header
 
 MAX_PLACES = 20_000
 """How many foreground voxels of a sample are remembered as places for patches."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.run.plan import Choice, PlannedDevice, TrainingPlan
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import atomic_path
@@ -101,11 +103,44 @@ def test_new_limits_are_part_of_the_config(tmp_path: Path) -> None:
 
 def test_the_plan_is_kept(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", TrainConfig())
-    assert run.plan == {}
+    assert run.plan is None
+    plan = TrainingPlan(
+        target="instance",
+        classes=2,
+        dimensions=2,
+        channels=("DAPI",),
+        network={"name": "unet"},
+        patch_size=(128, 128),
+        batch_size=8,
+        batches_per_epoch=20,
+        device=PlannedDevice(kind="cpu"),
+        choices=(Choice(name="Patch size", value="128 × 128 px", reason="Because."),),
+    )
 
-    run.write_plan({"patch_size": [128, 128]})
+    run.write_plan(plan)
 
-    assert Run.open(run.path).plan == {"patch_size": [128, 128]}
+    assert Run.open(run.path).plan == plan
+
+
+def test_a_plan_of_the_first_version_is_read(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig())
+    shutil.copy(Path(__file__).with_name("plan_v1.json"), run.path / "plan.json")
+
+    plan = run.plan
+
+    assert plan is not None
+    assert (plan.target, plan.patch_size, plan.version) == ("instance", (128, 128), 2)
+    assert "2D network because the images have one slice." in plan.notes
+    assert len(plan.train_samples) == 13
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"version": 3}'])
+def test_a_damaged_plan_says_what_to_do(tmp_path: Path, text: str) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig())
+    (run.path / "plan.json").write_text(text)
+
+    with pytest.raises(RunError, match=r"plan\.json is damaged: start a new run"):
+        _ = run.plan
 
 
 def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, JobFolder
+from segloop.artifacts.run.plan import TrainingPlan
 from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import clear_leftovers, write_json, write_text
@@ -179,8 +179,8 @@ class Run:
             raise RunError(cannot_write(self.config_file, error)) from error
 
     @property
-    def plan(self) -> dict[str, Any]:
-        """What was chosen automatically, as plain values; empty before the choice was made.
+    def plan(self) -> TrainingPlan | None:
+        """What the training does and why; None before it was planned.
 
         Raises
         ------
@@ -189,18 +189,15 @@ class Run:
         """
         path = self.path / PLAN_FILE
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            return TrainingPlan.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(f"{path} is damaged: start a new run with {self.config_file}.") from error
-        if not isinstance(value, dict):
-            raise RunError(f"{path} is damaged: start a new run with {self.config_file}.")
-        return value
 
-    def write_plan(self, plan: Mapping[str, Any]) -> None:
-        """Save what was chosen automatically."""
-        write_json(self.path / PLAN_FILE, dict(plan))
+    def write_plan(self, plan: TrainingPlan) -> None:
+        """Save what the training does and why."""
+        write_json(self.path / PLAN_FILE, plan.to_dict())
 
     def append_metrics(self, row: Mapping[str, float | int]) -> None:
         """Add the values of an epoch to ``metrics.csv``; keys are names out of `COLUMNS`."""

@@ -131,7 +131,8 @@ class RunFollower:
     def _read_plan(self) -> tuple[str, ...]:
         if not self._plan:
             try:
-                self._plan = tuple(str(note) for note in self._run.plan.get("notes", []))
+                plan = self._run.plan
+                self._plan = plan.notes if plan is not None else ()
             except RunError as error:
                 self._plan = (str(error),)
         return self._plan

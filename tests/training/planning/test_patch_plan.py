@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from segloop.config.train import NetworkSize, PatchConfig
-from segloop.training.plan import PatchPlan, plan_patches
+from segloop.training.planning.patches import PatchPlan, plan_patches
 
 
 def plan(config: PatchConfig, *shapes: tuple[int, int, int], dims: int = 2, **kwargs: object) -> PatchPlan:
@@ -23,15 +23,15 @@ def test_patches_are_multiples_of_the_stride(stride: tuple[int, int]) -> None:
 
 
 def test_a_changed_patch_size_is_told() -> None:
-    notes = plan(PatchConfig(size=[100, 64]), (1, 300, 300)).notes
+    choices = plan(PatchConfig(size=[100, 64]), (1, 300, 300)).choices
 
-    assert any("104 × 64 instead of 100 × 64" in note for note in notes)
+    assert any("104 × 64 instead of 100 × 64" in choice.reason for choice in choices)
 
 
 def test_a_patch_beyond_the_images_is_told_once() -> None:
-    notes = plan(PatchConfig(size=[512, 512]), (1, 96, 96), (1, 128, 100)).notes
+    warnings = plan(PatchConfig(size=[512, 512]), (1, 96, 96), (1, 128, 100)).warnings
 
-    assert sum("larger than the images (128 × 100 at most)" in note for note in notes) == 1
+    assert sum("larger than the images (128 × 100 at most)" in text for text in warnings) == 1
 
 
 def test_an_image_smaller_than_the_stride_gets_one_stride() -> None:
@@ -76,8 +76,8 @@ def test_a_large_dataset_gets_longer_epochs() -> None:
 
 
 def test_each_choice_is_explained() -> None:
-    notes = " ".join(plan(PatchConfig(), (1, 256, 256)).notes)
+    notes = " ".join(choice.reason for choice in plan(PatchConfig(), (1, 256, 256)).choices)
 
     assert "Patch size 128 × 128 for images of up to 256 × 256" in notes
-    assert "8 patches a batch" in notes
-    assert "patches an epoch for 1 training images" in notes
+    assert "8 patches per step" in notes
+    assert "patches per epoch for 1 training image" in notes

@@ -1,14 +1,12 @@
-"""One training, step by step: look, prepare, plan, fit, keep."""
+"""One training, step by step: plan, prepare the samples, fit, keep the model."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -19,25 +17,25 @@ from torch import nn
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.plan import TrainingPlan
 from segloop.artifacts.run.run import Run
 from segloop.config.train import TrainConfig
-from segloop.core.errors import Cancelled, DatasetError, ModelError, RunError
-from segloop.inference.device import ResolvedDevice, resolve_device
-from segloop.networks import NetworkSpec, build_network, plan_network
+from segloop.core.errors import Cancelled, DatasetError, RunError
+from segloop.inference.device import ResolvedDevice
+from segloop.networks import NetworkSpec, build_network
 from segloop.targets import Target, make_target, suggested_min_size
 from segloop.training.budget import Budget
-from segloop.training.cache import cache_folder, prune
+from segloop.training.cache import CachedSample, cache_folder, prune
 from segloop.training.callbacks import EndedBy, Keeper, Pace
-from segloop.training.computing import StepPrecision, sensible_threads, step_precision
 from segloop.training.judge import ModelFacts, RunJudge, summary
-from segloop.training.material import Material, share_out
 from segloop.training.module import SegmentationModule
 from segloop.training.patches import PatchLoader
-from segloop.training.plan import PatchPlan, plan_patches
+from segloop.training.planning.hardware import find_hardware
+from segloop.training.planning.plan import plan_training
+from segloop.training.planning.samples import Survey, survey
 from segloop.training.prepare import keep_in_memory, prepare
-from segloop.training.record import pinned, plan_record, provenance
+from segloop.training.record import pinned, provenance
 from segloop.training.surroundings import OwnSignals, StaysInCache
-from segloop.training.survey import Survey, survey
 
 logger = logging.getLogger("segloop.training")
 
@@ -61,29 +59,25 @@ class Outcome:
     ended_by: EndedBy
 
 
-def require_fit(model: Model, target: Target, n_channels: int, name: str) -> None:
-    """Check that a training can start from a model.
+@dataclass(frozen=True)
+class Material:
+    """The samples of a training.
 
-    Raises
-    ------
-    ModelError
-        If the model has other dimensions, channels or outputs.
+    Attributes
+    ----------
+    train, val : tuple of CachedSample
+        Samples to learn from and to validate on; the latter may be empty.
     """
-    spec, own = model.network_spec, model.target()
-    if spec.dims != target.dims:
-        raise ModelError(
-            f"The model {name} is for {spec.dims}D images, the training is {target.dims}D: "
-            "start from another model, or from scratch."
-        )
-    if spec.in_channels != n_channels:
-        raise ModelError(
-            f"The model {name} has {spec.in_channels} channels ({', '.join(model.card.recipe.channels)}), "
-            f"the training has {n_channels}: choose them under Channels, or start from scratch."
-        )
-    if (own.kind, own.classes) != (target.kind, target.classes):
-        raise ModelError(
-            f"The model {name} learnt the target {own.kind} with {own.classes} classes, the training is "
-            f"{target.kind} with {target.classes}: choose the same target, or start from scratch."
+
+    train: tuple[CachedSample, ...]
+    val: tuple[CachedSample, ...]
+
+
+def _require_foreground(material: Material, dataset: CuratedDataset) -> None:
+    if not any(len(sample.arrays().foreground) for sample in material.train):
+        raise DatasetError(
+            f"No training sample of {dataset.path} has any foreground that counts, so there is nothing "
+            "to learn: check the segmentations, and the regions that exclude."
         )
 
 
@@ -103,8 +97,8 @@ def _epoch_of(checkpoint: Path) -> int:
         ) from error
 
 
-class Session:
-    """A training of one run in this process.
+class TrainingRun:
+    """The training of one run in this process.
 
     Parameters
     ----------
@@ -134,36 +128,45 @@ class Session:
             See `segloop.training.fit.fit`; `Cancelled` if stopped before the first step.
         """
         checkpoint = self._checkpoint(resumed)
-        plan = self._run.plan if checkpoint is not None else {}
-        config = pinned(self._config, plan) if plan else self._config
-        torch.set_num_threads(sensible_threads())
-        device = resolve_device(config.device)
+        previous = self._run.plan if checkpoint is not None else None
+        config = pinned(self._config, previous) if previous is not None else self._config
+        hardware = find_hardware(config.device)
+        device = ResolvedDevice(hardware.device, hardware.mixed, hardware.reason)
         dataset = CuratedDataset.open(config.dataset)
         found = survey(dataset, config, self._context)
         for problem in found.problems:
             self._say(f"Left out: {problem}", "warning")
         target = make_target(config.target.kind.value, found.classes, found.dims, found.voxel_size_um)
-        material = self._prepare(dataset, found, target, plan)
-        torch.manual_seed(config.seed)
-        network, spec, note = self._network(found, target, material, plan)
-        stride: Any = network.stride
-        patches = plan_patches(
-            config.patch,
-            [sample.shape for sample in material.train],
-            stride=stride,
-            device=device.device,
-            network=config.network.size,
-            voxel_size_um=found.voxel_size_um,
+        samples = self._prepare(dataset, found, target)
+        init = Model.load(config.init) if config.init and previous is None else None
+        plan = plan_training(
+            found,
+            config,
+            hardware,
+            usable={sample.id: len(sample.arrays().sizes) for sample in samples.values()},
+            previous=previous,
+            init=init,
         )
-        precision = step_precision(device, config.device.precision, found.dims)
-        for text in [*found.notes, note, *patches.notes, device.reason, precision.note]:
+        material = Material(
+            tuple(samples[i] for i in plan.train_samples), tuple(samples[i] for i in plan.val_samples)
+        )
+        _require_foreground(material, dataset)
+        for text in plan.warnings:
+            self._say(text, "warning")
+        for text in plan.notes:
             self._say(text)
+        torch.manual_seed(config.seed)
+        spec = NetworkSpec.from_dict(plan.network)
+        network = init.network().train() if init is not None else build_network(spec)
+        size = sum(parameter.numel() for parameter in network.parameters())
+        self._say(f"The network has {size / 1e6:.2f} million weights.")
         facts = self._facts(dataset, found, material, target, spec, device)
-        self._run.write_plan(plan_record(found, spec, patches, facts.thresholds, material, device))
+        plan = plan.model_copy(update={"thresholds": asdict(facts.thresholds)})
+        self._run.write_plan(plan)
         judge = RunJudge(
             self._run, facts, material.val, (material.val or material.train)[0], device, self._context
         )
-        return self._fit(network, target, material, patches, judge, device, precision, checkpoint)
+        return self._fit(network, target, material, plan, judge, checkpoint)
 
     def _checkpoint(self, resumed: bool) -> Path | None:
         checkpoint = self._run.last_checkpoint
@@ -180,9 +183,7 @@ class Session:
             logger.log({"info": logging.INFO, "warning": logging.WARNING}[level], "%s", text)
             self._log.message(text, level)
 
-    def _prepare(
-        self, dataset: CuratedDataset, found: Survey, target: Target, plan: Mapping[str, Any]
-    ) -> Material:
+    def _prepare(self, dataset: CuratedDataset, found: Survey, target: Target) -> dict[str, CachedSample]:
         root = cache_folder()
 
         def warn(text: str) -> None:
@@ -191,37 +192,12 @@ class Session:
         headers = [*found.train, *found.val]
         samples = prepare(dataset, headers, target, self._config.normalisation, root, self._context, warn)
         if not samples:
-            raise DatasetError(f"No sample of {dataset.path} can be learnt from; the messages above say why.")
+            raise DatasetError(
+                f"No sample of {dataset.path} can be learned from; the messages above say why."
+            )
         samples = keep_in_memory(samples)
         prune(root, [sample.folder for sample in samples])
-        material = share_out(found, samples, plan, warn)
-        if not any(len(sample.arrays().foreground) for sample in material.train):
-            raise DatasetError(
-                f"No training sample of {dataset.path} has any foreground that counts, so there is nothing "
-                "to learn: check the segmentations, and the regions that exclude."
-            )
-        return material
-
-    def _network(
-        self, found: Survey, target: Target, material: Material, plan: Mapping[str, Any]
-    ) -> tuple[nn.Module, NetworkSpec, str]:
-        config, maps = self._config, len(target.maps)
-        if plan:
-            spec = NetworkSpec.from_dict(plan["network"])
-            return build_network(spec), spec, ""
-        if config.init:
-            model = Model.load(config.init)
-            require_fit(model, target, len(found.channels), config.init)
-            spec = model.network_spec
-            return model.network().train(), spec, f"Starting from {config.init}, with its network."
-        typical = np.median([sample.shape for sample in material.train], axis=0).astype(int).tolist()
-        spec = plan_network(
-            config.network, found.dims, len(found.channels), maps, found.voxel_size_um, typical
-        )
-        network = build_network(spec)
-        size = sum(parameter.numel() for parameter in network.parameters())
-        note = f"Network {spec.name}, {config.network.size.value}: {size / 1e6:.2f} million weights."
-        return network, spec, note
+        return {sample.id: sample for sample in samples}
 
     def _facts(
         self,
@@ -247,7 +223,7 @@ class Session:
             channels=found.channels,
             normalisation=self._config.normalisation,
             voxel_size_um=found.voxel_size_um,
-            provenance=provenance(self._config, dataset, material, device),
+            provenance=provenance(self._config, dataset, material.train, material.val, device),
         )
 
     def _fit(
@@ -255,24 +231,22 @@ class Session:
         network: nn.Module,
         target: Target,
         material: Material,
-        patches: PatchPlan,
+        plan: TrainingPlan,
         judge: RunJudge,
-        device: ResolvedDevice,
-        precision: StepPrecision,
         checkpoint: Path | None,
     ) -> Outcome:
         config, run = self._config, self._run
         loader = PatchLoader(
             material.train,
-            patches.size,
-            patches.batch_size,
-            patches.batches,
+            plan.patch_size,
+            plan.batch_size,
+            plan.batches_per_epoch,
             foreground_fraction=config.patch.foreground_fraction,
             normalisation=config.normalisation,
             augmentation=config.augmentation,
             seed=config.seed,
         )
-        if len(patches.size) == 2:
+        if plan.dimensions == 2:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         module = SegmentationModule(network, [spec.kind for spec in target.maps], config.optimiser)
         if checkpoint is not None:
@@ -283,14 +257,14 @@ class Session:
         pace = Pace(budget, self._log, loader, config.optimiser.learning_rate)
         keeper = Keeper(run, self._log, pace, budget, judge)
         trainer = pl.Trainer(
-            accelerator="gpu" if device.device == "cuda" else device.device,
+            accelerator="gpu" if plan.device.kind == "cuda" else plan.device.kind,
             devices=1,
-            precision=precision.name,
+            precision=plan.device.precision,  # type: ignore[arg-type]
             max_epochs=config.stop.max_epochs,
             callbacks=[pace, keeper, OwnSignals(), StaysInCache([*material.train, *material.val])],
             plugins=[LightningEnvironment()],
             gradient_clip_val=_GRADIENT_LIMIT,
-            benchmark=device.device == "cuda",
+            benchmark=plan.device.kind == "cuda",
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

@@ -1,14 +1,16 @@
-"""A first look at the dataset: which channels, how many dimensions, how many classes."""
+"""The accepted samples of a dataset, and what follows from them: channels, dimensions, classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Sample, Split
+from segloop.artifacts.run.plan import Choice
 from segloop.config.train import TargetKind, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
@@ -16,6 +18,10 @@ from segloop.images.image import Image
 from segloop.images.recipe import resolve_channels
 
 MAX_CLASSES = 64
+
+VoxelSize = tuple[float | None, float | None, float | None]
+
+_PIXEL_SIZE_REASON = "Pixel size of the dataset, or the median of its images."
 
 
 @dataclass(frozen=True)
@@ -58,20 +64,25 @@ class Survey:
         Number of classes including background.
     voxel_size_um : tuple of float or None
         Z, Y, X in micrometres.
-    notes : tuple of str
-        Why each was chosen, one sentence each.
+    choices : tuple of Choice
+        The same for people, with reasons.
     problems : tuple of str
         One sentence for each sample that can't be used.
     """
 
     train: tuple[Header, ...]
     val: tuple[Header, ...]
-    dims: int
+    dims: Literal[2, 3]
     channels: tuple[str, ...]
     classes: int
-    voxel_size_um: tuple[float | None, float | None, float | None]
-    notes: tuple[str, ...]
+    voxel_size_um: VoxelSize
+    choices: tuple[Choice, ...]
     problems: tuple[str, ...]
+
+    @property
+    def headers(self) -> dict[str, Header]:
+        """All samples by id: those of the training split first."""
+        return {header.sample.id: header for header in (*self.train, *self.val)}
 
 
 def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Survey:
@@ -101,21 +112,38 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     train = [header for header in train if len(header.channels) == count]
     val = [header for header in val if len(header.channels) == count]
     headers = train + val
-    dims, notes = choose_dims([(h.image.name, h.shape[0]) for h in headers], config.network.dimensions)
+    dims, reason = choose_dims([(h.image.name, h.shape[0]) for h in headers], config.network.dimensions)
     channels = _common_names(headers)
-    notes.append(f"Channels: {', '.join(channels)}.")
     classes, note = _choose_classes(dataset, headers, config, context)
-    notes.append(note)
+    voxel_size = _voxel_size(dataset, headers)
+    choices = (
+        Choice(name="Dimensions", value=f"{dims}D", reason=reason),
+        Choice(name="Channels", value=", ".join(channels), reason=_channel_reason(config, channels)),
+        *([Choice(name="Classes", value=str(classes), reason=note)] if note else []),
+        Choice(name="Pixel size", value=_in_micrometres(voxel_size), reason=_PIXEL_SIZE_REASON),
+    )
     return Survey(
         train=tuple(train),
         val=tuple(val),
         dims=dims,
         channels=channels,
         classes=classes,
-        voxel_size_um=_voxel_size(dataset, headers),
-        notes=tuple(note for note in notes if note),
+        voxel_size_um=voxel_size,
+        choices=choices,
         problems=tuple(problems),
     )
+
+
+def _channel_reason(config: TrainConfig, channels: Sequence[str]) -> str:
+    names = ", ".join(channels)
+    if config.recipe.channels:
+        return f"Channels as set by recipe.channels: {names}."
+    return f"Channels: {names}, as the dataset has {len(channels)}."
+
+
+def _in_micrometres(sizes: VoxelSize) -> str:
+    known = [f"{axis} {size:.3g}" for axis, size in zip("ZYX", sizes, strict=True) if size is not None]
+    return f"{', '.join(known)} µm" if known else "unknown"
 
 
 def _nothing_accepted(dataset: CuratedDataset, problems: Sequence[str]) -> str:
@@ -149,8 +177,8 @@ def _open(
     return headers
 
 
-def choose_dims(depths: Sequence[tuple[str, int]], wanted: int) -> tuple[int, list[str]]:
-    """Return 2 or 3, and why.
+def choose_dims(depths: Sequence[tuple[str, int]], wanted: int) -> tuple[Literal[2, 3], str]:
+    """Return 2 or 3, and the reason.
 
     Parameters
     ----------
@@ -166,8 +194,8 @@ def choose_dims(depths: Sequence[tuple[str, int]], wanted: int) -> tuple[int, li
     """
     flat = [name for name, depth in depths if depth == 1]
     deep = [(name, depth) for name, depth in depths if depth > 1]
-    if wanted == 2:
-        return 2, ["The stacks are learnt slice by slice because network.dimensions is 2."] if deep else []
+    if wanted == 2 and deep:
+        return 2, "The stacks are learned slice by slice because network.dimensions is 2."
     if wanted == 3 and flat:
         raise DatasetError(
             f"{flat[0]} has one slice, so a 3D network can't learn from it: "
@@ -179,8 +207,8 @@ def choose_dims(depths: Sequence[tuple[str, int]], wanted: int) -> tuple[int, li
             "set network.dimensions to 2 to learn slice by slice, or keep them in two datasets."
         )
     if deep:
-        return 3, [f"3D network because the images have up to {max(depth for _, depth in deep)} slices."]
-    return 2, ["2D network because the images have one slice."]
+        return 3, f"3D network because the images have up to {max(depth for _, depth in deep)} slices."
+    return 2, "2D network because the images have one slice."
 
 
 def _common_names(headers: Sequence[Header]) -> tuple[str, ...]:
@@ -233,9 +261,7 @@ def classes_of(values: set[int], name: str) -> tuple[int, str]:
     return highest + 1, f"{highest + 1} classes with background because the labels go up to {highest}."
 
 
-def _voxel_size(
-    dataset: CuratedDataset, headers: Sequence[Header]
-) -> tuple[float | None, float | None, float | None]:
+def _voxel_size(dataset: CuratedDataset, headers: Sequence[Header]) -> VoxelSize:
     known = tuple(dataset.pixel_size_um)
     if any(size is not None for size in known):
         z, y, x = known

@@ -12,7 +12,7 @@ from segloop.artifacts.dataset.manifest import Verdict
 from segloop.config.train import NetworkConfig, RecipeConfig, TargetConfig, TargetKind, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
-from segloop.training.survey import choose_dims, classes_of, survey
+from segloop.training.planning.samples import choose_dims, classes_of, survey
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
@@ -30,7 +30,9 @@ def test_stacks_get_a_3d_network(embryo: Pictures, make_dataset: MakeDataset) ->
     found = survey(make_dataset(embryo), TrainConfig(), Context())
 
     assert found.dims == 3
-    assert any("3D network because the images have up to 32 slices" in note for note in found.notes)
+    assert any(
+        "3D network because the images have up to 32 slices" in choice.reason for choice in found.choices
+    )
 
 
 def test_stacks_can_be_learnt_slice_by_slice(embryo: Pictures, make_dataset: MakeDataset) -> None:
@@ -39,7 +41,7 @@ def test_stacks_can_be_learnt_slice_by_slice(embryo: Pictures, make_dataset: Mak
     found = survey(make_dataset(embryo), config, Context())
 
     assert found.dims == 2
-    assert any("slice by slice" in note for note in found.notes)
+    assert any("slice by slice" in choice.reason for choice in found.choices)
 
 
 def test_flat_images_are_refused_for_a_3d_network(nuclei: Pictures, make_dataset: MakeDataset) -> None:

@@ -1,4 +1,4 @@
-"""What is chosen automatically for a training, each with the number it rests on."""
+"""Size and number of the patches that a training draws."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segloop.artifacts.run.plan import Choice
 from segloop.config.train import NetworkSize, PatchConfig
+from segloop.core.wording import counted
 
-_SIZES = {NetworkSize.small: 1, NetworkSize.medium: 4, NetworkSize.large: 9}  # relative work per voxel
+WORK = {NetworkSize.small: 1, NetworkSize.medium: 4, NetworkSize.large: 9}
+"""Work per voxel relative to that of the small network."""
 
 _PATCH_2D = {"cpu": 128, "mps": 256, "cuda": 256}
 _PATCH_3D = {"cpu": 48, "mps": 64, "cuda": 96}  # edge of a cube with as many voxels
@@ -31,14 +34,17 @@ class PatchPlan:
         Patches a step.
     batches : int
         Steps an epoch.
-    notes : tuple of str
-        Why, one sentence each.
+    choices : tuple of Choice
+        The same for people, with reasons.
+    warnings : tuple of str
+        What the user should know.
     """
 
     size: tuple[int, ...]
     batch_size: int
     batches: int
-    notes: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def plan_patches(
@@ -69,35 +75,44 @@ def plan_patches(
     """
     dims = len(stride)
     largest = np.max(np.array(shapes)[:, 3 - dims :], axis=0)
-    notes = []
+    warnings = []
     if config.size:
         wanted = _as_dims(config.size, dims)
         size = tuple(_round_up(side, step) for side, step in zip(wanted, stride, strict=True))
+        size_reason = f"Patch size {_text(size)} as set by patch.size."
         if size != wanted:
-            notes.append(
+            size_reason = (
                 f"Patch size {_text(size)} instead of {_text(wanted)} because sides must be multiples of the "
                 f"network's stride {_text(stride)}."
             )
     else:
         size = _patch_size(largest, stride, device, voxel_size_um)
-        notes.append(f"Patch size {_text(size)} for images of up to {_text(largest)} pixels on {device}.")
+        size_reason = f"Patch size {_text(size)} for images of up to {_text(largest)} pixels on {device}."
     if any(side > full for side, full in zip(size, largest, strict=True)):
-        notes.append(
+        warnings.append(
             f"Patches of {_text(size)} are larger than the images ({_text(largest)} at most): "
-            "the rest is filled by reflection and not learnt from."
+            "the rest is filled by reflection and not learned from."
         )
     voxels = math.prod(size)
     batch_size = config.batch_size
+    batch_reason = f"{batch_size} patches per step as set by patch.batch_size."
     if not batch_size:
-        batch_size = int(np.clip(_VOXELS_A_BATCH[device] / voxels / math.sqrt(_SIZES[network]), 2, 64))
-        notes.append(f"{batch_size} patches a batch, each of {voxels} pixels.")
+        batch_size = int(np.clip(_VOXELS_A_BATCH[device] / voxels / math.sqrt(WORK[network]), 2, 64))
+        batch_reason = f"{batch_size} patches per step, each of {voxels} pixels."
     if config.per_epoch:
         batches = max(1, round(config.per_epoch / batch_size))
+        epoch_reason = f"{batches * batch_size} patches per epoch as set by patch.per_epoch."
     else:
         covering = sum(math.prod(shape) for shape in shapes) / (voxels * batch_size)
         batches = int(np.clip(covering, _FEWEST_BATCHES[device], _MOST_BATCHES))
-        notes.append(f"{batches * batch_size} patches an epoch for {len(shapes)} training images.")
-    return PatchPlan(size, batch_size, batches, tuple(notes))
+        images = counted(len(shapes), "training image")
+        epoch_reason = f"{batches * batch_size} patches per epoch for {images}."
+    choices = (
+        Choice(name="Patch size", value=f"{_text(size)} px", reason=size_reason),
+        Choice(name="Batch size", value=str(batch_size), reason=batch_reason),
+        Choice(name="Epoch", value=f"{batches} steps", reason=epoch_reason),
+    )
+    return PatchPlan(size, batch_size, batches, choices, tuple(warnings))
 
 
 def _patch_size(

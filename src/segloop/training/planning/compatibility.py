@@ -1,0 +1,33 @@
+"""Whether a training can start from a model."""
+
+from __future__ import annotations
+
+from segloop.artifacts.model.model import Model
+from segloop.core.errors import ModelError
+from segloop.targets import Target
+
+
+def require_compatible(model: Model, target: Target, n_channels: int, name: str) -> None:
+    """Check that a training can start from a model.
+
+    Raises
+    ------
+    ModelError
+        If the model has other dimensions, channels or outputs.
+    """
+    spec, own = model.network_spec, model.target()
+    if spec.dims != target.dims:
+        raise ModelError(
+            f"The model {name} is for {spec.dims}D images, the training is {target.dims}D: "
+            "start from another model, or from scratch."
+        )
+    if spec.in_channels != n_channels:
+        raise ModelError(
+            f"The model {name} has {spec.in_channels} channels ({', '.join(model.card.recipe.channels)}), "
+            f"the training has {n_channels}: choose them under Channels, or start from scratch."
+        )
+    if (own.kind, own.classes) != (target.kind, target.classes):
+        raise ModelError(
+            f"The model {name} learned the target {own.kind} with {own.classes} classes, the training is "
+            f"{target.kind} with {target.classes}: choose the same target, or start from scratch."
+        )
