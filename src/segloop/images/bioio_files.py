@@ -17,7 +17,7 @@ from segloop.images.image import RGB, Image, PixelSize, default_names, to_tczyx
 _IMAGEIO, _OME_ZARR = "bioio_imageio", "bioio_ome_zarr"
 
 
-def open_with_bioio(path: Path, choose: Callable[[Sequence[str]], int], module: str | None) -> Image:
+def open_with_bioio(path: Path, choose: Callable[[Sequence[str], int], int], module: str | None) -> Image:
     """Open one scene of a file or Zarr folder.
 
     Parameters
@@ -25,7 +25,7 @@ def open_with_bioio(path: Path, choose: Callable[[Sequence[str]], int], module: 
     path : Path
         An existing file or folder.
     choose : callable
-        Gets the scenes' names, returns the number of the one wanted.
+        Gets the names of the scenes and the number of the default one, returns the number of the one wanted.
     module : str or None
         Module of the extra bioio reader that the format needs, if any.
 
@@ -36,8 +36,8 @@ def open_with_bioio(path: Path, choose: Callable[[Sequence[str]], int], module: 
     """
     series = _bioformats2raw_series(path)
     if series:
-        index = choose(series)
-        image = open_with_bioio(path / series[index], lambda _: 0, module)
+        index = choose(series, 0)
+        image = open_with_bioio(path / series[index], lambda _scenes, default: default, module)
         return Image(
             path.name, image.data, image.channel_names, image.pixel_size_um, path, series[index], series
         )
@@ -45,7 +45,7 @@ def open_with_bioio(path: Path, choose: Callable[[Sequence[str]], int], module: 
         bio = _bio_image(path, module)
         with _one_sentence(path):
             scenes = tuple(str(name) for name in bio.scenes)
-        index = choose(scenes)
+        index = choose(scenes, 0)
         with _one_sentence(path):
             bio.set_scene(index)
             data, samples = to_tczyx(bio.dask_data, bio.dims.order, path.name)

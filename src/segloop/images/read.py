@@ -44,7 +44,8 @@ def open_image(path: PathLike, scene: str | int | None = None) -> Image:
     path : path-like
         A file, or a ``.zarr`` folder.
     scene : str or int, optional
-        Name of the scene, or its number from 0; the first by default.
+        Name of the scene, or its number from 0; the first by default. Of an OME-TIFF in several files, the
+        first with pixels in this file.
 
     Returns
     -------
@@ -97,7 +98,8 @@ def image_files(source: PathLike) -> list[Path]:
     ----------
     source : path-like
         A folder, searched with its subfolders, linked ones too; a glob pattern (``**`` spans subfolders); or
-        one image. A ``.zarr`` folder counts as one image. Hidden files and those without a known image suffix
+        one image. A ``.zarr`` folder counts as one image, and so does an OME-TIFF in several files, of which
+        the first is listed. Hidden files and those without a known image suffix
         are left out.
 
     Raises
@@ -126,7 +128,25 @@ def image_files(source: PathLike) -> list[Path]:
             raise ImageError(f"No image matches {source}; correct the pattern or the folder in it.")
     else:
         raise ImageError(f"{path} does not exist; check its name and that its drive is connected.")
-    return sorted(found, key=natural_key)
+    return without_repeated_sets(sorted(found, key=natural_key))
+
+
+def without_repeated_sets(files: Sequence[Path]) -> list[Path]:
+    """Keep one file, the first, of each OME-TIFF that lies in several files.
+
+    Only files whose names end in ``.ome.tif`` or ``.ome.tiff`` are looked into.
+    """
+    from segloop.images.ome_files import set_members
+
+    named = [file for file in files if file.name.lower().endswith((".ome.tif", ".ome.tiff"))]
+    if len(named) < 2:
+        return list(files)
+    dropped: set[Path] = set()
+    for file in named:
+        if file not in dropped:
+            members = {file.parent / name for name in set_members(file)}
+            dropped |= {each for each in named if each in members and each != file}
+    return [file for file in files if file not in dropped]
 
 
 def is_image(path: Path) -> bool:
@@ -215,10 +235,10 @@ def _requires_reader(file: Path) -> str | None:
     return module
 
 
-def _chooser(file: Path, scene: str | int | None) -> Callable[[Sequence[str]], int]:
-    def choose(scenes: Sequence[str]) -> int:
+def _chooser(file: Path, scene: str | int | None) -> Callable[[Sequence[str], int], int]:
+    def choose(scenes: Sequence[str], default: int) -> int:
         if scene is None or scene == "":
-            return 0
+            return default
         if isinstance(scene, str) and scene in scenes:
             return list(scenes).index(scene)
         try:

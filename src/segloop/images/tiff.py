@@ -11,8 +11,18 @@ import numpy as np
 
 from segloop.core.errors import ImageError
 from segloop.images.image import AXES, RGB, Image, default_names, pixel_dtype
-from segloop.images.tiff_file import cut_short, opened
-from segloop.images.tiff_metadata import describe
+from segloop.images.ome_files import (
+    declared_of,
+    images_beyond_series,
+    images_in_files,
+    open_declared,
+    own_scene,
+    require_planes,
+    scene_names_of,
+)
+from segloop.images.ome_xml import DeclaredImage
+from segloop.images.tiff_file import cut_short, parsed, require_series
+from segloop.images.tiff_metadata import describe, describe_ome
 from segloop.images.tiff_pixels import TiffLayout, TiffPixels
 
 if TYPE_CHECKING:
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
 
 # A single strip larger than this is mapped rather than read to get a part of it.
 _MAP_FROM_BYTES = 16 << 20
+Choose = Callable[[Sequence[str], int], int]
+
 _PHOTOMETRIC_RGB, _PHOTOMETRIC_YCBCR = 2, 6
 _AXES_FOR_UNKNOWN = "ZCT"
 _UNNAMED = "QI"
@@ -30,7 +42,7 @@ def is_tiff(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in {".tif", ".tiff", ".lsm", ".btf", ".tf8"}
 
 
-def open_tiff(path: Path, choose: Callable[[Sequence[str]], int]) -> Image:
+def open_tiff(path: Path, choose: Choose) -> Image:
     """Open one scene of a TIFF.
 
     Parameters
@@ -38,20 +50,29 @@ def open_tiff(path: Path, choose: Callable[[Sequence[str]], int]) -> Image:
     path : Path
         An existing file.
     choose : callable
-        Gets the scenes' names, returns the number of the one wanted.
+        Gets the names of the scenes and the number of the default one, returns the number of the one wanted.
 
     Raises
     ------
     ImageError
-        If the file is no TIFF, cut short, or has axes other than ``TCZYX`` and samples.
+        If the file is not a TIFF, cut short, lacks planes that its OME metadata declares, or has axes other
+        than ``TCZYX`` and samples.
     """
     import dask.array as da
 
-    with opened(path) as tiff:
+    with parsed(path) as (tiff, messages):
+        declared = images_in_files(tiff, path)
+        if declared:
+            return _open_set(path, declared, choose)
+        require_series(path, tiff, messages)
+        declared = images_beyond_series(tiff, path)
+        if declared:
+            return _open_set(path, declared, choose)
         scenes = _scene_names(tiff)
-        index = choose(scenes)
+        index = choose(scenes, 0)
         series = tiff.series[index]
         _check_complete(path, series)
+        _check_planes(path, tiff, index)
         layout = _layout(path, series)
         names, pixel_size = describe(tiff, index)
     pixels = TiffPixels(path, index, layout)
@@ -67,10 +88,40 @@ def tiff_scenes(path: Path) -> tuple[str, ...]:
     Raises
     ------
     ImageError
-        If the file is no TIFF or cut short.
+        If the file is not a TIFF or cut short.
     """
-    with opened(path) as tiff:
-        return _scene_names(tiff)
+    with parsed(path) as (tiff, messages):
+        declared = images_in_files(tiff, path)
+        if declared:
+            return scene_names_of(declared)
+        require_series(path, tiff, messages)
+        declared = images_beyond_series(tiff, path)
+        return scene_names_of(declared) if declared else _scene_names(tiff)
+
+
+def _open_set(path: Path, images: Sequence[DeclaredImage], choose: Choose) -> Image:
+    index = choose(scene_names_of(images), own_scene(images))
+    image = images[index]
+    names, pixel_size = describe_ome(image.pixels)
+    _, c, _ = image.shape
+    if image.samples > 1 or len(names) != c:
+        colours = RGB if image.samples == 3 else tuple(str(i) for i in range(image.samples))
+        bases = names if len(names) == c else default_names(c)
+        names = list(default_names(c) if image.samples == 1 else colours)
+        if c > 1 and image.samples > 1:
+            names = [f"{base} {colour}" for base in bases for colour in colours]
+    return open_declared(path, images, index, names, pixel_size)
+
+
+def _check_planes(path: Path, tiff: TiffFile, index: int) -> None:
+    """Refuse an OME-TIFF that lacks planes which its header declares; tifffile would read them as black."""
+    series = tiff.series[index]
+    if series.kind != "ome" or not any(page is None for page in series.pages):
+        return
+    declared = declared_of(tiff, path)
+    for image in declared if len(declared) != len(tiff.series) else declared[index : index + 1]:
+        require_planes(image, path)
+    raise cut_short(path)
 
 
 def _check_complete(path: Path, series: TiffPageSeries) -> None:

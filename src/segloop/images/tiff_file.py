@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,36 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(path: Path) -> Iterator[TiffFile]:
-    """Open a TIFF for as long as the context lasts.
+    """Open a TIFF whose series are all in this file, for as long as the context lasts.
 
     Raises
     ------
     ImageError
-        If it is no TIFF, damaged or cut short.
+        If it is not a TIFF, damaged or cut short.
+    OSError
+        If it can't be read at all.
+    """
+    with parsed(path) as (tiff, messages):
+        require_series(path, tiff, messages)
+        yield tiff
+
+
+def require_series(path: Path, tiff: TiffFile, messages: Sequence[str]) -> None:
+    """Raise `ImageError` if a TIFF holds no image, or fewer pages than its header lists."""
+    if not len(tiff.series):
+        raise ImageError(f"{path} holds no image: export it again.")
+    if any("invalid page offset" in message for message in messages):
+        raise cut_short(path)
+
+
+@contextmanager
+def parsed(path: Path) -> Iterator[tuple[TiffFile, list[str]]]:
+    """Open a TIFF without arranging its pages into series, and collect tifffile's messages.
+
+    Raises
+    ------
+    ImageError
+        If it is not a TIFF, or damaged.
     OSError
         If it can't be read at all.
     """
@@ -30,16 +54,13 @@ def opened(path: Path) -> Iterator[TiffFile]:
 
     try:
         with tifffile_messages() as messages, TiffFile(path, is_mmstack=False) as tiff:
-            if not len(tiff.series):
-                raise ImageError(f"{path} holds no image: export it again.")
-            if any("invalid page offset" in message for message in messages):
-                raise cut_short(path)
-            yield tiff
+            yield tiff, messages
     except (ImageError, OSError):
         raise
     except TiffFileError as error:
         raise ImageError(
-            f"{path} is no TIFF file or is damaged ({error}): copy or export it again, or correct its suffix."
+            f"{path} is not a TIFF file or is damaged ({error}): copy or export it again, "
+            "or correct its suffix."
         ) from error
     except Exception as error:  # damaged tags make the parser raise nearly anything
         raise cut_short(path) from error
@@ -66,5 +87,5 @@ def tifffile_messages() -> Iterator[list[str]]:
 
 
 def cut_short(path: Path) -> ImageError:
-    """Return the error that a damaged file deserves."""
+    """Return the error for a damaged file."""
     return ImageError(f"{path} is damaged or cut short: copy or export it again.")

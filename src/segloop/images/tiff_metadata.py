@@ -55,8 +55,11 @@ def _from_ome(tiff: TiffFile, index: int) -> tuple[list[str], PixelSize]:
         images = [i for i in images if i.get("Name") == tiff.series[index].name]
         index = 0
     pixels = images[index].find("{*}Pixels") if index < len(images) else None
-    if pixels is None:
-        return [], UNKNOWN_SIZE
+    return ([], UNKNOWN_SIZE) if pixels is None else describe_ome(pixels)
+
+
+def describe_ome(pixels: Any) -> tuple[list[str], PixelSize]:
+    """Return channel names (empty: none) and pixel size (z, y, x) in um of an OME ``Pixels`` element."""
     names = [channel.get("Name") or "" for channel in pixels.findall("{*}Channel")]
     z, y, x = (
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
