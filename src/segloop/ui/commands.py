@@ -1,57 +1,66 @@
-"""Commands of napari's command palette; each acts on the Curation dock."""
+"""Commands of napari's command palette; each opens its dock and does there what the key does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from segloop.ui.viewer_app import viewer_app_for
 
-if TYPE_CHECKING:
-    from segloop.ui.curation.dock import CurationDock
 
-
-def _curation() -> CurationDock:
+def _run(dock: str, command: str) -> None:
     from napari import current_viewer
 
-    dock: CurationDock = viewer_app_for(current_viewer()).dock("Curation")
-    return dock
+    viewer_app_for(current_viewer()).dock(dock).run_command(command)
 
 
 def accept() -> None:
     """Accept the sample and show the next undecided one."""
-    _curation().accept()
+    _run("Curation", "accept")
 
 
 def reject() -> None:
     """Reject the sample and show the next undecided one."""
-    _curation().reject()
+    _run("Curation", "reject")
 
 
 def show_next() -> None:
     """Show the next sample."""
-    _curation().show_next()
+    _run("Curation", "next")
 
 
 def show_previous() -> None:
-    """Show the sample before."""
-    _curation().show_previous()
+    """Show the previous sample."""
+    _run("Curation", "back")
 
 
 def draw_exclude() -> None:
     """Draw a region that training leaves out."""
-    _curation().draw("exclude")
+    _run("Curation", "exclude")
 
 
 def draw_merge() -> None:
-    """Draw a region that takes its labels from the other segmentation."""
-    _curation().draw("merge")
+    """Draw a region that takes its labels from another segmentation."""
+    _run("Curation", "merge")
+
+
+def use_first_segmentation() -> None:
+    """Let the ground truth start from the first segmentation."""
+    _run("Curation", "base_1")
+
+
+def use_second_segmentation() -> None:
+    """Let the ground truth start from the second segmentation."""
+    _run("Curation", "base_2")
 
 
 def undo() -> None:
-    """Take back the last step of curation."""
-    _curation().undo()
+    """Undo the last change of curation."""
+    _run("Curation", "undo")
 
 
 def redo() -> None:
-    """Make again the step that was taken back."""
-    _curation().redo()
+    """Redo the change that was undone."""
+    _run("Curation", "redo")
+
+
+def predict() -> None:
+    """Apply the chosen model to what is chosen in the Prediction dock."""
+    _run("Prediction", "predict")

@@ -15,6 +15,7 @@ from segloop.app.app import App
 from segloop.app.workspace import Workspace
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
+from segloop.ui.canvas_message import CanvasMessage
 from segloop.ui.dock_layers import DockLayers
 from segloop.ui.mesa_guard import guard_removed_layers
 from segloop.ui.workers import Workers
@@ -43,6 +44,8 @@ class ViewerApp(QObject):
     app : App
     workers : Workers
         For work that belongs to no dock in particular; each dock has its own as well.
+    canvas_message : CanvasMessage
+        For a short message next to what a key has just done.
     front : str
         Name of the dock that the user looks at or works in; empty while none is open.
     """
@@ -57,6 +60,7 @@ class ViewerApp(QObject):
         self.workers = Workers(self)
         self.front = ""
         self._docks: weakref.WeakValueDictionary[str, Page] = weakref.WeakValueDictionary()
+        self.canvas_message = CanvasMessage(viewer, self)
         self._dock_layers = DockLayers(viewer)
         self._closed = False
         self._chosen_in: set[Workspace] = set()

@@ -7,9 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QShortcut
+from qtpy.QtCore import QSignalBlocker, QTimer
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Split
@@ -47,7 +45,7 @@ class CurationDock(Page):
         self._unreadable = ""
         self._make_widgets()
         self.editor = RegionEditor(self.attempt, lambda: self._ready() is not None, self._slices)
-        self.view = SampleView(self.viewer_app.viewer, self.editor, self._keys(), self._on_mode)
+        self.view = SampleView(self.viewer_app.viewer, self.editor, self.canvas_keys(), self._on_mode)
         self.view.layers.shown_changed.connect(self._on_shown_in_napari)
         for group, box in self.panel.shown.items():
             self.view.layers.set_visible(group, box.isChecked())
@@ -198,25 +196,20 @@ class CurationDock(Page):
             row.select_requested.connect(self.view.regions[kind].select)
             row.remove_requested.connect(lambda region_id: self.editor.remove_regions([region_id]))
             row.cut_requested.connect(self.editor.set_cut)
-        for key, action in self._keys().items():
-            shortcut = QShortcut(QKeySequence(key.replace("Control", "Ctrl").replace("-", "+")), self)
-            # Only inside the dock: outside of it, keys belong to napari and to the user's own layers.
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
-
-    def _keys(self) -> dict[str, Callable[[], None]]:
-        return {
-            "A": self.accept,
-            "R": self.reject,
-            "N": self.show_next,
-            "B": self.show_previous,
-            "E": partial(self.draw, "exclude"),
-            "M": partial(self.draw, "merge"),
-            "1": partial(self.set_base, 1),
-            "2": partial(self.set_base, 2),
-            "Control-Z": self.undo,
-            "Control-Shift-Z": self.redo,
-        }
+        self.bind_commands(
+            {
+                "accept": self.accept,
+                "reject": self.reject,
+                "next": self.show_next,
+                "back": self.show_previous,
+                "exclude": partial(self.draw, "exclude"),
+                "merge": partial(self.draw, "merge"),
+                "base_1": partial(self.set_base, 1),
+                "base_2": partial(self.set_base, 2),
+                "undo": self.undo,
+                "redo": self.redo,
+            }
+        )
 
     def _ready(self) -> Snapshot | None:
         """Return what is on screen if it is the sample at hand; else say that it is still being read."""

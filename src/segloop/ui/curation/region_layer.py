@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 
 from segloop.artifacts.dataset.manifest import Region
 from segloop.ui.curation.layers import PREFIX, place
+from segloop.ui.napari_private import finish_shape, is_drawing_shape
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
@@ -177,9 +178,9 @@ class RegionLayer:
 
     def finish(self) -> bool:
         """Finish the shape that is being drawn, as Enter does; returns whether there was one."""
-        if not self.present or not self.layer._is_creating:
+        if not self.present or not is_drawing_shape(self.layer):
             return False
-        self.layer._finish_drawing()
+        finish_shape(self.layer)
         return True
 
     def stop(self) -> None:
@@ -244,7 +245,7 @@ class RegionLayer:
         settled = (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED)
         if self._updating or event.action not in settled:
             return
-        if self.layer._is_creating and event.action is not ActionType.ADDED:
+        if is_drawing_shape(self.layer) and event.action is not ActionType.ADDED:
             return
         # Each edit comes back as a call of `show`, which must not touch the layer in the middle of this.
         self._settling = True
@@ -257,7 +258,7 @@ class RegionLayer:
 
     def _catch_up(self) -> None:
         """Show what else was saved with the user's own edit: the regions of another reviewer."""
-        if self._wanted is not None and self.present and not self.layer._is_creating:
+        if self._wanted is not None and self.present and not is_drawing_shape(self.layer):
             self._wanted(self._z)
 
     def _settle(self) -> None:

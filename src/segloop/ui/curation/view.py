@@ -11,6 +11,7 @@ from segloop.artifacts.dataset.manifest import Sample
 from segloop.curation.snapshot import Snapshot
 from segloop.ui.curation.layers import SampleLayers
 from segloop.ui.curation.region_layer import Kind, RegionEdits, RegionLayer, ShapeKind
+from segloop.ui.napari_private import canvas_widget
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -183,9 +184,9 @@ class SampleView:
 
 def _focus_canvas(viewer: Viewer) -> None:
     """Put the keyboard into the canvas, so that Enter finishes a shape."""
-    canvas = getattr(getattr(viewer.window, "_qt_viewer", None), "canvas", None)
+    canvas = canvas_widget(viewer)
     if canvas is not None:
-        canvas.native.setFocus()
+        canvas.setFocus()
 
 
 def _ignoring_layer(action: Callable[[], None]) -> Callable[[Any], None]:

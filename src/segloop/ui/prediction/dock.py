@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from segloop.app import layers as layer_jobs
@@ -36,6 +35,7 @@ from segloop.ui.prediction.results import Result, Results
 from segloop.ui.prediction.runner import Doing, Ended, Runner
 from segloop.ui.prediction.source_panel import SourcePanel
 from segloop.ui.prediction.threshold_panel import ThresholdPanel
+from segloop.ui.shortcuts import with_key
 from segloop.ui.viewer_app import viewer_app_for
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.form import ConfigForm
@@ -132,8 +132,9 @@ class PredictionDock(Page):
         self.hardware = Fold("Device, tiles, precision", self.viewer_app, "prediction.hardware")
         self.form = ConfigForm(PredictConfig(), self.viewer_app, only=_HARDWARE, folded=False)
         self.hardware.body.addWidget(self.form)
-        self.predict_button = QPushButton("Predict", toolTip="Apply the model (Ctrl+Return)")
-        self.predict_button.setShortcut(QKeySequence("Ctrl+Return"))
+        self.predict_button = QPushButton("Predict")
+        self.predict_button.setToolTip(with_key("Apply the model", "Prediction", "predict"))
+        self.bind_commands({"predict": self.predict_button.click}, whole_window={"predict"})
         self.progress = ProgressRow()
         self.thresholds = ThresholdPanel()
         self.result_panel = ResultPanel()
@@ -147,8 +148,6 @@ class PredictionDock(Page):
             self.compatibility,
             self.outputs,
             self.hardware,
-            self.predict_button,
-            self.progress,
             self.thresholds,
             self.result_panel,
             self.batch,
@@ -157,8 +156,11 @@ class PredictionDock(Page):
         self.column.addWidget(self.empty)
         self.column.addWidget(self.body)
         self.column.addStretch(1)
+        self.footer.addWidget(self.progress)
+        self.footer.addWidget(self.predict_button)
         self.empty.hide()
         self.body.hide()
+        self.predict_button.hide()
         self.result_panel.hide()
 
     def _connect(self, viewer: Viewer) -> None:
@@ -217,6 +219,7 @@ class PredictionDock(Page):
         self.models.set_entries(entries, wanted)
         self.empty.setVisible(not entries)
         self.body.setVisible(bool(entries))
+        self.predict_button.setVisible(bool(entries))
         problem = next((each.problem for each in entries if each.path == wanted and each.problem), "")
         if problem:
             self.message.show_error(problem)

@@ -151,8 +151,9 @@ class TrainingDock(Page):
         self.no_runs = QLabel(_NO_RUNS, wordWrap=True)
         self.run_panel = RunPanel(self.viewer_app)
         self.table = RunTable()
-        for widget in (self.dataset, self.settings, self.plan_fold, self.start_button, self.no_runs):
+        for widget in (self.dataset, self.settings, self.plan_fold, self.no_runs):
             self.column.addWidget(widget)
+        self.footer.addWidget(self.start_button)
         self.column.addWidget(self.run_panel, 2)
         self.column.addWidget(self.table, 1)
         self.column.addStretch(0)

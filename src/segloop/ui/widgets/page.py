@@ -1,16 +1,19 @@
-"""The frame of a dock: workspace, message line, and a column that scrolls when there is little room."""
+"""The frame of a dock: workspace, message line, a column that scrolls, and a footer that stays in view."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QFrame, QScrollArea, QShortcut, QVBoxLayout, QWidget
 
 from segloop.core.errors import SegloopError
 from segloop.ui.docking import AlreadyOpen, Docking
+from segloop.ui.shortcuts import commands_of
 from segloop.ui.viewer_app import ViewerApp, viewer_app_for
 from segloop.ui.widgets.help import HelpWindow
 from segloop.ui.widgets.message import MessageLine
@@ -40,6 +43,8 @@ class Page(QWidget):
     message : MessageLine
     column : QVBoxLayout
         Put the dock's widgets here; it scrolls vertically.
+    footer : QVBoxLayout
+        Put the dock's main buttons here; they stay in view below the column.
     """
 
     def __new__(cls, napari_viewer: Any) -> Any:
@@ -54,6 +59,7 @@ class Page(QWidget):
         super().__init__()
         self.viewer_app = viewer_app
         self._name = name
+        self._commands: Mapping[str, Callable[[], object]] = {}
         self._docked = False
         self.docking = Docking(self, name)
         self.workers = Workers(self)
@@ -76,6 +82,10 @@ class Page(QWidget):
         top.addWidget(self.message)
         layout.addLayout(top)
         layout.addWidget(self.scroll, 1)
+        self.footer = QVBoxLayout()
+        self.footer.setContentsMargins(8, 0, 8, 6)
+        self.footer.setSpacing(4)
+        layout.addLayout(self.footer)
         viewer_app.register(name, self)
         self.workspace_bar.set_path(viewer_app.app.workspace.path)
         self.workspace_bar.chosen.connect(self._open_workspace)
@@ -98,12 +108,51 @@ class Page(QWidget):
             return False
         return True
 
+    def bind_commands(
+        self, actions: Mapping[str, Callable[[], object]], whole_window: Collection[str] = ()
+    ) -> None:
+        """Have the commands that ``napari.yaml`` declares for this dock do something.
+
+        Parameters
+        ----------
+        actions : mapping of str to callable
+            What each command does, by its name.
+        whole_window : collection of str
+            Commands whose key works wherever the keyboard is, while the dock is in view; other keys work
+            inside the dock only, and on the canvas through `canvas_keys`.
+        """
+        self._commands = dict(actions)
+        for command in commands_of(self._name):
+            shortcut = QShortcut(QKeySequence(command.key), self)
+            anywhere = command.name in whole_window
+            context = Qt.ShortcutContext
+            shortcut.setContext(context.WindowShortcut if anywhere else context.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(partial(self._on_key, command.name))
+
+    def canvas_keys(self) -> dict[str, Callable[[], None]]:
+        """Return what to bind to the dock's own layers: actions by napari's spelling of the key.
+
+        They do nothing while the dock is not in view.
+        """
+        return {
+            command.napari_key: partial(self._on_key, command.name) for command in commands_of(self._name)
+        }
+
+    def run_command(self, name: str) -> None:
+        """Do what a key does, as the command palette asks for it."""
+        self.message.clear()
+        self._commands[name]()
+
+    def _on_key(self, name: str) -> None:
+        if self.docking.in_view:
+            self.run_command(name)
+
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """400 x 900 pixels, the panel that a dock is made for."""
+        """Return 400 x 900 pixels, the panel that a dock is made for."""
         return QSize(400, 900)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Small enough never to push the canvas away."""
+        """Return a size small enough never to push the canvas away."""
         return QSize(320, 240)
 
     def event(self, event: QEvent) -> bool:
@@ -134,5 +183,5 @@ class Page(QWidget):
         self.on_workspace(workspace)
 
     def _show_help(self) -> None:
-        self._help = HelpWindow(self)
+        self._help = HelpWindow(self._name, self)
         self._help.show()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QWidget
+from superqt import QElidingLabel
 
 
 class WorkspaceBar(QWidget):
@@ -15,17 +16,16 @@ class WorkspaceBar(QWidget):
     """Path of the workspace that the user wants."""
 
     help_requested = Signal()
-    """The user wants the page about this computer (what ``segloop doctor`` prints)."""
+    """The user wants to know what to do in this dock."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._path = Path()
-        self.label = QLabel()
-        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.label = QElidingLabel()
         self.change = QToolButton(text="Change…", toolTip="Choose the folder of another study")
         self.change.clicked.connect(self.browse)
-        self.help = QToolButton(text="?", toolTip="About this computer: devices, readers, versions")
-        self.help.setAccessibleName("About this computer")
+        self.help = QToolButton(text="?", toolTip="Help: what to do here, keys, words, about this computer")
+        self.help.setAccessibleName("Help")
         self.help.clicked.connect(self.help_requested)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

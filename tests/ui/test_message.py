@@ -1,0 +1,108 @@
+"""The message line, and the frame of a dock around it."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from segloop.ui.docking import LOOP
+from segloop.ui.widgets.message import MessageLine
+
+LONG = "A sentence that is long enough to need several lines in a dock of 400 pixels. " * 4
+
+
+@pytest.fixture
+def page(qtbot):
+    """A page with a message line, a button and a label."""
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    page.message, page.button, page.label = MessageLine(), QPushButton("Do it"), QLabel("Just text")
+    for widget in (page.message, page.button, page.label):
+        layout.addWidget(widget)
+    layout.addStretch(1)
+    page.resize(384, 400)
+    qtbot.addWidget(page)
+    page.show()
+    QApplication.processEvents()
+    return page
+
+
+@pytest.mark.parametrize("text", ["Saved.", LONG])
+@pytest.mark.parametrize("remedy", ["", "Resume"])
+def test_a_message_does_not_move_the_page(page, text, remedy):
+    before = page.button.geometry(), page.label.geometry()
+    page.message.show_error(text, remedy, lambda: None)
+    QApplication.processEvents()
+    assert (page.button.geometry(), page.label.geometry()) == before
+    label = page.message.label
+    assert label.isVisible()
+    assert label.height() >= label.heightForWidth(label.width()), "the text is cut"
+    page.message.clear()
+    QApplication.processEvents()
+    assert (page.button.geometry(), page.label.geometry()) == before
+    assert not label.isVisible()
+
+
+def test_the_next_action_takes_it_away(page):
+    page.message.show_info("Done.")
+    QTest.mouseClick(page.label, Qt.MouseButton.LeftButton)
+    assert page.message.text == "Done."
+    QTest.mouseClick(page.message.label, Qt.MouseButton.LeftButton)
+    assert page.message.text == "Done."
+    QTest.mouseClick(page.button, Qt.MouseButton.LeftButton)
+    assert page.message.text == ""
+
+    page.message.show_info("Done again.")
+    QTest.keyClick(page.button, Qt.Key.Key_Space)
+    assert page.message.text == ""
+
+
+def test_what_an_action_says_stays_until_the_one_after_it(page):
+    page.button.clicked.connect(lambda: page.message.show_info("Just now."))
+    page.message.show_info("Before.")
+    QTest.mouseClick(page.button, Qt.MouseButton.LeftButton)
+    assert page.message.text == "Just now."
+
+
+def test_the_remedy_is_done_once_and_the_message_goes(page):
+    done = []
+    page.message.show_error("It failed.", "Try again", lambda: done.append(1))
+    QTest.mouseClick(page.message.remedy, Qt.MouseButton.LeftButton)
+    assert done == [1]
+    assert page.message.text == ""
+
+
+@pytest.mark.parametrize("name", LOOP)
+def test_the_help_says_first_what_to_do_then_keys_words_and_last_the_computer(open_dock, qtbot, name):
+    dock = open_dock(name)
+    QTest.mouseClick(dock.workspace_bar.help, Qt.MouseButton.LeftButton)
+    window = dock._help
+    text = window.page.toPlainText()
+    order = [text.index(part) for part in ("What to do here", "AP", "Dice", "Loss")]
+    assert order == sorted(order)
+    assert ("Keys" in text) == (name != "Training")
+    assert not window.text.isVisible()
+    assert window.text.toPlainText() == ""
+    window.close()
+
+
+def test_the_help_tells_about_this_computer_when_asked(open_dock, qtbot):
+    dock = open_dock("Training")
+    QTest.mouseClick(dock.workspace_bar.help, Qt.MouseButton.LeftButton)
+    window = dock._help
+    window.computer.set_opened(True)
+    qtbot.waitUntil(lambda: "napari" in window.text.toPlainText(), timeout=120_000)
+    window.close()
+
+
+@pytest.mark.parametrize(("name", "button"), [("Training", "start_button")])
+def test_the_main_button_stays_in_view_in_a_low_window(open_dock, viewer, name, button):
+    dock = open_dock(name)
+    viewer.window.resize(1000, 500)
+    QApplication.processEvents()
+    main = getattr(dock, button)
+    top = main.mapTo(dock, QPoint(0, 0)).y()
+    assert top >= 0
+    assert top + main.height() <= dock.height()
