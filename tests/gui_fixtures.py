@@ -149,5 +149,5 @@ def nuclei_dataset(nuclei_folders: Path, workspace: Any) -> Path:
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.images.pairing import pair_by_stem
 
-    pairing = pair_by_stem(nuclei_folders / "raw", nuclei_folders / "seg", nuclei_folders / "otsu")
+    pairing = pair_by_stem(nuclei_folders / "raw", nuclei_folders / "seg", {"seg2": nuclei_folders / "otsu"})
     return CuratedDataset.create(workspace.datasets_dir / "nuclei", pairing.pairs, val=0.34).path

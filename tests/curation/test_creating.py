@@ -7,7 +7,14 @@ import pytest
 from tifffile import imread
 
 from segloop.core.errors import SegloopError
-from segloop.curation.creating import Folders, Layers, Plane, Split, create_from_folders, create_from_layers
+from segloop.curation.creating import (
+    Folders,
+    Layers,
+    Plane,
+    SplitShares,
+    create_from_folders,
+    create_from_layers,
+)
 
 NO_SIZE = (None, None, None)
 
@@ -18,22 +25,22 @@ def nuclei(sample_nuclei):
 
 
 def test_folders_are_paired_by_stem(sample_nuclei, tmp_path):
-    source = Folders(str(sample_nuclei / "raw"), str(sample_nuclei / "seg"))
-    dataset, problems = create_from_folders(tmp_path / "new", source, Split(val=0.5))
+    source = Folders(str(sample_nuclei / "raw"), {"seg": str(sample_nuclei / "seg")})
+    dataset, problems = create_from_folders(tmp_path / "new", source, SplitShares(val=0.5))
     assert (len(dataset.sample_ids), problems) == (29, ())
     assert 10 <= sum(sample.split == "val" for sample in dataset.samples()) <= 19
 
 
 def test_a_folder_that_was_not_named_is_asked_for(sample_nuclei, tmp_path):
     with pytest.raises(SegloopError, match="segmentations"):
-        create_from_folders(tmp_path / "new", Folders(str(sample_nuclei / "raw"), ""), Split())
+        create_from_folders(tmp_path / "new", Folders(str(sample_nuclei / "raw"), {"seg": ""}), SplitShares())
 
 
 def test_layers_become_files_with_channels_by_name(nuclei, tmp_path):
     raw, seg = nuclei
     planes = (Plane("DAPI", raw), Plane("GFP", raw[::-1]))
-    source = Layers(planes, Plane("nuclei", seg), None, (None, 0.5, 0.5), tmp_path / "images")
-    dataset, _ = create_from_layers(tmp_path / "new", source, Split())
+    source = Layers(planes, {"seg": Plane("nuclei", seg)}, (None, 0.5, 0.5), tmp_path / "images")
+    dataset, _ = create_from_layers(tmp_path / "new", source, SplitShares())
     image = dataset.raw(next(dataset.samples()))
     assert image.channel_names == ("DAPI", "GFP")
     assert image.pixel_size_um[1:] == (0.5, 0.5)
@@ -44,27 +51,27 @@ def test_rgb_layers_become_three_channels(nuclei, tmp_path):
     raw, seg = nuclei
     rgb = np.stack([raw, raw, raw], axis=-1)
     source = Layers(
-        (Plane("photo", rgb, rgb=True),), Plane("nuclei", seg), None, NO_SIZE, tmp_path / "images"
+        (Plane("photo", rgb, rgb=True),), {"seg": Plane("nuclei", seg)}, NO_SIZE, tmp_path / "images"
     )
-    dataset, _ = create_from_layers(tmp_path / "new", source, Split())
+    dataset, _ = create_from_layers(tmp_path / "new", source, SplitShares())
     assert dataset.raw(next(dataset.samples())).channel_names == ("red", "green", "blue")
 
 
 def test_layers_of_other_shapes_are_named_and_leave_nothing_behind(nuclei, tmp_path):
     raw, seg = nuclei
-    source = Layers((Plane("cells", raw),), Plane("half", seg[:10]), None, NO_SIZE, tmp_path / "images")
+    source = Layers((Plane("cells", raw),), {"seg": Plane("half", seg[:10])}, NO_SIZE, tmp_path / "images")
     with pytest.raises(SegloopError, match="half"):
-        create_from_layers(tmp_path / "new", source, Split())
+        create_from_layers(tmp_path / "new", source, SplitShares())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_layer_with_time_is_refused_with_the_remedy(nuclei, tmp_path):
     _, seg = nuclei
     source = Layers(
-        (Plane("movie", np.zeros((2, 3, 4, 5))),), Plane("x", seg), None, NO_SIZE, tmp_path / "images"
+        (Plane("movie", np.zeros((2, 3, 4, 5))),), {"seg": Plane("x", seg)}, NO_SIZE, tmp_path / "images"
     )
     with pytest.raises(SegloopError, match="movie has 4 dimensions"):
-        create_from_layers(tmp_path / "new", source, Split())
+        create_from_layers(tmp_path / "new", source, SplitShares())
 
 
 @pytest.mark.parametrize(
@@ -75,9 +82,9 @@ def test_labels_that_no_file_can_hold_are_refused(nuclei, tmp_path, value, sente
     raw, seg = nuclei
     labels = seg.astype(np.int64)
     labels[0, 0] = value
-    source = Layers((Plane("cells", raw),), Plane("nuclei", labels), None, NO_SIZE, tmp_path / "images")
+    source = Layers((Plane("cells", raw),), {"seg": Plane("nuclei", labels)}, NO_SIZE, tmp_path / "images")
     with pytest.raises(SegloopError, match=sentence):
-        create_from_layers(tmp_path / "new", source, Split())
+        create_from_layers(tmp_path / "new", source, SplitShares())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -85,6 +92,6 @@ def test_labels_that_no_file_can_hold_are_refused(nuclei, tmp_path, value, sente
 def test_labels_of_any_integer_type_keep_their_values(nuclei, tmp_path, dtype):
     raw, seg = nuclei
     labels = (seg % 100).astype(dtype)
-    source = Layers((Plane("cells", raw),), Plane("nuclei", labels), None, NO_SIZE, tmp_path / "images")
-    dataset, _ = create_from_layers(tmp_path / "new", source, Split())
+    source = Layers((Plane("cells", raw),), {"seg": Plane("nuclei", labels)}, NO_SIZE, tmp_path / "images")
+    dataset, _ = create_from_layers(tmp_path / "new", source, SplitShares())
     assert np.array_equal(dataset.labels(next(dataset.samples()))[0], labels)

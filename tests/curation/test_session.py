@@ -24,7 +24,7 @@ def made(sample_nuclei, tmp_path_factory):
         (folder / name).mkdir()
         for path in sorted((sample_nuclei / ("raw" if name == "raw" else "seg")).glob("*.tif"))[:4]:
             shutil.copy(path, folder / name / path.name)
-    pairs = pair_by_stem(folder / "raw", folder / "seg", folder / "seg2").pairs
+    pairs = pair_by_stem(folder / "raw", folder / "seg", {"other": folder / "seg2"}).pairs
     return CuratedDataset.create(folder / "dataset", pairs).path
 
 
@@ -99,10 +99,10 @@ def test_undo_takes_back_whichever_change_was_last_and_shows_its_sample(review, 
 
 
 def test_redo_makes_it_again(review, path):
-    review.set_base(2)
+    review.set_base("other")
     review.undo()
     review.redo()
-    assert on_disk(path, review.current).base == 2
+    assert on_disk(path, review.current).base == "other"
 
 
 def test_undo_works_after_reopening(review, path):
@@ -128,20 +128,20 @@ def test_a_damaged_position_is_no_obstacle(path):
     assert ReviewSession(CuratedDataset.open(path)).filter is Filter.all
 
 
-def test_a_second_segmentation_that_is_not_there_cannot_be_the_base(sample_nuclei, tmp_path):
+def test_a_segmentation_that_is_missing_can_be_neither_base_nor_merged(sample_nuclei, tmp_path):
     pairs = pair_by_stem(sample_nuclei / "raw", sample_nuclei / "seg").pairs[:1]
     review = ReviewSession(CuratedDataset.create(tmp_path / "one", pairs))
-    with pytest.raises(DatasetError, match="no second segmentation"):
-        review.set_base(2)
-    with pytest.raises(DatasetError, match="no second segmentation"):
+    with pytest.raises(DatasetError, match="no segmentation other: it has seg"):
+        review.set_base("other")
+    with pytest.raises(DatasetError, match=r"only one segmentation.*add another one"):
         review.add_region("merge", "polygon", SQUARE)
 
 
-def test_the_tally_counts_verdicts(review):
+def test_the_counts_are_of_verdicts(review):
     review.accept()
     review.reject()
-    tally = review.tally()
-    assert (tally.total, tally.reviewed, tally.accepted, tally.rejected) == (4, 2, 1, 1)
+    counts = review.counts()
+    assert (counts.total, counts.reviewed, counts.accepted, counts.rejected) == (4, 2, 1, 1)
 
 
 def test_listeners_hear_of_moves_and_edits(review):
@@ -155,7 +155,7 @@ def test_listeners_hear_of_moves_and_edits(review):
 
 def test_an_edit_without_a_change_writes_nothing(review):
     before = len(review.dataset.journal())
-    review.set_base(1)
+    review.set_base("seg")
     assert len(review.dataset.journal()) == before
 
 
@@ -272,7 +272,7 @@ def test_a_damaged_sample_is_told_and_the_others_are_reviewed(path):
     assert dataset.sample_ids[0] in review.problems[0]
     assert review.accept()
     review.undo()
-    assert review.tally().total == 3
+    assert review.counts().total == 3
 
 
 def test_a_dataset_of_damaged_samples_only_is_refused(path):

@@ -38,7 +38,7 @@ def first(dataset):
 def test_a_snapshot_has_the_files_pixels(dataset, folder):
     snapshot = load_snapshot(dataset, first(dataset), PixelCache())
     assert np.array_equal(snapshot.pixels.raw[0, 0], imread(folder / "raw" / "000.tif"))
-    assert np.array_equal(snapshot.pixels.seg1[0], imread(folder / "seg" / "000.tif"))
+    assert np.array_equal(snapshot.pixels.segmentations["seg"][0], imread(folder / "seg" / "000.tif"))
 
 
 def test_an_exclusion_is_not_valid(dataset):
@@ -58,12 +58,14 @@ def test_pixels_are_read_once(dataset, folder):
 
 def test_a_segmentation_that_was_exported_again_is_read_again(dataset, folder):
     cache = PixelCache()
-    before = load_snapshot(dataset, first(dataset), cache).pixels.seg1
+    before = load_snapshot(dataset, first(dataset), cache).pixels.segmentations["seg"]
     file = folder / "seg" / "000.tif"
     then = file.stat().st_mtime_ns
     imwrite(file, before[0][::-1].copy())
     os.utime(file, ns=(then + 10**9, then + 10**9))
-    assert np.array_equal(load_snapshot(dataset, first(dataset), cache).pixels.seg1, before[:, ::-1])
+    assert np.array_equal(
+        load_snapshot(dataset, first(dataset), cache).pixels.segmentations["seg"], before[:, ::-1]
+    )
 
 
 def test_a_full_cache_forgets_the_oldest(dataset, folder):

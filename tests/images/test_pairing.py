@@ -110,11 +110,11 @@ def test_ambiguous_stem_is_reported_and_left_out(tmp_path: Path) -> None:
 
 def test_second_segmentation_is_optional_image_by_image(tmp_path: Path) -> None:
     touch(tmp_path, "raw/a.tif", "raw/b.tif", "seg/a.tif", "seg/b.tif", "seg2/b.tif", "seg2/c.tif")
-    pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg", tmp_path / "seg2")
-    assert [pair.seg2 for pair in pairing.pairs] == [None, tmp_path / "seg2/b.tif"]
+    pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg", {"other": tmp_path / "seg2"})
+    assert [pair.others for pair in pairing.pairs] == [{}, {"other": tmp_path / "seg2/b.tif"}]
     assert len(pairing.problems) == 2
     assert "raw/a.tif" in pairing.problems[0].replace("\\", "/")
-    assert "one segmentation" in pairing.problems[0]
+    assert "used without the segmentation other" in pairing.problems[0]
     assert "seg2/c.tif" in pairing.problems[1].replace("\\", "/")
 
 

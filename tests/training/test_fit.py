@@ -277,7 +277,7 @@ def test_an_edit_of_the_dataset_does_not_change_what_a_resumed_run_has_chosen(
     run = fit(config(dataset, automatic), tmp_path / "run")
     chosen = run.plan
     first, second = list(dataset.samples())[:2]
-    labels = dataset.resolve(first.seg)
+    labels = dataset.label_file(first).path
     tifffile.imwrite(labels, tifffile.imread(labels) * 2)
     dataset.save(second.edit(verdict=Verdict.rejected), "reject")
 

@@ -41,7 +41,7 @@ def exclude(dataset: CuratedDataset, sample_id: str, *corners: tuple[float, floa
 
 
 def rewrite_labels(dataset: CuratedDataset, sample_id: str, change: Callable[[Any], Any]) -> None:
-    path = dataset.resolve(dataset.sample(sample_id).seg)
+    path = dataset.label_file(dataset.sample(sample_id)).path
     tifffile.imwrite(path, change(tifffile.imread(path)))
 
 
@@ -219,7 +219,7 @@ def test_a_missing_file_is_named_and_left_out(
 ) -> None:
     name = next(iter(nuclei))
     dataset = make_dataset(nuclei)
-    dataset.resolve(dataset.sample(name).seg).unlink()
+    dataset.label_file(dataset.sample(name)).path.unlink()
 
     samples, said = run(dataset, tmp_path / "cache")
 

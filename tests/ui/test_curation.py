@@ -86,8 +86,8 @@ def test_the_pixels_of_the_sample_are_shown(dock, viewer, canvas, settle, nuclei
     settle(dock)
     name = dock.review.current.id + ".tif"
     assert np.array_equal(viewer.layers["Curation: raw"].data, imread(nuclei_folders / "raw" / name))
-    assert np.array_equal(viewer.layers["Curation: seg 1"].data, imread(nuclei_folders / "seg" / name))
-    assert np.array_equal(viewer.layers["Curation: seg 2"].data, imread(nuclei_folders / "otsu" / name))
+    assert np.array_equal(viewer.layers["Curation: seg"].data, imread(nuclei_folders / "seg" / name))
+    assert np.array_equal(viewer.layers["Curation: seg2"].data, imread(nuclei_folders / "otsu" / name))
 
 
 def test_a_polygon_drawn_with_the_mouse_is_saved_as_it_is_finished(
@@ -184,14 +184,14 @@ def test_a_merge_region_takes_the_other_segmentation(dock, viewer, canvas, settl
     assert (region.kind, region.cut) == ("merge", "object")
     shown = viewer.layers["Curation: ground truth"].data > 0
     inside = (slice(10, 245), slice(10, 245))
-    assert np.mean(shown[inside] == (viewer.layers["Curation: seg 2"].data > 0)[inside]) > 0.97
+    assert np.mean(shown[inside] == (viewer.layers["Curation: seg2"].data > 0)[inside]) > 0.97
 
 
 def test_key_2_makes_the_second_segmentation_the_base(dock, viewer, canvas, settle, nuclei_dataset):
     canvas.key(Qt.Key.Key_2)
     settle(dock)
-    assert on_disk(nuclei_dataset).base == 2
-    second = viewer.layers["Curation: seg 2"].data
+    assert on_disk(nuclei_dataset).base == "seg2"
+    second = viewer.layers["Curation: seg2"].data
     assert np.array_equal(viewer.layers["Curation: ground truth"].data > 0, second > 0)
 
 
@@ -238,8 +238,8 @@ def test_the_filter_limits_the_list(dock, canvas, settle):
 
 
 def test_hiding_a_segmentation_hides_its_layer(dock, viewer):
-    click(dock.panel.shown["seg2"])
-    assert not viewer.layers["Curation: seg 2"].visible
+    click(dock.panel.shown.boxes["segmentation:seg2"])
+    assert not viewer.layers["Curation: seg2"].visible
 
 
 def test_a_dataset_is_made_of_folders(open_dock, nuclei_folders, qtbot, settle, workspace):
@@ -311,7 +311,7 @@ def test_painting_on_the_docks_own_labels_does_nothing(dock, viewer, canvas, set
     draw_square(canvas)
     canvas.key(Qt.Key.Key_N)
     settle(dock)
-    for name in ("ground truth", "excluded", "seg 1", "seg 2"):
+    for name in ("ground truth", "excluded", "seg", "seg2"):
         layer = viewer.layers[f"Curation: {name}"]
         before = np.array(layer.data)
         viewer.layers.selection.active = layer
@@ -323,7 +323,7 @@ def test_painting_on_the_docks_own_labels_does_nothing(dock, viewer, canvas, set
 
 def test_a_note_draws_nothing_anew(dock, viewer, settle, nuclei_dataset):
     drawn = []
-    for name in ("ground truth", "excluded", "seg 1", "raw"):
+    for name in ("ground truth", "excluded", "seg", "raw"):
         viewer.layers[f"Curation: {name}"].events.data.connect(lambda event: drawn.append(event.source.name))
     click(dock.panel.findChild(QToolButton, "segloop_fold"))
     dock.panel.note.setFocus()

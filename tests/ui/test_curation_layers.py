@@ -9,7 +9,8 @@ import pytest
 from napari.components import ViewerModel
 
 from segloop.artifacts.dataset.ground_truth import GroundTruth
-from segloop.artifacts.dataset.manifest import ImageRef, Sample
+from segloop.artifacts.dataset.manifest import Sample
+from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Segmentation
 from segloop.curation.snapshot import Pixels, Snapshot
 from segloop.ui.curation.layers import SampleLayers
 
@@ -23,8 +24,9 @@ def layers():
 def snapshot(raw, contrast=(10.0, 20.0)):
     shape = raw.shape[1:]
     nothing, valid = np.broadcast_to(np.int32(0), shape), np.broadcast_to(np.True_, shape)
-    pixels = Pixels(raw, ("0",), (contrast,), nothing, None, (None, None, None))
-    sample = Sample(id="a", raw=ImageRef(path="a.tif"), seg=ImageRef(path="b.tif"))
+    pixels = Pixels(raw, ("0",), (contrast,), {"seg": nothing}, (None, None, None))
+    seg = Segmentation(name="seg", source=FileSource(image=ImageRef(path="b.tif")))
+    sample = Sample(id="a", raw=ImageRef(path="a.tif"), segmentations=[seg])
     return Snapshot(sample, pixels, GroundTruth(nothing, valid), nothing, np.broadcast_to(np.uint8(0), shape))
 
 

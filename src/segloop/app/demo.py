@@ -98,7 +98,7 @@ def run_demo(
         )
 
     say("Scoring them beside smoothed Otsu + connected components")
-    truth = dataset.resolve(held_aside[0].seg).parent
+    truth = dataset.label_file(held_aside[0]).path.parent
     evaluation = evaluate(
         predictions,
         truth,

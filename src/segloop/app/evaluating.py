@@ -179,7 +179,7 @@ def _recorded_kind(outputs: Mapping[str, tuple[str, Path]], pairing: Pairing) ->
 def _match(
     outputs: Mapping[str, Path], truths: Mapping[str, Path], folder: Path, only_predicted: bool
 ) -> Pairing:
-    pairs = [Pair(stem, path, truths[stem], None) for stem, path in outputs.items() if stem in truths]
+    pairs = [Pair(stem, path, truths[stem]) for stem, path in outputs.items() if stem in truths]
     if not pairs:
         raise ImageError(f"None of the {len(outputs)} predictions in {folder} has a truth of the same stem.")
     problems = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,8 +19,15 @@ def dataset() -> None:
 @dataset.command()
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
-@click.option("--seg", required=True, metavar="DIR_OR_GLOB", help="Segmentations, paired by file stem.")
-@click.option("--seg2", metavar="DIR_OR_GLOB", help="A second segmentation of the same images.")
+@click.option(
+    "--seg",
+    "segmentations",
+    required=True,
+    multiple=True,
+    metavar="[NAME=]DIR_OR_GLOB",
+    help="Segmentations, paired by file stem; several times for several of the same images.",
+)
+@click.option("--seg2", "second", metavar="DIR_OR_GLOB", help="Same as a second --seg.")
 @click.option("--channel", default="", metavar="NAME_OR_INDEX", help="Channel to use; all if absent.")
 @click.option(
     "--val", type=click.FloatRange(0, 0.9), default=0.2, show_default=True, help="Share for validation."
@@ -43,8 +51,8 @@ def dataset() -> None:
 def create(
     path: Path,
     raw: str,
-    seg: str,
-    seg2: str | None,
+    segmentations: tuple[str, ...],
+    second: str | None,
     channel: str,
     val: float,
     test: float,
@@ -57,16 +65,20 @@ def create(
     """Make a curated dataset from raw images and their segmentations.
 
     The original files are never changed. Files that can't be paired or used are named, and the others go in.
+    Each image needs a segmentation from the first --seg; those of further ones are optional. Unnamed
+    segmentations are called seg, seg2, and so on.
 
     \b
-    Example:
+    Examples:
       segloop dataset create nuclei --raw images/raw --seg images/seg --val 0.2 --group-by '(.*)_field'
+      segloop dataset create nuclei --raw images/raw --seg cellpose=masks/a --seg stardist=masks/b
     """
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.cli.progress import progress_shown
     from segloop.images.pairing import pair_by_stem
 
-    pairing = pair_by_stem(raw, seg, seg2)
+    (name, first), *others = _by_name([*segmentations, *([second] if second else [])]).items()
+    pairing = pair_by_stem(raw, first, dict(others), name=name)
     with progress_shown() as context:
         made = CuratedDataset.create(
             path,
@@ -121,3 +133,23 @@ def check(path: Path, as_json: bool) -> int:
         data, lines = check_dataset(path, context)
     print_data(data, lines, as_json)
     return 1 if data["problems"] else 0
+
+
+def _by_name(values: Sequence[str]) -> dict[str, str]:
+    """Return folders or globs by the name of their segmentation."""
+    from segloop.artifacts.dataset.segmentation import default_name, require_safe_name
+
+    named: dict[str, str] = {}
+    for number, value in enumerate(values, 1):
+        name, equals, source = value.partition("=")
+        # A folder whose own name contains "=" is meant as it stands.
+        if not equals or any(separator in name for separator in "/\\") or Path(value).exists():
+            name, source = default_name(number), value
+        try:
+            require_safe_name(name, "the name of a segmentation")
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", param_hint="--seg") from error
+        if name.casefold() in (other.casefold() for other in named):
+            raise click.BadParameter(f"Two segmentations are named {name}: rename one.", param_hint="--seg")
+        named[name] = source
+    return named

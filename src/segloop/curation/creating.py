@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.labels import smallest_label_type
 from segloop.core.atomic import remove
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
@@ -18,7 +20,7 @@ PixelSize = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitShares:
     """How samples are shared out.
 
     Attributes
@@ -40,15 +42,16 @@ class Folders:
 
     Attributes
     ----------
-    raw, seg, seg2 : str
-        Folders or globs; ``seg2`` may be empty.
+    raw : str
+        Folder or glob.
+    segmentations : mapping of str to str
+        Folders or globs by the name of the segmentation; samples need one of the first.
     channel : str
         Name or number of the raw channel to use; empty for all.
     """
 
     raw: str
-    seg: str
-    seg2: str = ""
+    segmentations: Mapping[str, str]
     channel: str = ""
 
 
@@ -69,8 +72,8 @@ class Layers:
     ----------
     raw : tuple of Plane
         One per channel, all of one shape; or a single RGB one.
-    seg, seg2 : Plane or None
-        Labels of the same shape.
+    segmentations : mapping of str to Plane
+        Labels of the same shape, by the name of the segmentation; at least one.
     pixel_size_um : (z, y, x)
         None where unknown.
     images_dir : Path
@@ -78,14 +81,13 @@ class Layers:
     """
 
     raw: tuple[Plane, ...]
-    seg: Plane
-    seg2: Plane | None
+    segmentations: Mapping[str, Plane]
     pixel_size_um: PixelSize
     images_dir: Path
 
 
 def create_from_folders(
-    path: Path, source: Folders, split: Split, context: Context | None = None
+    path: Path, source: Folders, split: SplitShares, context: Context | None = None
 ) -> tuple[CuratedDataset, tuple[str, ...]]:
     """Make a dataset of the files that can be paired.
 
@@ -102,10 +104,11 @@ def create_from_folders(
     """
     from segloop.images.pairing import pair_by_stem
 
-    for what, folder in (("raw images", source.raw), ("segmentations", source.seg)):
-        if not folder:
-            raise DatasetError(f"No folder with the {what} is named: choose one.")
-    pairing = pair_by_stem(source.raw, source.seg, source.seg2 or None)
+    (first, folder), *others = source.segmentations.items()
+    for what, chosen in (("raw images", source.raw), ("segmentations", folder)):
+        if not chosen:
+            raise DatasetError(f"No folder with the {what} is chosen: choose one.")
+    pairing = pair_by_stem(source.raw, folder, dict(others), name=first)
     made = CuratedDataset.create(
         path,
         pairing.pairs,
@@ -119,7 +122,7 @@ def create_from_folders(
 
 
 def create_from_layers(
-    path: Path, source: Layers, split: Split, context: Context | None = None
+    path: Path, source: Layers, split: SplitShares, context: Context | None = None
 ) -> tuple[CuratedDataset, tuple[str, ...]]:
     """Write the layers to files, then make a dataset of them; see `create_from_folders`.
 
@@ -132,13 +135,10 @@ def create_from_layers(
 
     raw, axes, names = _stack(source.raw)
     stem = f"{path.name}.ome.tif"
-    folders = {"raw": source.images_dir / "raw", "seg": source.images_dir / "seg"}
-    labels = {"seg": source.seg}
-    if source.seg2 is not None:
-        folders["seg2"] = source.images_dir / "seg2"
-        labels["seg2"] = source.seg2
+    raw_folder = source.images_dir / "raw"
+    folders = {name: source.images_dir / "segmentations" / name for name in source.segmentations}
     spatial = axes.replace("C", "")
-    for plane in labels.values():
+    for plane in source.segmentations.values():
         size = tuple(length for length, axis in zip(raw.shape, axes, strict=True) if axis != "C")
         if tuple(plane.data.shape) != size:
             raise DatasetError(
@@ -146,15 +146,13 @@ def create_from_layers(
                 "choose labels of the same image."
             )
     try:
-        for folder in folders.values():
-            folder.mkdir(parents=True, exist_ok=True)
         write_image(
-            folders["raw"] / stem, raw, axes=axes, channel_names=names, pixel_size_um=source.pixel_size_um
+            raw_folder / stem, raw, axes=axes, channel_names=names, pixel_size_um=source.pixel_size_um
         )
-        for name, plane in labels.items():
-            pixels = _small_integers(plane)
+        for name, plane in source.segmentations.items():
+            pixels = smallest_label_type(plane.data, f"Layer {plane.name}")
             write_image(folders[name] / stem, pixels, axes=spatial, pixel_size_um=source.pixel_size_um)
-        files = Folders(str(folders["raw"]), str(folders["seg"]), str(folders.get("seg2", "")))
+        files = Folders(str(raw_folder), {name: str(folder) for name, folder in folders.items()})
         return create_from_folders(path, files, split, context)
     except BaseException:
         remove(source.images_dir)
@@ -184,22 +182,3 @@ def _stack(planes: tuple[Plane, ...]) -> tuple[NDArray[Any], str, tuple[str, ...
             )
     names = tuple(plane.name for plane in planes)
     return np.stack([np.asarray(plane.data) for plane in planes]), f"C{spatial}", names
-
-
-def _small_integers(plane: Plane) -> NDArray[Any]:
-    """Return labels as 16 or 32 bit unsigned integers, whichever holds all of them."""
-    labels = np.asarray(plane.data)
-    if labels.dtype.itemsize <= 2 and labels.dtype.kind == "u":
-        return labels
-    lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
-    if lowest < 0:
-        raise DatasetError(
-            f"Layer {plane.name} holds values below 0 (down to {lowest}): label the background 0 and objects "
-            "from 1."
-        )
-    if highest >= 2**32:
-        raise DatasetError(
-            f"Layer {plane.name} holds values up to {highest}, files take labels below {2**32}: number its "
-            "objects anew from 1."
-        )
-    return labels.astype(np.uint16 if highest < 2**16 else np.uint32)

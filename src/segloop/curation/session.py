@@ -6,8 +6,8 @@ import json
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Literal
@@ -16,6 +16,7 @@ from psygnal import Signal
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Region, Sample, Split, Verdict
+from segloop.artifacts.dataset.summary import Counts
 from segloop.core.atomic import write_json
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
@@ -33,25 +34,6 @@ class Filter(Enum):
     undecided = "undecided"
     accepted = "accepted"
     rejected = "rejected"
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How many samples there are of each verdict."""
-
-    total: int
-    accepted: int
-    rejected: int
-
-    @property
-    def reviewed(self) -> int:
-        """Samples that were decided on."""
-        return self.accepted + self.rejected
-
-    @property
-    def undecided(self) -> int:
-        """Samples that were not decided on yet."""
-        return self.total - self.reviewed
 
 
 class ReviewSession:
@@ -116,10 +98,12 @@ class ReviewSession:
         """Which samples the steps are limited to."""
         return self._filter
 
-    def tally(self) -> Tally:
+    def counts(self) -> Counts:
         """Count the verdicts."""
-        verdicts = [sample.verdict for sample in self._samples.values()]
-        return Tally(len(verdicts), verdicts.count(Verdict.accepted), verdicts.count(Verdict.rejected))
+        found = Counter(sample.verdict for sample in self._samples.values())
+        return Counts(
+            found.total(), found[Verdict.undecided], found[Verdict.accepted], found[Verdict.rejected]
+        )
 
     def visible_ids(self) -> tuple[str, ...]:
         """Return the ids that pass the filter, in the dataset's order."""
@@ -175,19 +159,16 @@ class ReviewSession:
         """Take the verdict back."""
         self._edit("reconsider", lambda now: now.edit(verdict=Verdict.undecided))
 
-    def set_base(self, base: Literal[1, 2]) -> None:
+    def set_base(self, name: str) -> None:
         """Choose the segmentation that the ground truth starts from.
 
         Raises
         ------
         DatasetError
-            If the sample has no second segmentation.
+            If the sample has no segmentation of that name.
         """
-        if base == 2 and self.current.seg2 is None:
-            raise DatasetError(
-                f"Sample {self.current.id} has no second segmentation: its base stays segmentation 1."
-            )
-        self._edit("base", lambda now: now.edit(base=base))
+        self.current.segmentation(name)
+        self._edit("base", lambda now: now.edit(base=name))
 
     def set_split(self, split: Split) -> int:
         """Choose what the sample is used for, and with it all samples of its group.
@@ -215,8 +196,9 @@ class ReviewSession:
         vertices: Iterable[Sequence[float]],
         z_first: int | None = None,
         z_last: int | None = None,
+        segmentation: str = "",
     ) -> Region:
-        """Add a region to the sample at hand.
+        """Add a region to the current sample.
 
         Parameters
         ----------
@@ -224,17 +206,16 @@ class ReviewSession:
             See `Region`. A merge follows objects where labels number objects, else it cuts at its edge.
         vertices : iterable of (y, x)
             In pixels of the raw image.
+        segmentation : str, optional
+            Of a merge: the segmentation to take labels from; the first one that is not the base by default.
 
         Raises
         ------
         DatasetError
-            If a merge region is added to a sample without a second segmentation.
+            If a merge region is added to a sample that has only one segmentation.
         """
-        if kind == "merge" and self.current.seg2 is None:
-            raise DatasetError(
-                f"Sample {self.current.id} has no second segmentation to merge from: "
-                "make the dataset with one."
-            )
+        if kind == "merge":
+            segmentation = segmentation or self.merge_sources()[0]
         region = Region(
             id=uuid.uuid4().hex[:8],
             kind=kind,
@@ -242,10 +223,28 @@ class ReviewSession:
             vertices=_plain(vertices),
             z_first=z_first,
             z_last=z_last,
+            segmentation=segmentation if kind == "merge" else "",
             cut="object" if kind == "merge" and self.dataset.label_kind == "instances" else "edge",
         )
         self._edit(f"add {kind} region", lambda now: now.edit(regions=(*now.regions, region)))
         return region
+
+    def merge_sources(self) -> tuple[str, ...]:
+        """Return the segmentations of the current sample that a merge region can take labels from.
+
+        Raises
+        ------
+        DatasetError
+            If the sample has only one segmentation.
+        """
+        sample = self.current
+        names = tuple(name for name in sample.segmentation_names if name != sample.base)
+        if not names:
+            raise DatasetError(
+                f"Sample {sample.id} has only one segmentation, so there is none to merge from: "
+                "add another one to it."
+            )
+        return names
 
     def replace_regions(self, replaced: Sequence[Region]) -> None:
         """Change regions of the sample at hand; each is found by its id.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -31,8 +33,8 @@ class Pixels:
         One per channel.
     contrast : tuple of (low, high)
         Intensities per channel to show as black and white.
-    seg1, seg2 : (Z, Y, X) integer array
-        The segmentations; ``seg2`` is None where there is none.
+    segmentations : mapping of str to (Z, Y, X) integer array
+        Newest version of each segmentation by its name, in the sample's order.
     pixel_size_um : (z, y, x)
         In micrometres; None where unknown.
     """
@@ -40,8 +42,7 @@ class Pixels:
     raw: NDArray[Any]
     channel_names: tuple[str, ...]
     contrast: tuple[tuple[float, float], ...]
-    seg1: NDArray[Any]
-    seg2: NDArray[Any] | None
+    segmentations: Mapping[str, NDArray[Any]]
     pixel_size_um: tuple[float | None, float | None, float | None]
 
     @property
@@ -52,7 +53,7 @@ class Pixels:
     @property
     def n_bytes(self) -> int:
         """Memory taken, in bytes."""
-        return int(self.raw.nbytes + self.seg1.nbytes + (self.seg2.nbytes if self.seg2 is not None else 0))
+        return int(self.raw.nbytes + sum(labels.nbytes for labels in self.segmentations.values()))
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class PixelCache:
 
     def get(self, dataset: CuratedDataset, sample: Sample, context: Context) -> Pixels:
         """Return the sample's pixels, read if they are not kept or a file was changed since."""
-        key = (dataset.path, sample.id, sample.raw, sample.seg, sample.seg2)
+        key = (dataset.path, sample.id, sample.raw, sample.segmentations)
         stamp = _stamp(dataset, sample)
         with self._lock:
             if key in self._kept:
@@ -111,9 +112,9 @@ class PixelCache:
 
 def _stamp(dataset: CuratedDataset, sample: Sample) -> _Stamp | None:
     """Return time of change and size of the sample's files; None if one can't be looked at."""
-    refs = [ref for ref in (sample.raw, sample.seg, sample.seg2) if ref is not None]
+    labels = [dataset.label_file(sample, name).path for name in sample.segmentation_names]
     try:
-        stats = [dataset.resolve(ref).stat() for ref in refs]
+        stats = [path.stat() for path in (dataset.resolve(sample.raw), *labels)]
     except OSError:
         return None
     return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
@@ -149,7 +150,7 @@ def load_snapshot(
     context = context or Context()
     pixels = cache.get(dataset, sample, context)
     context.check()
-    truth = compose(pixels.seg1, pixels.seg2, sample, instances=dataset.label_kind == "instances")
+    truth = compose(pixels.segmentations, sample, instances=dataset.label_kind == "instances")
     context.check()
     labels, excluded = np.where(truth.valid, truth.labels, np.int32(0)), stripes(truth.valid)
     if shown is not None and shown.sample.id == sample.id:
@@ -164,20 +165,23 @@ def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None
     everything = slice(None)
     raw = image.block(0, range(image.n_channels), everything, everything, everything)
     context.check()
-    seg1 = dataset.labels(sample, 1)
-    context.check()
-    seg2 = dataset.labels(sample, 2) if sample.seg2 is not None else None
-    for number, labels in ((1, seg1), (2, seg2)):
-        if labels is not None and labels.shape != raw.shape[1:]:
+    segmentations: dict[str, NDArray[Any]] = {}
+    for name in sample.segmentation_names:
+        labels = dataset.labels(sample, name)
+        if labels.shape != raw.shape[1:]:
             raise DatasetError(
-                f"Sample {sample.id}: segmentation {number} is {_size(labels.shape)} pixels and the raw "
-                f"image {_size(raw.shape[1:])}: reject the sample, or replace {_file(sample, number)}."
+                f"Sample {sample.id}: the segmentation {name} is {_size(labels.shape)} pixels and the raw "
+                f"image {_size(raw.shape[1:])}: reject the sample, or replace "
+                f"{dataset.label_file(sample, name).path}."
             )
+        segmentations[name] = labels
+        context.check()
     contrast = tuple(contrast_limits(channel) for channel in raw)
-    for array in (raw, seg1, seg2):
-        if array is not None:
-            array.setflags(write=False)
-    return Pixels(raw, tuple(image.channel_names), contrast, seg1, seg2, image.pixel_size_um)
+    for array in (raw, *segmentations.values()):
+        array.setflags(write=False)
+    return Pixels(
+        raw, tuple(image.channel_names), contrast, MappingProxyType(segmentations), image.pixel_size_um
+    )
 
 
 def contrast_limits(channel: NDArray[Any]) -> tuple[float, float]:
@@ -221,8 +225,3 @@ def _old_if_equal(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
 def _size(shape: tuple[int, ...]) -> str:
     z, y, x = shape
     return f"{y} x {x}" if z == 1 else f"{z} x {y} x {x}"
-
-
-def _file(sample: Sample, number: int) -> str:
-    ref = sample.seg if number == 1 or sample.seg2 is None else sample.seg2
-    return ref.path

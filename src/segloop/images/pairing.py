@@ -6,8 +6,8 @@ import difflib
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from glob import has_magic
 from operator import itemgetter
@@ -32,14 +32,22 @@ class Pair:
         Subfolder and file stem that they share, with forward slashes: ``plate1/a01``.
     raw, seg : Path
         Raw image and segmentation.
-    seg2 : Path or None
-        Second segmentation.
+    others : mapping of str to Path
+        Further segmentations by name.
+    name : str
+        Name of the segmentation ``seg``.
     """
 
     stem: str
     raw: Path
     seg: Path
-    seg2: Path | None = None
+    others: Mapping[str, Path] = field(default_factory=dict)
+    name: str = "seg"
+
+    @property
+    def segmentations(self) -> dict[str, Path]:
+        """All segmentations by name, ``seg`` first."""
+        return {self.name: self.seg, **self.others}
 
 
 @dataclass(frozen=True)
@@ -65,15 +73,21 @@ def stem_of(path: str | os.PathLike[str]) -> str:
     return stem[:-4] if stem.lower().endswith(".ome") and stem != path.name else stem
 
 
-def pair_by_stem(raw: Source, seg: Source, seg2: Source | None = None) -> Pairing:
+def pair_by_stem(
+    raw: Source, seg: Source, others: Mapping[str, Source] | None = None, *, name: str = "seg"
+) -> Pairing:
     """Match images by subfolder and stem.
 
     Parameters
     ----------
-    raw, seg, seg2 : path-like or sequence of path-like
+    raw, seg : path-like or sequence of path-like
         A folder (searched with its subfolders), a glob pattern, an image, or a list of images. Subfolders
         count from the folder given, the part of a pattern before its first wildcard, or what the paths of a
         list have in common.
+    others : mapping of str to path-like or sequence of path-like, optional
+        Further segmentations by name. Images that lack one of them are used without it.
+    name : str, optional
+        Name of the segmentation ``seg``.
 
     Returns
     -------
@@ -90,21 +104,22 @@ def pair_by_stem(raw: Source, seg: Source, seg2: Source | None = None) -> Pairin
     problems: list[str] = []
     raws = _Side("raw images", raw, problems)
     segs = _Side("segmentations", seg, problems)
-    second = None if seg2 is None else _Side("second segmentations", seg2, problems)
-    _refuse_same_files(raws, segs, second)
+    further = {key: _Side(f"segmentations {key}", other, problems) for key, other in (others or {}).items()}
+    _refuse_same_files(raws, segs, *further.values())
     pairs = []
     for stem in raws.stems():
         if stem in segs.files and stem in raws.files:
-            other = second.files.get(stem) if second is not None else None
-            pairs.append(Pair(stem, raws.files[stem], segs.files[stem], other))
-            if second is not None and stem not in second.known:
-                problems.append(
-                    _unmatched(raws.files[stem], stem, second, "it is used with one segmentation")
-                )
+            found = {key: side.files[stem] for key, side in further.items() if stem in side.files}
+            pairs.append(Pair(stem, raws.files[stem], segs.files[stem], found, name))
+            problems += [
+                _unmatched(raws.files[stem], stem, side, f"it is used without the segmentation {key}")
+                for key, side in further.items()
+                if stem not in side.known
+            ]
     problems += _missing(raws, segs)
     problems += _missing(segs, raws)
-    if second is not None:
-        problems += _missing(second, raws)
+    for side in further.values():
+        problems += _missing(side, raws)
     if not pairs:
         raise PairingError(
             f"None of the {len(raws.known)} raw images in {raws.where} has a segmentation of the same name "
@@ -227,10 +242,8 @@ def _root(source: Path, files: list[Path]) -> Path:
     return split_pattern(source)[0]
 
 
-def _refuse_same_files(raws: _Side, segs: _Side, second: _Side | None) -> None:
-    for side in (segs, second):
-        if side is None:
-            continue
+def _refuse_same_files(raws: _Side, *segmentations: _Side) -> None:
+    for side in segmentations:
         ours = {file.absolute() for found in side.known.values() for file in found}
         theirs = {file.absolute() for found in raws.known.values() for file in found}
         if ours & theirs:

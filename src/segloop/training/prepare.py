@@ -113,13 +113,12 @@ def _made_from(
 ) -> dict[str, Any]:
     """Return, as plain values, everything that the pixels of an entry depend on."""
     sample = header.sample
-    merges = any(region.kind == "merge" for region in sample.regions)
-    used = [sample.raw, sample.seg if sample.base == 1 or merges else None]
-    used.append(sample.seg2 if sample.base == 2 or merges else None)
+    labels = [dataset.label_file(sample, name) for name in sample.used_segmentations]
     return {
-        "files": [
-            None if ref is None else [_file_identity(dataset.resolve(ref)), ref.scene, ref.channel]
-            for ref in used
+        "raw": [_file_identity(dataset.resolve(sample.raw)), sample.raw.scene],
+        "labels": [
+            [name, _file_identity(file.path), file.scene, file.channel]
+            for name, file in zip(sample.used_segmentations, labels, strict=True)
         ],
         "name": header.image.name,
         "channels": header.channels,

@@ -51,6 +51,26 @@ def use_second_segmentation() -> None:
     _run("Curation", "base_2")
 
 
+def use_third_segmentation() -> None:
+    """Let the ground truth start from the third segmentation."""
+    _run("Curation", "base_3")
+
+
+def use_fourth_segmentation() -> None:
+    """Let the ground truth start from the fourth segmentation."""
+    _run("Curation", "base_4")
+
+
+def use_fifth_segmentation() -> None:
+    """Let the ground truth start from the fifth segmentation."""
+    _run("Curation", "base_5")
+
+
+def use_sixth_segmentation() -> None:
+    """Let the ground truth start from the sixth segmentation."""
+    _run("Curation", "base_6")
+
+
 def undo() -> None:
     """Undo the last change of curation."""
     _run("Curation", "undo")

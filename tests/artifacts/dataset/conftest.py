@@ -19,7 +19,7 @@ NUCLEI = ("000", "015", "030", "045", "060", "075")
 
 @pytest.fixture(scope="session")
 def nuclei_pairs(sample_nuclei: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
-    """Six real images with their annotation, and Otsu's labels as the second segmentation."""
+    """Six real images with their annotation, and Otsu's labels as the segmentation `otsu`."""
     folder = tmp_path_factory.mktemp("otsu")
     pairs = []
     for stem in NUCLEI:
@@ -27,7 +27,8 @@ def nuclei_pairs(sample_nuclei: Path, tmp_path_factory: pytest.TempPathFactory) 
         smooth = gaussian_filter(tifffile.imread(raw).astype(float), 1)
         labels = label(smooth > threshold_otsu(smooth)).astype(np.uint16)
         tifffile.imwrite(folder / f"{stem}.tif", labels)
-        pairs.append(Pair(stem, raw, sample_nuclei / "seg" / f"{stem}.tif", folder / f"{stem}.tif"))
+        others = {"otsu": folder / f"{stem}.tif"}
+        pairs.append(Pair(stem, raw, sample_nuclei / "seg" / f"{stem}.tif", others))
     return pairs
 
 

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from segloop.artifacts.dataset import ground_truth
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.artifacts.dataset.ground_truth import compose
-from segloop.artifacts.dataset.manifest import ImageRef, Region, Sample
+from segloop.artifacts.dataset.ground_truth import GroundTruth
+from segloop.artifacts.dataset.manifest import Region, Sample
 from segloop.artifacts.dataset.regions import rasterise, rasterise_all
+from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Segmentation
 from segloop.core.errors import DatasetError
 
 SHAPE = (2, 9, 10)
@@ -20,15 +22,26 @@ LABELS = arrays(np.uint16, SHAPE, elements=st.integers(0, 4))
 BOX = st.tuples(*(st.integers(-2, 11) for _ in range(4)))
 
 
-def sample(regions=(), base: int = 1) -> Sample:
+def sample(regions=(), base: int = 1, names=("first", "second")) -> Sample:
+    """A sample whose merge regions take labels from the segmentation that isn't the base."""
     ref = ImageRef(path="a.tif")
-    return Sample(id="a", raw=ref, seg=ref, seg2=ref, base=base, regions=regions)
+    segmentations = [Segmentation(name=name, source=FileSource(image=ref)) for name in names]
+    other = {"segmentation": names[2 - base]}
+    merging = [each.model_copy(update=other) if each.segmentation == "other" else each for each in regions]
+    return Sample(id="a", raw=ref, segmentations=segmentations, base=names[base - 1], regions=merging)
+
+
+def compose(first, second, of: Sample, *, instances: bool = True) -> GroundTruth:
+    labels = {name: each for name, each in (("first", first), ("second", second)) if each is not None}
+    return ground_truth.compose(labels, of, instances=instances)
 
 
 def box(
     name: str, top: float, left: float, bottom: float, right: float, kind="merge", cut="edge", **more
 ) -> Region:
     vertices = [(top, left), (top, right), (bottom, right), (bottom, left)]
+    if kind == "merge":
+        more = {"segmentation": "other", **more}
     return Region(id=name, kind=kind, shape="rectangle", vertices=vertices, cut=cut, **more)
 
 
@@ -171,7 +184,7 @@ def test_numbers_too_large_for_the_result_are_replaced_in_their_order() -> None:
 
 
 def test_segmentations_of_different_size_cannot_merge() -> None:
-    with pytest.raises(DatasetError, match=r"sample a differ in shape.*remove its merge regions"):
+    with pytest.raises(DatasetError, match=r"sample a differ in shape.*remove the merge regions"):
         compose(np.ones((1, 4, 4), int), np.ones((1, 4, 5), int), sample([box("r", 0, 0, 2, 2)]))
 
 
@@ -184,8 +197,8 @@ def test_segmentations_are_left_as_they_are() -> None:
 
 def test_otsus_nuclei_are_merged_whole_into_the_annotation(dataset: CuratedDataset) -> None:
     chosen = dataset.sample("015")
-    annotation, otsu = dataset.labels(chosen, 1), dataset.labels(chosen, 2)
-    region = box("r", 60.2, 70.4, 190.6, 200.3, cut="object")
+    annotation, otsu = dataset.labels(chosen, "seg"), dataset.labels(chosen, "otsu")
+    region = box("r", 60.2, 70.4, 190.6, 200.3, cut="object", segmentation="otsu")
     dataset.save(chosen.edit(regions=[region]), "merge")
     truth = dataset.ground_truth(dataset.sample("015"))
     inside = rasterise(region, annotation.shape)
@@ -218,8 +231,10 @@ def test_stack_merge_takes_objects_in_three_dimensions(test_data: Path, tmp_path
     raw, seg = next((folder / "raw").glob("*.tif")), next((folder / "seg").glob("*.tif"))
     annotation = tifffile.imread(seg)
     tifffile.imwrite(tmp_path / "none.tif", np.zeros_like(annotation), metadata={"axes": "ZYX"})
-    stack = CuratedDataset.create(tmp_path / "d", [Pair("a", raw, tmp_path / "none.tif", seg)])
-    region = box("r", 10.5, 10.5, 60.5, 70.5, cut="object", z_first=20, z_last=60)
+    stack = CuratedDataset.create(
+        tmp_path / "d", [Pair("a", raw, tmp_path / "none.tif", {"annotation": seg})]
+    )
+    region = box("r", 10.5, 10.5, 60.5, 70.5, cut="object", segmentation="annotation", z_first=20, z_last=60)
     stack.save(stack.sample("a").edit(regions=[region]), "merge")
     found = stack.ground_truth(stack.sample("a")).labels > 0
     inside = rasterise(region, annotation.shape)

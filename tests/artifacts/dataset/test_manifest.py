@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from segloop.artifacts.dataset.manifest import ImageRef, Region, Sample, Verdict
+from segloop.artifacts.dataset.manifest import Region, Sample, Verdict
+from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Segmentation
 from segloop.core.errors import DatasetError
 
 REF = ImageRef(path="a.tif")
-SAMPLE = Sample(id="a", raw=REF, seg=REF)
+SEG = Segmentation(name="seg", source=FileSource(image=REF))
+SAMPLE = Sample(id="a", raw=REF, segmentations=[SEG])
 SQUARE = [(0, 0), (0, 5), (5, 5), (5, 0)]
 
 
@@ -25,8 +27,11 @@ def test_an_edit_leaves_the_original_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"base": 2}, "no second segmentation to use as the base"),
-        ({"regions": [Region(id="r", kind="merge", shape="polygon", vertices=SQUARE)]}, "merge from"),
+        ({"base": "otsu"}, "no segmentation otsu to use as the base: it has seg"),
+        (
+            {"regions": [Region(id="r", kind="merge", shape="polygon", vertices=SQUARE, segmentation="x")]},
+            "no segmentation x to merge from",
+        ),
         ({"regions": [Region(id="r", kind="exclude", shape="polygon", vertices=SQUARE)] * 2}, "the same id"),
         ({"verdict": "perhaps"}, "verdict"),
         ({"colour": "red"}, "colour"),
@@ -40,7 +45,7 @@ def test_an_edit_that_makes_no_sense_is_refused(changes: dict, sentence: str) ->
 @pytest.mark.parametrize("name", ["../a", "a/b", "a\\b", ".hidden", "", "c:a", "_"])
 def test_an_id_cannot_name_a_file_elsewhere(name: str) -> None:
     with pytest.raises(ValidationError, match="id"):
-        Sample(id=name, raw=REF, seg=REF)
+        Sample(id=name, raw=REF, segmentations=[SEG])
 
 
 def test_vertices_are_finite() -> None:

@@ -63,7 +63,7 @@ class Candidate:
     numbered: bool
 
 
-def examine(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list[Candidate], list[str]]:
+def examine_pairs(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list[Candidate], list[str]]:
     """Look at the files of each pair.
 
     Parameters
@@ -90,11 +90,10 @@ def examine(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list
         try:
             raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel))
             numbered = False
-            for path in (pair.seg, pair.seg2):
-                if path is not None:
-                    shape, more = _once(segmentations, path, _read_segmentation)
-                    require_same_shape(path, shape, pair.raw, raw.shape)
-                    numbered |= more
+            for path in pair.segmentations.values():
+                shape, more = _once(segmentations, path, _read_segmentation)
+                require_same_shape(path, shape, pair.raw, raw.shape)
+                numbered |= more
             candidates.append(Candidate(pair, raw, numbered))
         except SegloopError as error:
             problems.append(str(error))
@@ -236,7 +235,9 @@ def guess_label_kind(candidates: Sequence[Candidate]) -> LabelKind:
     return "instances" if any(candidate.numbered for candidate in candidates) else "semantic"
 
 
-def fitting(candidates: Sequence[Candidate], channels: Sequence[str]) -> tuple[list[Candidate], list[str]]:
+def with_channels(
+    candidates: Sequence[Candidate], channels: Sequence[str]
+) -> tuple[list[Candidate], list[str]]:
     """Keep the candidates that have the channels a dataset uses; a sentence for each of the others."""
     kept, problems = [], []
     for candidate in candidates:

@@ -86,7 +86,7 @@ class Statistics:
 
 
 class CheckReport(NamedTuple):
-    """Outcome of `check`."""
+    """Outcome of `check_samples`."""
 
     problems: tuple[Problem, ...]
     statistics: Statistics
@@ -104,7 +104,7 @@ class _Findings:
     n_foreground: int
 
 
-def check(dataset: CuratedDataset, context: Context) -> CheckReport:
+def check_samples(dataset: CuratedDataset, context: Context) -> CheckReport:
     """Read every sample that isn't rejected, and say what is wrong with it.
 
     Parameters
@@ -144,13 +144,12 @@ def _look_at(dataset: CuratedDataset, sample: Sample) -> tuple[_Findings, list[s
     if image.n_timepoints > 1:
         raise DatasetError(f"{name} has {image.n_timepoints} time points: save each as a file of its own.")
     channels = [image.channel_index(channel) for channel in dataset.channels] or list(range(image.n_channels))
-    labels: dict[int, NDArray[Any]] = {}
-    for which, ref in ((1, sample.seg), (2, sample.seg2)):
-        if ref is not None:
-            labels[which] = dataset.labels(sample, which)
-            shape = labels[which].shape
-            require_same_shape(dataset.resolve(ref), shape, dataset.resolve(sample.raw), (z, y, x))
-    truth = compose(labels.get(1), labels.get(2), sample, instances=dataset.label_kind == "instances")
+    labels: dict[str, NDArray[Any]] = {}
+    for segmentation in sample.segmentation_names:
+        labels[segmentation] = dataset.labels(sample, segmentation)
+        file = dataset.label_file(sample, segmentation).path
+        require_same_shape(file, labels[segmentation].shape, dataset.resolve(sample.raw), (z, y, x))
+    truth = compose(labels, sample, instances=dataset.label_kind == "instances")
     lowest, highest = _value_range(image, channels)
     sizes = _object_sizes(truth, dataset.label_kind == "instances")
     found = _Findings(
@@ -169,13 +168,12 @@ def _look_at(dataset: CuratedDataset, sample: Sample) -> tuple[_Findings, list[s
 
 
 def _of_pixels(dataset: CuratedDataset, sample: Sample, found: _Findings, name: str) -> list[str]:
-    segmentation = sample.seg if sample.base == 1 or sample.seg2 is None else sample.seg2
     if found.n_valid == 0:
         return [f"All of {name} is excluded: reject the sample, or remove an exclude region."]
     sentences = []
     if found.n_foreground == 0:
         sentences.append(
-            f"{short(dataset.resolve(segmentation))} marks nothing in {name} that isn't excluded: "
+            f"{short(dataset.label_file(sample).path)} marks nothing in {name} that isn't excluded: "
             "reject the sample unless the image really shows only background."
         )
     if not found.highest > found.lowest:
@@ -195,9 +193,14 @@ def _of_pixel_size(dataset: CuratedDataset, image: Image, name: str) -> list[str
 
 def _of_regions(sample: Sample, shape: tuple[int, int, int]) -> list[str]:
     empty = [region for region in sample.regions if not rasterise(region, shape).any()]
+    idle = [region for region in sample.regions if region.segmentation == sample.base]
     return [
         f"Its {region.kind} region {region.id} covers no pixel of the image: remove it, or draw it again."
         for region in empty
+    ] + [
+        f"Its merge region {region.id} takes labels from {region.segmentation}, which is the base, so it has "
+        "no effect: remove it, or choose another segmentation for it."
+        for region in idle
     ]
 
 

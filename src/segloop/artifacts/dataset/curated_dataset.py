@@ -1,8 +1,11 @@
 """The curated dataset: a folder that remembers, for each image, what the curator decided about it.
 
 ``dataset.json`` is a small index that edits leave untouched, ``samples/<id>.json`` holds one sample each,
-``journal.jsonl`` every change ever made. So an edit costs the same whatever the size of the dataset, and a
-kill at any moment loses at most the edit in hand. Images are referred to, never copied or changed.
+``journal.jsonl`` every change ever made, ``labels/`` the corrected versions of segmentations. So an edit
+costs the same whatever the size of the dataset, and a kill at any moment loses at most that edit. Images are
+referred to, never copied or changed.
+
+The format's version is 2. A dataset of version 1 opens too: nothing is rewritten until it is edited.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.dataset.journal import JournalEntry
-from segloop.artifacts.dataset.manifest import DatasetIndex, ImageRef, LabelKind, Sample, Split, Verdict
-from segloop.artifacts.dataset.references import absolute, from_reference, short
+from segloop.artifacts.dataset.labels import LabelFile, LabelStore, require_existing
+from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Split, Verdict
+from segloop.artifacts.dataset.references import absolute, short, with_references
+from segloop.artifacts.dataset.segmentation import ImageRef, SegmentationSource
 from segloop.artifacts.dataset.store import JOURNAL_FILE, SampleStore, read_index, require_free, write_new
-from segloop.artifacts.dataset.summary import Counts, Summary, SummaryTable
+from segloop.artifacts.dataset.summary import Counts, SampleSummary, SummaryTable
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 
@@ -48,10 +53,11 @@ class CuratedDataset:
     creation_problems: tuple[str, ...] = ()
     creation_warnings: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, index: DatasetIndex) -> None:
+    def __init__(self, path: Path, index: DatasetIndex, older: bool = False) -> None:
         self.path = path
         self.index = index
-        self._store = SampleStore(path)
+        self._store = SampleStore(path, index if older else None)
+        self._labels = LabelStore(path, index.home)
         self._ids = frozenset(index.samples)
         self._table = SummaryTable(path / JOURNAL_FILE, self._store.read)
 
@@ -78,15 +84,15 @@ class CuratedDataset:
         path : path
             Folder of the new dataset; must not exist yet, or be empty.
         pairs : sequence of Pair
-            Raw images with their one or two segmentations. Pairs that can't be used are left out and told of
-            in `creation_problems`.
+            Raw images with their segmentations. Pairs that can't be used are left out and named in
+            `creation_problems`.
         channel : str, optional
             Name or number of the raw channel to use; empty for all of them.
         val, test : float, optional
             Fractions of the samples to hold aside for validation and testing.
         group_by : str, optional
             Regular expression that finds a sample's group in its stem (its first parenthesis, or the whole
-            match); a group is never torn apart by the split.
+            match); the samples of a group always share their split.
         seed : int, optional
             Seed of the split.
         name : str, optional
@@ -106,13 +112,13 @@ class CuratedDataset:
         Cancelled
             If the context says so; nothing is left behind.
         """
-        from segloop.artifacts.dataset.candidates import examine, other_names
-        from segloop.artifacts.dataset.new_samples import enrol, new_index, require_sensible
+        from segloop.artifacts.dataset.candidates import examine_pairs, other_names
+        from segloop.artifacts.dataset.new_samples import new_index, new_samples, require_sensible
 
         folder = absolute(path)
         require_free(folder)
         require_sensible(val, test, group_by)
-        candidates, problems = examine(pairs, channel, context or Context())
+        candidates, problems = examine_pairs(pairs, channel, context or Context())
         if not candidates:
             raise DatasetError(
                 f"None of the {len(pairs)} pairs can be used for {folder.name}; the first: {problems[0]}"
@@ -130,7 +136,7 @@ class CuratedDataset:
             name=name,
             label_kind=label_kind,
         )
-        samples = enrol(candidates, folder, empty, (), _new_verdict(accept_all))
+        samples = new_samples(candidates, folder, empty, (), _new_verdict(accept_all))
         index = _index_with(empty, samples)
         write_new(folder, index, samples)
         made = cls(folder, index)
@@ -141,7 +147,8 @@ class CuratedDataset:
     def open(cls, path: str | os.PathLike[str]) -> CuratedDataset:
         """Open a dataset by its folder (or its index file); reads the index and the end of the journal.
 
-        If a kill interrupted moving a group to another split, the move is finished.
+        If a kill interrupted moving a group to another split, the move is finished. A dataset of version 1 is
+        upgraded as it is read; its files are rewritten only as they are edited.
 
         Raises
         ------
@@ -282,15 +289,15 @@ class CuratedDataset:
         DatasetError
             If the dataset can't be written.
         """
-        from segloop.artifacts.dataset.candidates import examine, fitting
-        from segloop.artifacts.dataset.new_samples import enrol
+        from segloop.artifacts.dataset.candidates import examine_pairs, with_channels
+        from segloop.artifacts.dataset.new_samples import new_samples
 
         present = {self.resolve(sample.raw) for sample in self.samples()}
         known = [pair for pair in pairs if absolute(pair.raw) in present]
         new = [pair for pair in pairs if absolute(pair.raw) not in present]
-        candidates, unusable = examine(new, self.index.channel, context or Context())
-        candidates, odd = fitting(candidates, self.channels)
-        samples = enrol(candidates, self.path, self.index, self.summaries(), _new_verdict(accept_all))
+        candidates, unusable = examine_pairs(new, self.index.channel, context or Context())
+        candidates, odd = with_channels(candidates, self.channels)
+        samples = new_samples(candidates, self.path, self.index, self.summaries(), _new_verdict(accept_all))
         if samples:
             index = _index_with(self.index, samples)
             self._store.add(index, samples)
@@ -298,10 +305,10 @@ class CuratedDataset:
         again = (f"{short(pair.raw)} is in {self.name} already: nothing was changed." for pair in known)
         return (*again, *unusable, *odd)
 
-    def summaries(self) -> list[Summary]:
+    def summaries(self) -> list[SampleSummary]:
         """Return what lists and counters need of all samples, in order.
 
-        All samples are read once; afterwards only what the journal tells of changes, whoever made them.
+        All samples are read once; afterwards only the journal's new lines, whoever made the changes.
         """
         return self._table.rows(self.sample_ids)
 
@@ -327,7 +334,7 @@ class CuratedDataset:
 
     def resolve(self, ref: ImageRef) -> Path:
         """Return the absolute path of an image."""
-        return from_reference(ref.path, self.path, self.index.home)
+        return self._labels.resolve(ref)
 
     def raw(self, sample: Sample) -> Image:
         """Open the raw image of a sample, with all its channels, lazily.
@@ -341,24 +348,112 @@ class CuratedDataset:
         """
         from segloop.images.read import open_image
 
-        return open_image(self._existing(sample, sample.raw), scene=sample.raw.scene or None)
+        path = self.resolve(sample.raw)
+        require_existing(path, sample)
+        return open_image(path, scene=sample.raw.scene or None)
 
-    def labels(self, sample: Sample, which: int = 1) -> NDArray[Any]:
-        """Read the first or second segmentation of a sample, as a (Z, Y, X) array of integers.
+    def label_file(
+        self, sample: Sample, segmentation: str | None = None, version: int | None = None
+    ) -> LabelFile:
+        """Return where the labels that `labels` would read are; parameters as there.
 
         Raises
         ------
         DatasetError
-            If the sample has no such segmentation, or the file is missing.
+            If the sample has no such segmentation, or the segmentation no such version.
+        """
+        return self._labels.find(sample, segmentation or sample.base, version)
+
+    def labels(
+        self, sample: Sample, segmentation: str | None = None, version: int | None = None
+    ) -> NDArray[Any]:
+        """Read a segmentation of a sample, as a (Z, Y, X) array of integers.
+
+        Parameters
+        ----------
+        sample : Sample
+        segmentation : str, optional
+            Its name; the base of the ground truth by default.
+        version : int, optional
+            Number of the version; 0 is the original. The newest by default.
+
+        Raises
+        ------
+        DatasetError
+            If there is no such segmentation or version, or its file is missing.
         ImageError
             If it can't be read, or doesn't hold labels.
         """
-        from segloop.images.labels import read_labels
+        return self._labels.read(sample, segmentation or sample.base, version)
 
-        ref = sample.seg if which == 1 else sample.seg2
-        if ref is None:
-            raise DatasetError(f"Sample {sample.id} has no second segmentation: use the first.")
-        return read_labels(self._existing(sample, ref), scene=ref.scene or None, channel=ref.channel or None)
+    def add_segmentation(self, sample_id: str, name: str, source: SegmentationSource) -> Sample:
+        """Add a segmentation to a sample; an undo removes it again.
+
+        Parameters
+        ----------
+        sample_id : str
+            Which sample.
+        name : str
+            Name of the segmentation, new in the sample: letters, digits, ``_``, ``-`` and ``.``.
+        source : FileSource, PredictionSource or CorrectedCopy
+            Where it comes from. Paths are as in an `ImageRef`, or absolute.
+
+        Returns
+        -------
+        Sample
+            As it is now.
+
+        Raises
+        ------
+        DatasetError
+            If the name is taken or the source doesn't exist, the labels differ from the raw image in size, or
+            the dataset can't be written.
+        ImageError
+            If the labels can't be read.
+        """
+        now = self.sample(sample_id)
+        added = {"name": name, "source": with_references(source, self.path)}
+        after = now.edit(segmentations=(*now.segmentations, added))
+        self._require_size_of_raw(after, self.labels(after, name).shape, name)
+        self.save(after, f"add segmentation {name}")
+        return after
+
+    def correct_labels(self, sample_id: str, segmentation: str, labels: Any, note: str = "") -> Sample:
+        """Store a corrected version of a segmentation, which is used from now on; an undo goes back.
+
+        Parameters
+        ----------
+        sample_id : str
+            Which sample.
+        segmentation : str
+            Name of the segmentation.
+        labels : (Z, Y, X) or, of a single slice, (Y, X) integer array
+            The corrected labels. They are stored in the dataset's folder; no other file is changed.
+        note : str, optional
+            What was corrected.
+
+        Returns
+        -------
+        Sample
+            As it is now; the number of the new version is the `newest` of its segmentation.
+
+        Raises
+        ------
+        DatasetError
+            If there is no such sample or segmentation, the labels differ from the raw image in size or are
+            not labels, or the dataset can't be written; the sample is then as before.
+        """
+        import numpy as np
+
+        array = np.asarray(labels)
+        array = array[np.newaxis] if array.ndim == 2 else array
+        sample = self.sample(sample_id)
+        self._require_size_of_raw(sample, array.shape, segmentation)
+        version = self._labels.write(sample, segmentation, array, note, self.raw(sample).pixel_size_um)
+        # Another reviewer may have edited the sample while the labels were written.
+        after = self.sample(sample_id).with_version(segmentation, version)
+        self.save(after, f"correct {segmentation}")
+        return after
 
     def ground_truth(self, sample: Sample) -> GroundTruth:
         """Compose the ground truth of a sample; reads only the segmentations it takes.
@@ -366,28 +461,26 @@ class CuratedDataset:
         Raises
         ------
         DatasetError, ImageError
-            If a segmentation is missing, can't be read, or doesn't fit the other.
+            If a segmentation is missing, can't be read, or differs from the others in size.
         """
         from segloop.artifacts.dataset.ground_truth import compose
 
-        merges = any(region.kind == "merge" for region in sample.regions)
-        seg1 = self.labels(sample, 1) if sample.base == 1 or merges else None
-        seg2 = self.labels(sample, 2) if sample.base == 2 or merges else None
-        return compose(seg1, seg2, sample, instances=self.label_kind == "instances")
+        labels = {name: self.labels(sample, name) for name in sample.used_segmentations}
+        return compose(labels, sample, instances=self.label_kind == "instances")
 
     def check(self, context: Context | None = None) -> CheckReport:
-        """Look for what is wrong, sample by sample, and gather statistics; see `dataset.check.check`."""
-        from segloop.artifacts.dataset.check import check
+        """Look for what is wrong, sample by sample, and gather statistics; see `CheckReport`."""
+        from segloop.artifacts.dataset.check import check_samples
 
-        return check(self, context or Context())
+        return check_samples(self, context or Context())
 
-    def _existing(self, sample: Sample, ref: ImageRef) -> Path:
-        path = self.resolve(ref)
-        if not path.exists():
+    def _require_size_of_raw(self, sample: Sample, shape: tuple[int, ...], name: str) -> None:
+        raw = self.raw(sample).shape[2:]
+        if tuple(shape) != tuple(raw):
             raise DatasetError(
-                f"{path}, an image of sample {sample.id}, is missing: put it back, or reject the sample."
+                f"The labels for the segmentation {name} of sample {sample.id} have the shape {shape}, but "
+                f"its raw image has {tuple(raw)} (Z, Y, X): they must be equal."
             )
-        return path
 
     def _require_whole_group(self, sample: Sample) -> None:
         """Refuse a change that would put samples of one group on both sides of a split."""

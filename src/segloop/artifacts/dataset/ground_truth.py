@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,53 +32,56 @@ class GroundTruth:
     valid: NDArray[np.bool_]
 
 
-def compose(
-    seg1: Labels | None, seg2: Labels | None, sample: Sample, *, instances: bool = True
-) -> GroundTruth:
-    """Compose a sample's ground truth: base segmentation, then merges from the other one, then exclusions.
+def compose(labels: Mapping[str, Labels], sample: Sample, *, instances: bool = True) -> GroundTruth:
+    """Compose a sample's ground truth: base segmentation, then merges from others, then exclusions.
 
-    All merge regions of one cut act together, those that follow objects before those that cut at the edge, so
-    that the order in which regions were drawn doesn't matter. Where an object that stays and one that comes
-    overlap, each holds the pixels on its own side.
+    Merge regions of one segmentation and one cut act together, those that follow objects before those that
+    cut at the edge; segmentations follow each other in the sample's order. So the order in which regions were
+    drawn doesn't matter. Where an object that stays and one that comes overlap, each keeps the pixels on its
+    own side.
 
     Parameters
     ----------
-    seg1, seg2 : (Z, Y, X) integer array or None
-        The segmentations; the one that the sample doesn't use may be None.
+    labels : mapping of str to (Z, Y, X) integer array
+        The segmentations by name; those that the sample doesn't use may be missing.
     sample : Sample
         Says which one is the base, and which regions to apply.
     instances : bool, optional
         Whether labels number objects: then those of the base keep their numbers, and those merged in get new
-        ones above them, in the order of their old numbers (where int32 has no room for that, all are numbered
-        anew from 1, in this order). Otherwise labels are classes and stay what they
-        are, and an "object" is a connected component of one class.
+        ones above them, in the order of their old numbers (where int32 has no room for that, all are
+        renumbered from 1, in this order). Otherwise labels are classes and keep their numbers, and an
+        "object" is a connected component of one class.
 
     Raises
     ------
     DatasetError
-        If a segmentation that is needed isn't given, or the two differ in shape.
+        If a segmentation that is needed is missing, or two of them differ in shape.
     """
-    base, other = (seg1, seg2) if sample.base == 1 else (seg2, seg1)
-    if base is None:
-        raise DatasetError(
-            f"Segmentation {sample.base}, the base of sample {sample.id}, is missing: choose the other one."
-        )
-    labels = _as_int32(base, instances)
-    merges = [region for region in sample.regions if region.kind == "merge"]
-    if merges:
-        if other is None:
-            raise DatasetError(f"Sample {sample.id} has nothing to merge from: remove its merge regions.")
+    base = _needed(labels, sample.base, sample)
+    shape = _shape(base)
+    result = _as_int32(base, instances)
+    for name in sample.used_segmentations:
+        merges = [each for each in sample.regions if each.kind == "merge" and each.segmentation == name]
+        if name == sample.base or not merges:
+            continue
+        other = _needed(labels, name, sample)
         if other.shape != base.shape:
             raise DatasetError(
-                f"The two segmentations of sample {sample.id} differ in shape ({base.shape}, {other.shape} "
-                "pixels): remove its merge regions, or replace one of the files."
+                f"The segmentations {sample.base} and {name} of sample {sample.id} differ in shape "
+                f"({base.shape}, {other.shape} pixels): remove the merge regions that take from {name}, or "
+                "replace one of the files."
             )
-        shape = _shape(base)
         by_object = rasterise_all((region for region in merges if region.cut == "object"), shape)
         by_edge = rasterise_all((region for region in merges if region.cut == "edge"), shape)
-        labels = _merge(labels, _as_int32(other, instances), by_object, by_edge, instances)
-    excluded = rasterise_all((region for region in sample.regions if region.kind == "exclude"), _shape(base))
-    return GroundTruth(labels, ~excluded)
+        result = _merge(result, _as_int32(other, instances), by_object, by_edge, instances)
+    excluded = rasterise_all((region for region in sample.regions if region.kind == "exclude"), shape)
+    return GroundTruth(result, ~excluded)
+
+
+def _needed(labels: Mapping[str, Labels], name: str, sample: Sample) -> Labels:
+    if name not in labels:
+        raise DatasetError(f"The segmentation {name} of sample {sample.id} is missing: choose another one.")
+    return labels[name]
 
 
 def _shape(labels: Labels) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Everything that was ever done to a dataset's samples, in an append-only file; what undo and redo go by."""
+"""Every change of a dataset's samples, in an append-only file; undo and redo follow it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,42 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from segloop.artifacts.dataset.manifest import Sample
+from segloop.artifacts.dataset.upgrade import upgrade_line
 from segloop.core.jsonl import append_line, read_lines, read_lines_backwards
 
 UNDO, REDO = "undo", "redo"
 
-Change = tuple[Sample | None, Sample]
-"""A sample before and after."""
+
+@dataclass(frozen=True)
+class SampleChange:
+    """What changed of one sample.
+
+    Attributes
+    ----------
+    sample_id : str
+        Which sample.
+    before : dict or None
+        The changed fields as they were; None for a sample that was added.
+    after : dict
+        The changed fields as they are; of a sample that was added, all fields.
+    """
+
+    sample_id: str
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+    @classmethod
+    def between(cls, before: Sample | None, after: Sample) -> SampleChange:
+        """Return what changed from one state of a sample to another."""
+        new = after.model_dump(mode="json")
+        if before is None:
+            return cls(after.id, None, new)
+        old = before.model_dump(mode="json")
+        changed = [key for key in new if old[key] != new[key]]
+        return cls(after.id, {key: old[key] for key in changed}, {key: new[key] for key in changed})
 
 
 @dataclass(frozen=True)
@@ -27,28 +54,21 @@ class JournalEntry:
         When, in seconds since the epoch.
     action : str
         What was done, such as ``"accept"``; ``"undo"`` and ``"redo"`` are changes too.
-    sample_id : str
-        Whose change it is.
-    before, after : dict
-        All that the sample's file said before and afterwards; ``before`` is None for a sample that was added.
-    others : tuple of (before, after)
-        The same of the samples that were changed together with it.
+    changes : tuple of SampleChange
+        At least one; first that of the sample on which the action was taken.
     takes_back : int or None
         Of an undo or a redo, where in the file the entry starts that it takes back, in bytes.
     """
 
     time: float
     action: str
-    sample_id: str
-    before: dict[str, Any] | None
-    after: dict[str, Any]
-    others: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
+    changes: tuple[SampleChange, ...]
     takes_back: int | None = None
 
-    def samples(self, side: Literal["before", "after"]) -> tuple[Sample, ...]:
-        """Return the samples as they were before or after the change, that of ``sample_id`` first."""
-        pairs = ((self.before, self.after), *self.others)
-        return tuple(Sample.model_validate(before if side == "before" else after) for before, after in pairs)
+    @property
+    def sample_id(self) -> str:
+        """The sample on which the action was taken."""
+        return self.changes[0].sample_id
 
 
 class Journal:
@@ -61,21 +81,21 @@ class Journal:
     Parameters
     ----------
     path : Path
-        The file; made by the first entry.
+        The file; created by the first entry.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, action: str, changes: Sequence[Change], takes_back: int | None = None) -> None:
-        """Write down a change of one or several samples; of an undo or a redo, also what it takes back.
+    def append(self, action: str, changes: Sequence[SampleChange], takes_back: int | None = None) -> None:
+        """Append a change of one or several samples.
 
         Parameters
         ----------
         action : str
             What was done.
-        changes : sequence of (before, after)
-            Of each sample; ``before`` is None for one that was added.
+        changes : sequence of SampleChange
+            What changed.
         takes_back : int, optional
             Of an undo or a redo, the offset of the entry that it takes back.
 
@@ -84,16 +104,13 @@ class Journal:
         OSError
             If the file can't be written.
         """
-        first, *others = (
-            {
-                "before": None if before is None else before.model_dump(mode="json"),
-                "after": after.model_dump(mode="json"),
-            }
-            for before, after in changes
-        )
-        line: dict[str, Any] = {"time": time.time(), "action": action, "sample": changes[0][1].id, **first}
-        if others:
-            line["others"] = others
+        line: dict[str, Any] = {
+            "time": time.time(),
+            "action": action,
+            "changes": [
+                {"sample": each.sample_id, "before": each.before, "after": each.after} for each in changes
+            ],
+        }
         if takes_back is not None:
             line["takes_back"] = takes_back
         append_line(self._path, line)
@@ -120,7 +137,7 @@ class Journal:
         """Return the last change, of a sample that was there, before an offset; after its own offset."""
         for offset, line in read_lines_backwards(self._path, end):
             entry = _entry(line)
-            if entry is not None and entry.before is not None:
+            if entry is not None and entry.changes[0].before is not None:
                 return offset, entry
         return None
 
@@ -133,10 +150,16 @@ def read_entries(path: Path, offset: int = 0) -> tuple[list[JournalEntry], int]:
 
 def _entry(line: dict[str, Any]) -> JournalEntry | None:
     try:
+        line = upgrade_line(line)
         takes_back = int(line["takes_back"]) if line["action"] in (UNDO, REDO) else None
-        others = tuple((other["before"], other["after"]) for other in line.get("others", ()))
-        return JournalEntry(
-            line["time"], line["action"], line["sample"], line["before"], line["after"], others, takes_back
+        changes = tuple(
+            SampleChange(str(each["sample"]), _fields(each["before"]), dict(each["after"]))
+            for each in line["changes"]
         )
-    except (KeyError, TypeError):
+        return JournalEntry(line["time"], line["action"], changes, takes_back) if changes else None
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+def _fields(value: Any) -> dict[str, Any] | None:
+    return None if value is None else dict(value)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from segloop.artifacts.dataset.segmentation import (
+    CorrectedCopy,
+    FrozenModel,
+    ImageRef,
+    LabelVersion,
+    Segmentation,
+    require_safe_name,
+)
 from segloop.core.errors import DatasetError
 
 FORMAT = "segloop-dataset"
-VERSION = 1
+VERSION = 2
 
 LabelKind = Literal["instances", "semantic"]
 Split = Literal["train", "val", "test"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
-
-_ID = re.compile(r"[^\W_.][\w.\-]*|_[\w.\-]+")
 
 
 class Verdict(StrEnum):
@@ -29,38 +34,16 @@ class Verdict(StrEnum):
     rejected = "rejected"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ImageRef(_Frozen):
-    """Where pixels are.
-
-    Attributes
-    ----------
-    path : str
-        With forward slashes; relative to the dataset's folder where the file lies in it or near it.
-    scene : str
-        Name of the scene; empty for the first.
-    channel : str
-        Name or number of the channel; empty for all (of a segmentation: its only one).
-    """
-
-    path: str = Field(min_length=1)
-    scene: str = ""
-    channel: str = ""
-
-
-class Region(_Frozen):
-    """A shape in which pixels are left out of training, or are taken from the other segmentation.
+class Region(FrozenModel):
+    """A shape in which pixels are left out of training, or are taken from another segmentation.
 
     Attributes
     ----------
     id : str
         Unique within the sample.
     kind : {"exclude", "merge"}
-        ``exclude``: pixels inside are neither learnt from nor scored; ``merge``: labels inside come from the
-        segmentation that isn't the base.
+        ``exclude``: pixels inside are neither learnt from nor scored; ``merge``: labels inside come from
+        another segmentation than the base.
     shape : {"polygon", "rectangle", "ellipse", "path"}
         ``rectangle`` and ``ellipse`` are given by four (possibly rotated) corners in drawing order; ``path``
         is a freehand line that is closed to a polygon.
@@ -68,6 +51,8 @@ class Region(_Frozen):
         In pixels of the raw image, pixel centres at whole numbers; may lie outside the image.
     z_first, z_last : int or None
         First and last slice, both inclusive; None reaches to the end of the stack.
+    segmentation : str
+        Of a merge: name of the segmentation that labels inside are taken from. Empty of an exclusion.
     cut : {"edge", "object"}
         Of a merge: cut labels at the region's edge, or let each object go whole to the side that holds most
         of it.
@@ -79,22 +64,35 @@ class Region(_Frozen):
     vertices: tuple[tuple[Coordinate, Coordinate], ...]
     z_first: int | None = None
     z_last: int | None = None
+    segmentation: str = ""
     cut: Literal["edge", "object"] = "edge"
 
+    @model_validator(mode="after")
+    def _names_a_segmentation_if_it_merges(self) -> Region:
+        if self.kind == "merge" and not self.segmentation:
+            raise ValueError("a merge region names no segmentation to take labels from")
+        if self.kind == "exclude" and self.segmentation:
+            raise ValueError("an exclude region takes no labels from a segmentation")
+        return self
 
-class Sample(_Frozen):
+
+class Sample(FrozenModel):
     """One raw image with its segmentations, and what the curator decided about it. Frozen: see `edit`.
 
     Attributes
     ----------
+    version : {2}
+        Of the file's format.
     id : str
         Unique within the dataset, and the name of the sample's file.
-    raw, seg, seg2 : ImageRef
-        The raw image, its segmentation, and a second one where there is one.
+    raw : ImageRef
+        The raw image.
+    segmentations : tuple of Segmentation
+        At least one; by their names, `base` and merge regions refer to them.
     verdict : Verdict
         Whether the curator wants it learnt from.
-    base : {1, 2}
-        Which segmentation the ground truth starts from.
+    base : str
+        Name of the segmentation that the ground truth starts from; the first by default.
     regions : tuple of Region
         Shapes drawn on it, in drawing order.
     split : {"train", "val", "test"}
@@ -102,15 +100,15 @@ class Sample(_Frozen):
     group : str
         Samples of one group always share their split.
     note : str
-        Free words of the curator.
+        The curator's note.
     """
 
+    version: Literal[2] = 2
     id: str
     raw: ImageRef
-    seg: ImageRef
-    seg2: ImageRef | None = None
+    segmentations: Annotated[tuple[Segmentation, ...], Field(min_length=1)]
     verdict: Verdict = Verdict.undecided
-    base: Literal[1, 2] = 1
+    base: str = Field(default_factory=lambda data: next((s.name for s in data.get("segmentations", ())), ""))
     regions: tuple[Region, ...] = ()
     split: Split = "train"
     group: str = ""
@@ -119,17 +117,72 @@ class Sample(_Frozen):
     @field_validator("id")
     @classmethod
     def _id_is_a_file_name(cls, value: str) -> str:
-        return require_safe_id(value)
+        return require_safe_name(value)
 
     @model_validator(mode="after")
-    def _second_segmentation_is_there_where_used(self) -> Sample:
-        if self.seg2 is None and self.base == 2:
-            raise ValueError("it has no second segmentation to use as the base: choose base 1")
-        if self.seg2 is None and any(region.kind == "merge" for region in self.regions):
-            raise ValueError("it has no second segmentation to merge from: remove its merge regions")
+    def _segmentations_are_there_where_used(self) -> Sample:
+        if len({name.casefold() for name in self.segmentation_names}) < len(self.segmentations):
+            raise ValueError("two of its segmentations have the same name: rename one of them")
+        if self.base not in self.segmentation_names:
+            raise ValueError(f"it has no segmentation {self.base} to use as the base: {self._choose_one()}")
+        for region in self.regions:
+            if region.kind == "merge" and region.segmentation not in self.segmentation_names:
+                raise ValueError(
+                    f"it has no segmentation {region.segmentation} to merge from: {self._choose_one()}"
+                )
         if len({region.id for region in self.regions}) < len(self.regions):
-            raise ValueError("two of its regions have the same id: give each its own")
+            raise ValueError("two of its regions have the same id: change one of them")
         return self
+
+    @model_validator(mode="after")
+    def _copies_follow_what_they_copy(self) -> Sample:
+        before: dict[str, set[int]] = {}
+        for segmentation in self.segmentations:
+            source = segmentation.source
+            if isinstance(source, CorrectedCopy) and source.version not in before.get(source.of, ()):
+                raise ValueError(
+                    f"the segmentation {segmentation.name} copies version {source.version} of {source.of}, "
+                    "which is not among those before it"
+                )
+            before[segmentation.name] = {0, *(version.number for version in segmentation.versions)}
+        return self
+
+    @property
+    def segmentation_names(self) -> tuple[str, ...]:
+        """Names of its segmentations, in order."""
+        return tuple(segmentation.name for segmentation in self.segmentations)
+
+    @property
+    def used_segmentations(self) -> tuple[str, ...]:
+        """Names of the segmentations that its ground truth takes labels from, in order."""
+        used = {self.base, *(region.segmentation for region in self.regions if region.kind == "merge")}
+        return tuple(name for name in self.segmentation_names if name in used)
+
+    def segmentation(self, name: str) -> Segmentation:
+        """Return a segmentation by its name.
+
+        Raises
+        ------
+        DatasetError
+            If there is none of that name.
+        """
+        for segmentation in self.segmentations:
+            if segmentation.name == name:
+                return segmentation
+        raise DatasetError(f"Sample {self.id} has no segmentation {name}: {self._choose_one()}.")
+
+    def with_version(self, name: str, version: LabelVersion) -> Sample:
+        """Return a copy with a corrected version added to a segmentation.
+
+        Raises
+        ------
+        DatasetError
+            If there is no segmentation of that name.
+        """
+        corrected = self.segmentation(name)
+        corrected = corrected.model_copy(update={"versions": (*corrected.versions, version)})
+        others = (corrected if each.name == name else each for each in self.segmentations)
+        return self.edit(segmentations=[each.model_dump() for each in others])
 
     def edit(self, **changes: Any) -> Sample:
         """Return a copy with some attributes changed, validated.
@@ -144,8 +197,11 @@ class Sample(_Frozen):
         except ValidationError as error:
             raise DatasetError(f"Sample {self.id} can't be changed like that: {explain(error)}.") from error
 
+    def _choose_one(self) -> str:
+        return f"it has {', '.join(self.segmentation_names)}"
 
-class DatasetIndex(_Frozen):
+
+class DatasetIndex(FrozenModel):
     """The small file that says what the dataset is; edits of samples leave it untouched.
 
     Attributes
@@ -173,7 +229,7 @@ class DatasetIndex(_Frozen):
     """
 
     format: Literal["segloop-dataset"] = "segloop-dataset"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     name: str
     label_kind: LabelKind
     channels: tuple[str, ...] = ()
@@ -193,21 +249,8 @@ class DatasetIndex(_Frozen):
         if len(set(values)) < len(values):
             raise ValueError("a sample is listed twice")
         for value in values:
-            require_safe_id(value)
+            require_safe_name(value)
         return values
-
-
-def require_safe_id(value: str) -> str:
-    """Return ``value`` if it can name a file in the dataset's folder, and nothing outside it.
-
-    Raises
-    ------
-    ValueError
-        If it can't.
-    """
-    if not _ID.fullmatch(value):
-        raise ValueError(f"{value!r} can't be a sample's id: use letters, digits, '_', '-' and '.' only")
-    return value
 
 
 def explain(error: ValidationError) -> str:

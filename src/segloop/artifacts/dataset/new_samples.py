@@ -13,10 +13,11 @@ from segloop.artifacts.dataset.candidates import (
     guess_label_kind,
     typical_pixel_size,
 )
-from segloop.artifacts.dataset.manifest import DatasetIndex, ImageRef, LabelKind, Sample, Verdict
+from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Verdict
 from segloop.artifacts.dataset.references import to_reference
+from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Segmentation
 from segloop.artifacts.dataset.split import assign_splits
-from segloop.artifacts.dataset.summary import Summary
+from segloop.artifacts.dataset.summary import SampleSummary
 from segloop.core.errors import DatasetError
 from segloop.core.file_names import free_name, plain_file_name
 
@@ -49,11 +50,11 @@ def new_index(
     )
 
 
-def enrol(
+def new_samples(
     candidates: Sequence[Candidate],
     folder: Path,
     index: DatasetIndex,
-    present: Sequence[Summary],
+    present: Sequence[SampleSummary],
     verdict: Verdict,
 ) -> list[Sample]:
     """Make samples of candidates.
@@ -66,7 +67,7 @@ def enrol(
         The dataset's folder, absolute.
     index : DatasetIndex
         Says how to group and split.
-    present : sequence of Summary
+    present : sequence of SampleSummary
         The samples that the dataset has already; they keep their ids and splits.
     verdict : Verdict
         Of the new samples.
@@ -88,8 +89,10 @@ def enrol(
         Sample(
             id=sample_id,
             raw=refer(candidate.pair.raw, index.channel),
-            seg=refer(candidate.pair.seg),
-            seg2=None if candidate.pair.seg2 is None else refer(candidate.pair.seg2),
+            segmentations=tuple(
+                Segmentation(name=name, source=FileSource(image=refer(path)))
+                for name, path in candidate.pair.segmentations.items()
+            ),
             verdict=verdict,
             split=split,
             group=group,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from segloop.artifacts.dataset.segmentation import CorrectedCopy, PredictionSource, SegmentationSource
+
 _LEVELS_UP = 3
 
 
@@ -50,6 +52,22 @@ def from_reference(reference: str, folder: Path, home: str) -> Path:
         return path
     at_home = absolute(Path(home) / reference)
     return at_home if at_home.exists() else path
+
+
+def with_references(source: SegmentationSource, folder: Path) -> SegmentationSource:
+    """Return a segmentation's source with the paths in it as ``folder`` should refer to them."""
+    if isinstance(source, CorrectedCopy):
+        return source
+    changes: dict[str, object] = {
+        "image": source.image.model_copy(update={"path": _reference(source.image.path, folder)})
+    }
+    if isinstance(source, PredictionSource) and source.record:
+        changes["record"] = _reference(source.record, folder)
+    return source.model_copy(update=changes)
+
+
+def _reference(path: str, folder: Path) -> str:
+    return to_reference(path, folder) if Path(path).is_absolute() else path
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:

@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from segloop.artifacts.dataset.journal import REDO, UNDO, Change, Journal, JournalEntry
+from segloop.artifacts.dataset.journal import REDO, UNDO, Journal, JournalEntry, SampleChange
 from segloop.artifacts.dataset.manifest import FORMAT, VERSION, DatasetIndex, Sample, explain
 from segloop.artifacts.dataset.references import absolute
+from segloop.artifacts.dataset.upgrade import upgrade_index, upgrade_sample
 from segloop.core.atomic import atomic_path, text_replaced, write_text
 from segloop.core.errors import DatasetError
 
@@ -21,19 +22,25 @@ INDEX_FILE = "dataset.json"
 SAMPLES_FOLDER = "samples"
 JOURNAL_FILE = "journal.jsonl"
 
+Change = tuple[Sample, Sample]
+"""A sample before and after."""
+
 
 class SampleStore:
-    """Reads and writes single samples; each write is whole or didn't happen, and is in the journal.
+    """Reads and writes single samples; each write is complete or leaves no trace, and is in the journal.
 
     Parameters
     ----------
     folder : Path
         The dataset's folder.
+    upgraded : DatasetIndex, optional
+        The index in the present version, if the one on disk is older: it is written before the first edit.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, upgraded: DatasetIndex | None = None) -> None:
         self.folder = folder
         self.journal = Journal(folder / JOURNAL_FILE)
+        self._upgraded = upgraded
 
     def read(self, sample_id: str) -> Sample:
         """Read a sample.
@@ -45,10 +52,9 @@ class SampleStore:
         """
         file = self._file(sample_id)
         try:
-            return Sample.model_validate_json(file.read_bytes())
-        except (OSError, ValidationError) as error:
-            why = explain(error) if isinstance(error, ValidationError) else error.strerror
-            raise DatasetError(f"{file} can't be read ({why}): restore it from a copy.") from error
+            return _parse_sample(file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{file} can't be read ({_why(error)}): restore it from a copy.") from error
 
     def write(self, changes: Sequence[Change], action: str, takes_back: int | None = None) -> None:
         """Write changed samples and their journal line: a full disk changes none of them.
@@ -74,13 +80,14 @@ class SampleStore:
         """
         texts = {self._file(after.id): as_text(after) for _, after in changes}
         try:
+            self._write_upgraded_index()
             with ExitStack() as stack:
                 for file, text in texts.items():
                     if len(texts) == 1:
                         stack.enter_context(text_replaced(file, text))
                     else:
                         stack.enter_context(atomic_path(file)).write_text(text, encoding="utf-8")
-                self.journal.append(action, changes, takes_back)
+                self.journal.append(action, [SampleChange.between(*each) for each in changes], takes_back)
         except OSError as error:
             raise DatasetError(cannot_write(self.folder, error)) from error
 
@@ -92,22 +99,21 @@ class SampleStore:
         DatasetError
             If it can't be written.
         """
+        found = self.journal.newest()
+        if found is None or len(found[1].changes) < 2:
+            return
         try:
-            for before, after in self._changed_together():
-                with suppress(DatasetError):  # a damaged file is told of when its sample is read
-                    if self.read(after.id) == before:
-                        write_text(self._file(after.id), as_text(after))
+            for change in found[1].changes:
+                with suppress(DatasetError):  # a damaged file is reported when its sample is read
+                    sample = self.read(change.sample_id)
+                    now = sample.model_dump(mode="json")
+                    before = change.before or {}
+                    if before and all(now.get(key) == value for key, value in before.items()):
+                        text = as_text(sample.edit(**change.after))
+                        self._write_upgraded_index()
+                        write_text(self._file(sample.id), text)
         except OSError as error:
             raise DatasetError(cannot_write(self.folder, error)) from error
-
-    def _changed_together(self) -> list[tuple[Sample, Sample]]:
-        """Return what the newest change did to each sample, if it was one of several."""
-        found = self.journal.newest()
-        if found is None or not found[1].others:
-            return []
-        with suppress(ValidationError):
-            return list(zip(found[1].samples("before"), found[1].samples("after"), strict=True))
-        return []
 
     def undo(self) -> Sample | None:
         """Take back the newest change that isn't taken back; return the sample as it is now, or None."""
@@ -121,9 +127,13 @@ class SampleStore:
         if found is None:
             return None
         offset, entry = found
-        samples = entry.samples("before")
-        self.write([(self.read(sample.id), sample) for sample in samples], action, takes_back=offset)
-        return samples[0]
+        now = [self.read(change.sample_id) for change in entry.changes]
+        changes = [
+            (sample, sample.edit(**(change.before or {})))
+            for sample, change in zip(now, entry.changes, strict=True)
+        ]
+        self.write(changes, action, takes_back=offset)
+        return changes[0][1]
 
     def add(self, index: DatasetIndex, samples: Sequence[Sample]) -> None:
         """Write new samples, then the index that lists them: only then they are there.
@@ -134,12 +144,18 @@ class SampleStore:
             If they can't be written; none of them is then listed.
         """
         try:
+            self._write_upgraded_index()
             for sample in samples:
                 write_text(self._file(sample.id), as_text(sample))
-                self.journal.append("add", [(None, sample)])
+                self.journal.append("add", [SampleChange.between(None, sample)])
             write_text(self.folder / INDEX_FILE, as_text(index))
         except OSError as error:
             raise DatasetError(cannot_write(self.folder, error)) from error
+
+    def _write_upgraded_index(self) -> None:
+        if self._upgraded is not None:
+            write_text(self.folder / INDEX_FILE, as_text(self._upgraded))
+            self._upgraded = None
 
     def _file(self, sample_id: str) -> Path:
         return self.folder / SAMPLES_FOLDER / f"{sample_id}.json"
@@ -174,7 +190,7 @@ def write_new(folder: Path, index: DatasetIndex, samples: Sequence[Sample]) -> N
         raise DatasetError(cannot_write(folder, error)) from error
 
 
-def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex]:
+def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
     """Find a dataset by its folder or its index file, and read the index.
 
     Returns
@@ -182,6 +198,9 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex]:
     folder : Path
         Absolute.
     index : DatasetIndex
+        In the present version.
+    older : bool
+        Whether the file is of an older version.
 
     Raises
     ------
@@ -207,7 +226,7 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex]:
     if isinstance(version, int) and version > VERSION:
         raise DatasetError(f"{folder} was made by a newer version of segloop: update napari-segloop.")
     try:
-        return folder, DatasetIndex.model_validate(content)
+        return folder, DatasetIndex.model_validate(upgrade_index(content)), version != VERSION
     except ValidationError as error:
         raise DatasetError(f"{file} is damaged ({explain(error)}): restore it from a copy.") from error
 
@@ -221,3 +240,20 @@ def cannot_write(path: Path, error: OSError) -> str:
     """Return the sentence for a file or folder that can't be written."""
     where, reason = error.filename or path, error.strerror or str(error)
     return f"{where} can't be written ({reason}): free some disk space, or choose a folder you may write to."
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, ValidationError):
+        return explain(error)
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
+def _parse_sample(text: bytes) -> Sample:
+    try:
+        return Sample.model_validate_json(text)
+    except ValidationError:
+        content = json.loads(text)
+        upgraded = upgrade_sample(content)
+        if upgraded is content:
+            raise
+        return Sample.model_validate(upgraded)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import Any
 
 from segloop.artifacts.dataset.journal import read_entries
 from segloop.artifacts.dataset.manifest import Sample, Split, Verdict
@@ -14,7 +14,7 @@ from segloop.core.errors import DatasetError
 
 
 @dataclass(frozen=True)
-class Summary:
+class SampleSummary:
     """One sample in a list; the attributes are those of `Sample`."""
 
     id: str
@@ -25,9 +25,24 @@ class Summary:
     note: str
 
     @classmethod
-    def of(cls, sample: Sample) -> Summary:
+    def of(cls, sample: Sample) -> SampleSummary:
         """Return the summary of a sample."""
         return cls(sample.id, sample.verdict, sample.split, sample.group, len(sample.regions), sample.note)
+
+    def changed(self, fields: dict[str, Any]) -> SampleSummary:
+        """Return the summary after some fields of the sample were changed, as the journal writes them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a field has an impossible value.
+        """
+        changes: dict[str, Any] = {key: fields[key] for key in ("split", "group", "note") if key in fields}
+        if "verdict" in fields:
+            changes["verdict"] = Verdict(fields["verdict"])
+        if "regions" in fields:
+            changes["n_regions"] = len(fields["regions"])
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True)
@@ -39,9 +54,14 @@ class Counts:
     accepted: int
     rejected: int
 
+    @property
+    def reviewed(self) -> int:
+        """Samples that were accepted or rejected."""
+        return self.accepted + self.rejected
+
 
 class SummaryTable:
-    """Reads every sample once; afterwards only what the journal tells of changes, whoever made them.
+    """Reads every sample once; afterwards only the journal's new lines, whoever made the changes.
 
     Samples that can't be read are left out, and tried again next time.
 
@@ -61,11 +81,11 @@ class SummaryTable:
     def __init__(self, journal: Path, read: Callable[[str], Sample]) -> None:
         self._journal = journal
         self._read = read
-        self._known: dict[str, Summary] = {}
+        self._known: dict[str, SampleSummary] = {}
         self._offset: int | None = None
         self.problems: tuple[str, ...] = ()
 
-    def rows(self, sample_ids: Sequence[str]) -> list[Summary]:
+    def rows(self, sample_ids: Sequence[str]) -> list[SampleSummary]:
         """Return the summaries of samples, in order; without those that can't be read, see `problems`.
 
         Raises
@@ -75,17 +95,17 @@ class SummaryTable:
         """
         if self._offset is None:
             self._offset = self._journal.stat().st_size if self._journal.exists() else 0
-        changes, self._offset = read_entries(self._journal, self._offset)
-        for change in changes:
-            try:
-                self._known.update((sample.id, Summary.of(sample)) for sample in change.samples("after"))
-            except ValidationError:
-                self._known.pop(change.sample_id, None)
+        entries, self._offset = read_entries(self._journal, self._offset)
+        for change in (change for entry in entries for change in entry.changes):
+            known = self._known.pop(change.sample_id, None)
+            if known is not None:
+                with suppress(TypeError, ValueError):  # then it is read again below
+                    self._known[change.sample_id] = known.changed(change.after)
         problems = []
         for sample_id in sample_ids:
             if sample_id not in self._known:
                 try:
-                    self._known[sample_id] = Summary.of(self._read(sample_id))
+                    self._known[sample_id] = SampleSummary.of(self._read(sample_id))
                 except DatasetError as error:
                     problems.append(str(error))
         self.problems = tuple(problems)

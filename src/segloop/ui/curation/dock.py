@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtCore import QTimer
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Split
@@ -44,11 +44,11 @@ class CurationDock(Page):
         self._shown: Snapshot | None = None
         self._unreadable = ""
         self._make_widgets()
-        self.editor = RegionEditor(self.attempt, lambda: self._ready() is not None, self._slices)
+        self.editor = RegionEditor(
+            self.attempt, lambda: self._ready() is not None, self._slices, self._merge_source
+        )
         self.view = SampleView(self.viewer_app.viewer, self.editor, self.canvas_keys(), self._on_mode)
         self.view.layers.shown_changed.connect(self._on_shown_in_napari)
-        for group, box in self.panel.shown.items():
-            self.view.layers.set_visible(group, box.isChecked())
         self._connect()
         # Other docks needn't hear of each key press of a quick review.
         self._news = QTimer(self, singleShot=True, interval=_NEWS_DELAY_MS)
@@ -82,10 +82,21 @@ class CurationDock(Page):
             if not self.review.previous():
                 self.message.show_info(f"{self.review.current.id} is the first one{self._of_filter()}.")
 
-    def set_base(self, base: int) -> None:
+    def set_base(self, name: str) -> None:
         """Choose the segmentation that the ground truth starts from."""
-        if self.review is not None and not self.attempt(partial(self.review.set_base, base)):
+        if self.review is not None and not self.attempt(partial(self.review.set_base, name)):
             self.panel.show_sample(self.review.current)
+
+    def set_base_number(self, number: int) -> None:
+        """Choose the first (1), second (2), ... segmentation as the base."""
+        if self.review is None:
+            return
+        names = self.review.current.segmentation_names
+        if number <= len(names):
+            self.set_base(names[number - 1])
+        else:
+            has = f"{len(names)} segmentation{'s' if len(names) > 1 else ''}"
+            self.message.show_info(f"{self.review.current.id} has {has}: {', '.join(names)}.")
 
     def set_split(self, split: Split) -> None:
         """Choose what the sample, and with it its whole group, is used for."""
@@ -102,11 +113,7 @@ class CurationDock(Page):
             self._on_mode()
         elif kind in self.view.drawing_kinds:
             self.view.stop()
-        elif kind == "merge" and self.review.current.seg2 is None:
-            self.message.show_error(
-                f"Sample {self.review.current.id} has no second segmentation to merge from: "
-                "make the dataset with one."
-            )
+        elif kind == "merge" and not self.attempt(self.review.merge_sources):
             self._on_mode()
         else:
             self.view.draw(self.review.current, kind, self.panel.shape_kind())
@@ -196,6 +203,7 @@ class CurationDock(Page):
             row.select_requested.connect(self.view.regions[kind].select)
             row.remove_requested.connect(lambda region_id: self.editor.remove_regions([region_id]))
             row.cut_requested.connect(self.editor.set_cut)
+            row.source_requested.connect(self.editor.set_source)
         self.bind_commands(
             {
                 "accept": self.accept,
@@ -204,8 +212,7 @@ class CurationDock(Page):
                 "back": self.show_previous,
                 "exclude": partial(self.draw, "exclude"),
                 "merge": partial(self.draw, "merge"),
-                "base_1": partial(self.set_base, 1),
-                "base_2": partial(self.set_base, 2),
+                **{f"base_{number}": partial(self.set_base_number, number) for number in range(1, 7)},
                 "undo": self.undo,
                 "redo": self.redo,
             }
@@ -225,6 +232,9 @@ class CurationDock(Page):
         stack = self._shown is not None and self._shown.pixels.n_slices > 1
         return self.panel.slice_range(self.view.z) if stack else (None, None)
 
+    def _merge_source(self) -> str:
+        return self.panel.merge.source.currentText()
+
     def _decide(self, action: str) -> None:
         if self.review is None:
             return
@@ -234,10 +244,10 @@ class CurationDock(Page):
         self.view.finish()
         more: list[bool] = []
         if self.attempt(lambda: more.append(getattr(self.review, action)())) and not more[0]:
-            tally = self.review.tally()
+            counts = self.review.counts()
             self.message.show_info(
-                f"All {tally.total} samples are reviewed: "
-                f"{tally.accepted} accepted, {tally.rejected} rejected.",
+                f"All {counts.total} samples are reviewed: "
+                f"{counts.accepted} accepted, {counts.rejected} rejected.",
                 "Train on them",
                 lambda: self.viewer_app.dock("Training"),
             )
@@ -358,9 +368,7 @@ class CurationDock(Page):
         self.review.jump(sample_id)
 
     def _on_shown_in_napari(self, group: str, on: bool) -> None:
-        box = self.panel.shown[group]
-        with QSignalBlocker(box):
-            box.setChecked(on)
+        self.panel.shown.set_shown(group, on)
 
     def _on_slices_chosen(self) -> None:
         """Apply the slices to the selected regions; those drawn from now on get them anyway."""

@@ -20,7 +20,14 @@ PREFIX = "Curation: "
 """How the names of the dock's own layers begin."""
 
 
-SEG1_COLOUR, SEG2_COLOUR = "#2D9CFF", "#E69F00"
+SEGMENTATION_COLOURS = (
+    ("#2D9CFF", "blue"),
+    ("#E69F00", "orange"),
+    ("#009E73", "green"),
+    ("#F0E442", "yellow"),
+    ("#D55E00", "red"),
+    ("#56E4E9", "cyan"),
+)
 TRUTH_COLOUR = "#FF00FF"
 _CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
 _RGB = {"red", "green", "blue"}
@@ -38,14 +45,14 @@ class SampleLayers:
     """
 
     shown_changed = Signal(str, bool)
-    """A group (``raw``, ``seg1``, ``seg2``, ``truth``) was shown or hidden in napari's layer list."""
+    """A group (``raw``, ``truth``, or that of a segmentation) was shown or hidden in napari's layer list."""
 
     def __init__(self, viewer: Viewer, on_created: Callable[[Layer], None]) -> None:
         self._viewer = viewer
         self._on_created = on_created
         self._layers: dict[str, Layer] = {}
         self._structure: tuple[object, ...] = ()
-        self._visible = {"raw": True, "seg1": True, "seg2": True, "truth": True}
+        self._visible: dict[str, bool] = {}
         self._updating = False
         self._pixels: Pixels | None = None
         self._arrays: dict[str, np.ndarray] = {}
@@ -72,7 +79,7 @@ class SampleLayers:
         pixels = snapshot.pixels
         self._pixels = pixels
         self.scale, self.units = _scale(pixels, self._length_unit())
-        structure = (pixels.n_slices > 1, pixels.channel_names, pixels.seg2 is not None)
+        structure = (pixels.n_slices > 1, pixels.channel_names, tuple(pixels.segmentations))
         fresh = structure != self._structure or any(
             layer not in self._viewer.layers for layer in self._layers.values()
         )
@@ -121,17 +128,18 @@ class SampleLayers:
                 blending="additive" if number else "translucent_no_depth",
                 scale=self.scale,
                 units=self.units,
-                visible=self._visible["raw"],
+                visible=self._visible.get("raw", True),
             )
             _set_contrast(layer, pixels.contrast[number])
             self._add(f"raw{number}", layer)
-        truth, seg1, seg2 = (_one_colour(each) for each in (TRUTH_COLOUR, SEG1_COLOUR, SEG2_COLOUR))
-        self._add_labels("truth", "ground truth", snapshot.truth, truth, 0.3)
+        self._add_labels("truth", "ground truth", snapshot.truth, _one_colour(TRUTH_COLOUR), 0.3)
         self._add_labels("excluded", "excluded", snapshot.excluded, _hatch_colours(), 0.6)
-        # Wider than the second one, so that both are seen where they agree.
-        self._add_labels("seg1", "seg 1", pixels.seg1, seg1, 0.9, contour=1 if pixels.seg2 is None else 2)
-        if pixels.seg2 is not None:
-            self._add_labels("seg2", "seg 2", pixels.seg2, seg2, 0.9, contour=1)
+        last = len(pixels.segmentations) - 1
+        for number, (name, labels) in enumerate(pixels.segmentations.items()):
+            colours = _one_colour(segmentation_colour(number)[0])
+            # Wider than those above it, so that all are seen where they agree.
+            contour = 1 + min(last - number, 2)
+            self._add_labels(segmentation_group(name), name, labels, colours, 0.9, contour)
 
     def _add_labels(
         self, role: str, name: str, labels: np.ndarray, colours: Any, opacity: float, contour: int = 0
@@ -145,7 +153,7 @@ class SampleLayers:
             opacity=opacity,
             scale=self.scale,
             units=self.units,
-            visible=self._visible[_group(role)],
+            visible=self._visible.get(_group(role), True),
         )
         layer.contour = contour
         layer.editable = False
@@ -165,9 +173,8 @@ class SampleLayers:
             layer = self._layers[f"raw{number}"]
             layer.data = _plain(pixels.raw[number])
             _set_contrast(layer, pixels.contrast[number])
-        self._show_labels("seg1", pixels.seg1)
-        if pixels.seg2 is not None:
-            self._show_labels("seg2", pixels.seg2)
+        for name, labels in pixels.segmentations.items():
+            self._show_labels(segmentation_group(name), labels)
         self.show_truth(snapshot)
         for layer in self._layers.values():
             place(layer, self.scale, self.units)
@@ -204,6 +211,16 @@ def place(layer: Layer, scale: Sequence[float], units: Sequence[str]) -> None:
     if tuple(layer.scale) != tuple(scale):
         layer.scale = tuple(scale)
     layer.units = tuple(units)
+
+
+def segmentation_colour(number: int) -> tuple[str, str]:
+    """Return the colour of a sample's first (0), second (1), ... segmentation, and what it is called."""
+    return SEGMENTATION_COLOURS[number % len(SEGMENTATION_COLOURS)]
+
+
+def segmentation_group(name: str) -> str:
+    """Return the group of a segmentation's layer."""
+    return f"segmentation:{name}"
 
 
 def _group(role: str) -> str:

@@ -169,11 +169,11 @@ class DatasetMaker(QWidget):
         layers = self._page.viewer_app.viewer.layers
         if not names.raw:
             raise ImageError("No raw layer is ticked: open an image in napari and tick it under Raw.")
-        if not names.seg:
+        if not all(names.segmentations.values()):
             raise ImageError("No labels layer is chosen: open or draw one in napari and choose it.")
         raw = tuple(_plane(layers[name]) for name in names.raw)
-        seg2 = _plane(layers[names.seg2]) if names.seg2 else None
-        return Layers(raw, _plane(layers[names.seg]), seg2, _pixel_size_um(layers[names.raw[0]]), images_dir)
+        segmentations = {name: _plane(layers[chosen]) for name, chosen in names.segmentations.items()}
+        return Layers(raw, segmentations, _pixel_size_um(layers[names.raw[0]]), images_dir)
 
     def _list_channels(self, folder: str) -> None:
         self._page.workers.run(

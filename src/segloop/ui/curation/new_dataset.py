@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
@@ -21,7 +21,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.curation.creating import Folders, Split
+from segloop.artifacts.dataset.segmentation import default_name
+from segloop.curation.creating import Folders, SplitShares
 from segloop.ui.widgets.chooser import PathChooser, PathKind
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.memory import Memory
@@ -29,11 +30,10 @@ from segloop.ui.widgets.memory import Memory
 
 @dataclass(frozen=True)
 class LayerNames:
-    """Names of the layers that make up a sample; ``seg2`` may be empty."""
+    """Names of the layers that make up a sample; those with labels by the name of their segmentation."""
 
     raw: tuple[str, ...]
-    seg: str
-    seg2: str
+    segmentations: Mapping[str, str]
 
 
 class NewDatasetPanel(QWidget):
@@ -92,23 +92,22 @@ class NewDatasetPanel(QWidget):
         layout.addLayout(buttons)
         self._layers.hide()
 
-    def split(self) -> Split:
+    def split(self) -> SplitShares:
         """Return how samples shall be shared out."""
-        return Split(self.val.value() / 100, self.test.value() / 100, self.group_by.text().strip())
+        return SplitShares(self.val.value() / 100, self.test.value() / 100, self.group_by.text().strip())
 
     def folders(self) -> Folders:
         """Return the named folders."""
         channel = self.channel.currentText().strip()
-        return Folders(
-            self.raw.value(), self.seg.value(), self.seg2.value(), "" if channel == _ALL_CHANNELS else channel
-        )
+        segmentations = _named(self.seg.value(), self.other.value())
+        return Folders(self.raw.value(), segmentations, "" if channel == _ALL_CHANNELS else channel)
 
     def layer_names(self) -> LayerNames:
         """Return the chosen layers."""
         rows = (self.raw_layers.item(row) for row in range(self.raw_layers.count()))
         ticked = tuple(item.text() for item in rows if item.checkState() == Qt.CheckState.Checked)
-        second = self.seg2_layer.currentText() if self.seg2_layer.currentIndex() > 0 else ""
-        return LayerNames(ticked, self.seg_layer.currentText(), second)
+        other = self.other_layer.currentText() if self.other_layer.currentIndex() > 0 else ""
+        return LayerNames(ticked, _named(self.seg_layer.currentText(), other))
 
     def set_channels(self, names: Sequence[str]) -> None:
         """Offer the channels of the raw images by name."""
@@ -126,9 +125,10 @@ class NewDatasetPanel(QWidget):
             item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
         height = self.raw_layers.sizeHintForRow(0) if images else 20
         self.raw_layers.setFixedHeight(height * min(5, max(1, len(images))) + 8)
+        first, *others = before.segmentations.values()
         for box, extra, kept in (
-            (self.seg_layer, [], before.seg),
-            (self.seg2_layer, ["none"], before.seg2),
+            (self.seg_layer, [], first),
+            (self.other_layer, ["none"], "".join(others)),
         ):
             box.clear()
             box.addItems([*extra, *labels])
@@ -138,11 +138,11 @@ class NewDatasetPanel(QWidget):
         self.raw = PathChooser(PathKind.folder, "folder with the images")
         self.raw.changed.connect(self.raw_folder_changed)
         self.seg = PathChooser(PathKind.folder, "folder with their labels")
-        self.seg2 = PathChooser(PathKind.folder, "none")
+        self.other = PathChooser(PathKind.folder, "none")
         for chooser, tip in (
             (self.raw, "Raw images; a pattern such as /data/raw/*.tif works too"),
             (self.seg, "Label images with the same file stems as the raw images"),
-            (self.seg2, "A second segmentation of the same images, to choose from or to merge in parts"),
+            (self.other, "A second segmentation of the same images, to choose from or to merge in parts"),
         ):
             chooser.line.setToolTip(tip)
         self.channel = QComboBox()
@@ -153,7 +153,7 @@ class NewDatasetPanel(QWidget):
         form = _form(widget)
         form.addRow("Raw", self.raw)
         form.addRow("Segmentation", self.seg)
-        form.addRow("Second one", self.seg2)
+        form.addRow("Second one", self.other)
         form.addRow("Channel", self.channel)
         return widget
 
@@ -162,14 +162,14 @@ class NewDatasetPanel(QWidget):
         self.raw_layers.setToolTip("Tick one image layer, or several that are channels of one image")
         self.seg_layer = QComboBox()
         self.seg_layer.setToolTip("Labels layer to learn from")
-        self.seg2_layer = QComboBox()
-        self.seg2_layer.setToolTip("A second segmentation of the same image")
+        self.other_layer = QComboBox()
+        self.other_layer.setToolTip("A second segmentation of the same image")
         self.set_layers((), ())
         widget = QWidget()
         form = _form(widget)
         form.addRow("Raw", self.raw_layers)
         form.addRow("Segmentation", self.seg_layer)
-        form.addRow("Second one", self.seg2_layer)
+        form.addRow("Second one", self.other_layer)
         return widget
 
     def _on_source(self, layers: bool) -> None:
@@ -178,6 +178,11 @@ class NewDatasetPanel(QWidget):
 
 
 _ALL_CHANNELS = "all channels"
+
+
+def _named(first: str, other: str) -> dict[str, str]:
+    named = {default_name(1): first}
+    return {**named, default_name(2): other} if other else named
 
 
 def _form(parent: QWidget | None = None) -> QFormLayout:

@@ -24,6 +24,8 @@ class RegionEditor:
         Whether the sample at hand is the one on screen.
     slices : callable
         First and last slice for a new region.
+    merge_source : callable
+        Name of the segmentation that a new merge region takes labels from.
 
     Attributes
     ----------
@@ -36,8 +38,10 @@ class RegionEditor:
         attempt: Callable[[Callable[[], object]], bool],
         ready: Callable[[], bool],
         slices: Callable[[], Slices],
+        merge_source: Callable[[], str],
     ) -> None:
         self._attempt, self._ready, self._slices = attempt, ready, slices
+        self._merge_source = merge_source
         self.review: ReviewSession | None = None
 
     def add_region(self, kind: Kind, shape: ShapeKind, vertices: np.ndarray) -> str:
@@ -45,8 +49,10 @@ class RegionEditor:
         if not self._ready():
             return ""
         added: list[str] = []
-        review, (first, last) = self.review, self._slices()
-        self._attempt(lambda: added.append(review.add_region(kind, shape, vertices.tolist(), first, last).id))
+        review, (first, last), source = self.review, self._slices(), self._merge_source()
+        self._attempt(
+            lambda: added.append(review.add_region(kind, shape, vertices.tolist(), first, last, source).id)
+        )
         return added[0] if added else ""
 
     def move_regions(self, moved: Sequence[Drawn]) -> None:
@@ -77,6 +83,16 @@ class RegionEditor:
         """Choose whether a merge follows objects or cuts at its edge."""
         self._change(
             [each.model_copy(update={"cut": cut}) for each in self._regions() if each.id == region_id]
+        )
+
+    def set_source(self, region_id: str, name: str) -> None:
+        """Choose the segmentation that a merge takes labels from."""
+        self._change(
+            [
+                each.model_copy(update={"segmentation": name})
+                for each in self._regions()
+                if each.id == region_id
+            ]
         )
 
     def _regions(self) -> tuple[Region, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from segloop.artifacts.dataset.manifest import Region
 
@@ -29,6 +29,8 @@ class RegionRow(QWidget):
     remove_requested = Signal(str)
     cut_requested = Signal(str, str)
     """Id of a merge region, and ``edge`` or ``object``."""
+    source_requested = Signal(str, str)
+    """Id of a merge region, and the segmentation to take its labels from."""
 
     def __init__(self, kind: str, key: str, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +38,10 @@ class RegionRow(QWidget):
         self.button = QPushButton(f"Draw  {key}", checkable=True)
         self.button.setToolTip(f"{tip} (key {key}; Enter or double click finishes it)")
         self.button.clicked.connect(self.draw_requested)
+        self.source = QComboBox()
+        self.source.setToolTip("The segmentation that new merge regions take labels from")
+        self.source.setAccessibleName("Merge from")
+        self.source.hide()
         self.count = QLabel("none")
         self.menu = QMenu(self)
         self.list = QToolButton(text="List ▾")
@@ -47,20 +53,31 @@ class RegionRow(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
+        layout.addWidget(self.source)
         layout.addWidget(self.count, 1)
         layout.addWidget(self.list)
 
-    def show_regions(self, regions: Sequence[Region]) -> None:
-        """Show those of the row's kind."""
+    def show_regions(self, regions: Sequence[Region], sources: Sequence[str] = ()) -> None:
+        """Show those of the row's kind; merge regions can take labels from the segmentations ``sources``."""
+        self._offer(sources)
         own = [region for region in regions if region.kind == self._kind]
         self.count.setText(f"{len(own)} region{'s' if len(own) != 1 else ''}" if own else "none")
         self.list.setEnabled(bool(own))
         self.menu.clear()
         for number, region in enumerate(own, 1):
-            self._add_menu(number, region)
+            self._add_menu(number, region, sources)
 
-    def _add_menu(self, number: int, region: Region) -> None:
-        menu = self.menu.addMenu(f"{number}: {_NAMES[region.shape]}, {_slices(region)}")
+    def _offer(self, sources: Sequence[str]) -> None:
+        if [self.source.itemText(index) for index in range(self.source.count())] != list(sources):
+            chosen = self.source.currentText()
+            self.source.clear()
+            self.source.addItems(list(sources))
+            self.source.setCurrentIndex(max(0, self.source.findText(chosen)) if sources else -1)
+        self.source.setVisible(len(sources) > 1)
+
+    def _add_menu(self, number: int, region: Region, sources: Sequence[str]) -> None:
+        origin = f" from {region.segmentation}" if region.segmentation else ""
+        menu = self.menu.addMenu(f"{number}: {_NAMES[region.shape]}{origin}, {_slices(region)}")
         menu.addAction("Select", lambda: self.select_requested.emit(region.id))
         menu.addAction("Delete", lambda: self.remove_requested.emit(region.id))
         if self._kind == "merge":
@@ -70,6 +87,14 @@ class RegionRow(QWidget):
                 action.setCheckable(True)
                 action.setChecked(region.cut == cut)
                 action.triggered.connect(lambda _=False, cut=cut: self.cut_requested.emit(region.id, cut))
+            menu.addSeparator()
+            for name in sources if set(sources) != {region.segmentation} else ():
+                action = menu.addAction(f"Take labels from {name}")
+                action.setCheckable(True)
+                action.setChecked(region.segmentation == name)
+                action.triggered.connect(
+                    lambda _=False, name=name: self.source_requested.emit(region.id, name)
+                )
 
 
 def _slices(region: Region) -> str:

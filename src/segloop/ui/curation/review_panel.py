@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QCheckBox,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
@@ -26,12 +25,12 @@ from segloop.artifacts.dataset.manifest import Sample
 from segloop.curation.session import Filter, ReviewSession
 from segloop.ui.curation.region_row import RegionRow
 from segloop.ui.curation.sample_list import SampleList
+from segloop.ui.curation.segmentation_rows import BaseRow, ShownRow
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.memory import Memory
 from segloop.ui.widgets.progress import painted_later
 
 SHAPES = (("polygon", "Polygon"), ("rectangle", "Rectangle"), ("ellipse", "Ellipse"), ("path", "Freehand"))
-SHOWN = (("raw", "raw"), ("seg1", "seg 1"), ("seg2", "seg 2"), ("truth", "truth"))
 
 
 class ReviewPanel(QWidget):
@@ -39,7 +38,7 @@ class ReviewPanel(QWidget):
 
     sample_chosen = Signal(str)
     filter_chosen = Signal(object)
-    base_chosen = Signal(int)
+    base_chosen = Signal(str)
     shown_chosen = Signal(str, bool)
     slices_chosen = Signal()
     split_chosen = Signal(str)
@@ -60,8 +59,12 @@ class ReviewPanel(QWidget):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         self._form.setVerticalSpacing(4)
-        self._form.addRow("Base", self._make_base())
-        self._form.addRow("Show", self._make_shown())
+        self.base = BaseRow()
+        self.base.chosen.connect(self.base_chosen)
+        self.shown = ShownRow(memory)
+        self.shown.chosen.connect(self.shown_chosen)
+        self._form.addRow("Base", self.base)
+        self._form.addRow("Show", self.shown)
         self.shape = QComboBox()
         for value, label in SHAPES:
             self.shape.addItem(label, value)
@@ -70,9 +73,7 @@ class ReviewPanel(QWidget):
         self.shape.currentIndexChanged.connect(lambda: memory.remember("curation.shape", self.shape_kind()))
         self._form.addRow("Shape", self.shape)
         self.exclude = RegionRow("exclude", "E", "Draw a region that training leaves out")
-        self.merge = RegionRow(
-            "merge", "M", "Draw a region that takes its labels from the other segmentation"
-        )
+        self.merge = RegionRow("merge", "M", "Draw a region that takes its labels from another segmentation")
         self._form.addRow("Exclude", self.exclude)
         self._form.addRow("Merge", self.merge)
         self._slices = self._make_slices()
@@ -105,27 +106,27 @@ class ReviewPanel(QWidget):
 
     def show_counts(self, session: ReviewSession) -> None:
         """Show how far the review has come."""
-        tally = session.tally()
+        counts = session.counts()
         self.counts.setText(
-            f"{tally.reviewed} of {tally.total} reviewed: "
-            f"{tally.accepted} accepted, {tally.rejected} rejected"
+            f"{counts.reviewed} of {counts.total} reviewed: "
+            f"{counts.accepted} accepted, {counts.rejected} rejected"
         )
         with painted_later(self.bar):
-            self.bar.setRange(0, tally.total)
-            self.bar.setValue(tally.reviewed)
+            self.bar.setRange(0, counts.total)
+            self.bar.setValue(counts.reviewed)
         if session.saved_at is not None:
             self.saved.setText(f"Saved {time.strftime('%H:%M:%S', time.localtime(session.saved_at))}")
 
     def show_sample(self, sample: Sample) -> None:
         """Show what was decided about the sample at hand."""
-        (self.base1 if sample.base == 1 else self.base2).setChecked(True)
-        second = sample.seg2 is not None
-        self.base2.setEnabled(second)
-        self.shown["seg2"].setEnabled(second)
-        self.merge.setEnabled(second)
-        self._form.labelForField(self.merge).setEnabled(second)
+        names = sample.segmentation_names
+        self.base.show_base(names, sample.base)
+        self.shown.show_segmentations(names)
+        sources = [name for name in names if name != sample.base]
+        self.merge.setEnabled(bool(sources))
+        self._form.labelForField(self.merge).setEnabled(bool(sources))
         self.exclude.show_regions(sample.regions)
-        self.merge.show_regions(sample.regions)
+        self.merge.show_regions(sample.regions, sources)
         for split, button in self.splits.items():
             button.setChecked(split == sample.split)
         if not self.note.hasFocus() or self.note.text() != sample.note:
@@ -177,31 +178,6 @@ class ReviewPanel(QWidget):
             row.addWidget(button, 1)
         return row
 
-    def _make_base(self) -> QWidget:
-        self.base1 = QRadioButton("seg 1")
-        self.base2 = QRadioButton("seg 2")
-        self.base1.setToolTip("The ground truth starts from segmentation 1 (key 1)")
-        self.base2.setToolTip("The ground truth starts from segmentation 2 (key 2)")
-        self._bases = QButtonGroup(self)
-        self._bases.addButton(self.base1, 1)
-        self._bases.addButton(self.base2, 2)
-        self._bases.idClicked.connect(self.base_chosen)
-        return _row(self.base1, self.base2)
-
-    def _make_shown(self) -> QWidget:
-        colours = {
-            "seg1": "blue contour",
-            "seg2": "orange contour",
-            "truth": "the ground truth: magenta, excluded hatched grey",
-        }
-        self.shown: dict[str, QCheckBox] = {}
-        for group, label in SHOWN:
-            box = QCheckBox(label, checked=bool(self._memory.recall(f"curation.show.{group}", True)))
-            box.setToolTip(f"Show {label}" + (f" ({colours[group]})" if group in colours else ""))
-            box.toggled.connect(lambda on, group=group: self._on_shown(group, on))
-            self.shown[group] = box
-        return _row(*self.shown.values())
-
     def _make_slices(self) -> QWidget:
         self.all_slices = QRadioButton("all", checked=True, toolTip="Regions cover every slice of the stack")
         self.this_slice = QRadioButton("this", toolTip="Regions cover only the slice at hand")
@@ -248,10 +224,6 @@ class ReviewPanel(QWidget):
         row.addWidget(self.undo)
         row.addWidget(self.redo)
         return row
-
-    def _on_shown(self, group: str, on: bool) -> None:
-        self._memory.remember(f"curation.show.{group}", on)
-        self.shown_chosen.emit(group, on)
 
     def _on_range(self) -> None:
         self.some_slices.setChecked(True)

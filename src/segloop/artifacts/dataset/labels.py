@@ -1,0 +1,209 @@
+"""The labels of a sample's segmentations: originals are read where they lie, corrections from the dataset.
+
+A corrected version is a label image of its own, ``labels/<sample>/<segmentation>/<number>/labels.ome.zarr``
+(OME-Zarr: compressed, in chunks), written once and never changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.artifacts.dataset.manifest import Sample
+from segloop.artifacts.dataset.references import from_reference
+from segloop.artifacts.dataset.segmentation import CorrectedCopy, ImageRef, LabelVersion
+from segloop.core.errors import DatasetError
+from segloop.images.image import UNKNOWN_SIZE, PixelSize
+
+LABELS_FOLDER = "labels"
+VERSION_FILE = "labels.ome.zarr"
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """Where a version of a segmentation is.
+
+    Attributes
+    ----------
+    path : Path
+        Absolute path of the label image; it need not exist.
+    scene, channel : str
+        As of `ImageRef`.
+    """
+
+    path: Path
+    scene: str = ""
+    channel: str = ""
+
+
+class LabelStore:
+    """Finds, reads and writes the labels of a dataset.
+
+    Parameters
+    ----------
+    folder : Path
+        The dataset's folder.
+    home : str
+        Where it was created; see `from_reference`.
+    """
+
+    def __init__(self, folder: Path, home: str) -> None:
+        self._folder = folder
+        self._home = home
+
+    def resolve(self, ref: ImageRef) -> Path:
+        """Return the absolute path of an image."""
+        return from_reference(ref.path, self._folder, self._home)
+
+    def find(self, sample: Sample, name: str, version: int | None = None) -> LabelFile:
+        """Return where a version of a segmentation is.
+
+        Parameters
+        ----------
+        sample : Sample
+        name : str
+            Name of the segmentation.
+        version : int, optional
+            Its number; 0 is the original. The newest by default.
+
+        Raises
+        ------
+        DatasetError
+            If the sample has no such segmentation, or the segmentation no such version.
+        """
+        segmentation = sample.segmentation(name)
+        number = segmentation.newest if version is None else version
+        if number == 0:
+            if isinstance(segmentation.source, CorrectedCopy):
+                return self.find(sample, segmentation.source.of, segmentation.source.version)
+            ref = segmentation.source.image
+            return LabelFile(self.resolve(ref), ref.scene, ref.channel)
+        known = [each.number for each in segmentation.versions]
+        if number not in known:
+            raise DatasetError(
+                f"The segmentation {name} of sample {sample.id} has no version {number}: "
+                f"it has {', '.join(map(str, (0, *known)))}."
+            )
+        return LabelFile(self._version_folder(sample.id, name, number) / VERSION_FILE)
+
+    def read(self, sample: Sample, name: str, version: int | None = None) -> NDArray[Any]:
+        """Read a version of a segmentation, as a (Z, Y, X) array of integers; parameters as of `find`.
+
+        Raises
+        ------
+        DatasetError
+            If there is no such version, or its file is missing.
+        ImageError
+            If it can't be read, or doesn't hold labels.
+        """
+        from segloop.images.labels import read_labels
+
+        file = self.find(sample, name, version)
+        require_existing(file.path, sample)
+        return read_labels(file.path, scene=file.scene or None, channel=file.channel or None)
+
+    def write(
+        self,
+        sample: Sample,
+        name: str,
+        labels: NDArray[Any],
+        note: str = "",
+        pixel_size_um: PixelSize = UNKNOWN_SIZE,
+    ) -> LabelVersion:
+        """Store labels as a file of their own; the sample doesn't refer to it yet.
+
+        Parameters
+        ----------
+        sample : Sample
+        name : str
+            Name of the segmentation.
+        labels : (Z, Y, X) integer array
+            The corrected labels.
+        note : str, optional
+            What was corrected.
+        pixel_size_um : tuple of float or None, optional
+            Z, Y, X.
+
+        Returns
+        -------
+        LabelVersion
+            With a number that no version ever had before, not even one that was undone.
+
+        Raises
+        ------
+        DatasetError, ImageError
+            If the values are not labels, or the file can't be written; nothing refers to what is left of it.
+        """
+        from segloop.images.write import write_image
+
+        pixels = smallest_label_type(labels, f"The segmentation {name} of sample {sample.id}")
+        number = 1 + max((each.number for each in sample.segmentation(name).versions), default=0)
+        try:
+            while not self._reserve(sample.id, name, number):
+                number += 1
+        except OSError as error:
+            raise DatasetError(
+                f"{self._folder / LABELS_FOLDER} can't be written ({error.strerror or error}): "
+                "free some disk space, or choose a folder you may write to."
+            ) from error
+        path = self._version_folder(sample.id, name, number) / VERSION_FILE
+        write_image(path, pixels, axes="ZYX", pixel_size_um=pixel_size_um)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        return LabelVersion(number=number, created=created, note=note)
+
+    def _reserve(self, sample_id: str, name: str, number: int) -> bool:
+        """Create a version's folder; False if it exists, as of a version that was undone."""
+        folder = self._version_folder(sample_id, name, number)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return False
+        return True
+
+    def _version_folder(self, sample_id: str, name: str, number: int) -> Path:
+        return self._folder / LABELS_FOLDER / sample_id / name / str(number)
+
+
+def require_existing(path: Path, sample: Sample) -> None:
+    """Raise `DatasetError` if a sample's file is missing."""
+    if not path.exists():
+        raise DatasetError(
+            f"{path}, an image of sample {sample.id}, is missing: put it back, or reject the sample."
+        )
+
+
+def smallest_label_type(labels: Any, what: str) -> NDArray[Any]:
+    """Return labels as 8, 16 or 32-bit unsigned integers, whichever is the smallest that holds all values.
+
+    Parameters
+    ----------
+    labels : integer or bool array
+    what : str
+        What they are, to begin an error message: ``Layer nuclei``.
+
+    Raises
+    ------
+    DatasetError
+        If a value is below 0 or not below 2**32, or the values are not integers.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "bui":
+        raise DatasetError(f"{what} holds {array.dtype} values, not labels: convert it to integers.")
+    lowest, highest = int(array.min(initial=0)), int(array.max(initial=0))
+    if lowest < 0:
+        raise DatasetError(
+            f"{what} holds values below 0 (down to {lowest}): "
+            "use 0 for the background and numbers from 1 for objects."
+        )
+    if highest >= 2**32:
+        raise DatasetError(
+            f"{what} holds values up to {highest}, but files hold labels below {2**32}: "
+            "number its objects from 1."
+        )
+    return array.astype(next(t for t in (np.uint8, np.uint16, np.uint32) if highest <= np.iinfo(t).max))

@@ -1,0 +1,160 @@
+"""The segmentations of a sample: each has a name, a source, and corrected versions."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_SAFE_NAME = re.compile(r"[^\W_.][\w.\-]*|_[\w.\-]+")
+
+
+class FrozenModel(BaseModel):
+    """What the files of a dataset hold; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageRef(FrozenModel):
+    """Where pixels are.
+
+    Attributes
+    ----------
+    path : str
+        With forward slashes; relative to the dataset's folder where the file lies in it or near it.
+    scene : str
+        Name of the scene; empty for the first.
+    channel : str
+        Name or number of the channel; empty for all (of a segmentation: its only one).
+    """
+
+    path: str = Field(min_length=1)
+    scene: str = ""
+    channel: str = ""
+
+
+class FileSource(FrozenModel):
+    """A label image that the user brought along.
+
+    Attributes
+    ----------
+    image : ImageRef
+        The file.
+    """
+
+    kind: Literal["file"] = "file"
+    image: ImageRef
+
+
+class PredictionSource(FrozenModel):
+    """A label image that a model predicted.
+
+    Attributes
+    ----------
+    image : ImageRef
+        The file.
+    model : str
+        Name of the model.
+    model_sha256 : str
+        Hash of the model's weights.
+    record : str
+        Path of the prediction's record (its provenance), written like that of an `ImageRef`; empty if there
+        is none.
+    """
+
+    kind: Literal["prediction"] = "prediction"
+    image: ImageRef
+    model: str
+    model_sha256: str
+    record: str = ""
+
+
+class CorrectedCopy(FrozenModel):
+    """A copy of another segmentation of the sample, to be corrected independently of it.
+
+    Attributes
+    ----------
+    of : str
+        Name of the other segmentation, which comes before this one in the sample.
+    version : int
+        Which version of it was copied; 0 is its original.
+    """
+
+    kind: Literal["corrected_copy"] = "corrected_copy"
+    of: str
+    version: int = Field(default=0, ge=0)
+
+
+SegmentationSource = Annotated[FileSource | PredictionSource | CorrectedCopy, Field(discriminator="kind")]
+
+
+class LabelVersion(FrozenModel):
+    """Corrected labels of a segmentation, stored in the dataset's folder and never changed afterwards.
+
+    Attributes
+    ----------
+    number : int
+        From 1 on, unique within the segmentation; 0 is the original, which is not listed.
+    created : str
+        When, as ISO 8601 in UTC.
+    note : str
+        What was corrected.
+    """
+
+    number: int = Field(ge=1)
+    created: str
+    note: str = ""
+
+
+class Segmentation(FrozenModel):
+    """One segmentation of a sample.
+
+    Attributes
+    ----------
+    name : str
+        Unique within the sample, whatever the case of its letters; letters, digits, ``_``, ``-`` and ``.``.
+    source : FileSource, PredictionSource or CorrectedCopy
+        Where its original comes from.
+    versions : tuple of LabelVersion
+        Corrected versions, oldest first. The last one is used.
+    """
+
+    name: str
+    source: SegmentationSource
+    versions: tuple[LabelVersion, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_folder_name(cls, value: str) -> str:
+        return require_safe_name(value, "the name of a segmentation")
+
+    @model_validator(mode="after")
+    def _version_numbers_are_unique(self) -> Segmentation:
+        numbers = [version.number for version in self.versions]
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"two versions of the segmentation {self.name} have the same number")
+        return self
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest version; 0 if it was never corrected."""
+        return self.versions[-1].number if self.versions else 0
+
+
+def default_name(number: int) -> str:
+    """Return the name of the first (1), second (2), ... segmentation if the user names none."""
+    return "seg" if number == 1 else f"seg{number}"
+
+
+def require_safe_name(value: str, what: str = "a sample's id") -> str:
+    """Return ``value`` if it can name a file in the dataset's folder, and nothing outside it.
+
+    Raises
+    ------
+    ValueError
+        If it can't.
+    """
+    if not _SAFE_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} can't be {what}: use letters, digits, '_', '-' and '.' only")
+    return value
