@@ -6,7 +6,6 @@ import json
 import logging
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
@@ -100,10 +99,7 @@ class ReviewSession:
 
     def counts(self) -> Counts:
         """Count the verdicts."""
-        found = Counter(sample.verdict for sample in self._samples.values())
-        return Counts(
-            found.total(), found[Verdict.undecided], found[Verdict.accepted], found[Verdict.rejected]
-        )
+        return Counts.of(sample.verdict for sample in self._samples.values())
 
     def visible_ids(self) -> tuple[str, ...]:
         """Return the ids that pass the filter, in the dataset's order."""

@@ -11,7 +11,6 @@ The format's version is 2. A dataset of version 1 opens too: nothing is rewritte
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -319,10 +318,7 @@ class CuratedDataset:
 
     def counts(self) -> Counts:
         """Count the samples, in all and by verdict."""
-        found = Counter(summary.verdict for summary in self.summaries())
-        return Counts(
-            found.total(), found[Verdict.undecided], found[Verdict.accepted], found[Verdict.rejected]
-        )
+        return Counts.of(summary.verdict for summary in self.summaries())
 
     def split(self, name: Split) -> tuple[str, ...]:
         """Return the ids of the accepted samples of a split."""

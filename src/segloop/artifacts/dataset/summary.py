@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +54,12 @@ class Counts:
     undecided: int
     accepted: int
     rejected: int
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict]) -> Counts:
+        """Count the verdicts of samples."""
+        found = Counter(verdicts)
+        return cls(found.total(), found[Verdict.undecided], found[Verdict.accepted], found[Verdict.rejected])
 
     @property
     def reviewed(self) -> int:
