@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import shlex
@@ -16,6 +17,7 @@ import click
 import pytest
 import yaml
 
+import segloop
 from segloop.cli.command import segloop as command
 from segloop.config.compose import compose
 from segloop.config.predict import PredictConfig
@@ -128,6 +130,40 @@ def test_python_examples_compile(page: Path) -> None:
 
     for block in blocks:
         compile(block, str(page), "exec")
+
+
+@page
+def test_python_examples_use_public_names_only(page: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    used: set[str] = set()
+    for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
+        if isinstance(node, ast.Import):
+            used |= {name.name.partition(".")[2] for name in node.names if name.name.startswith("segloop.")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "segloop":
+            assert node.module == "segloop", f"import from segloop itself, not from {node.module}"
+            used |= {name.name for name in node.names}
+        elif (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "segloop"
+        ):
+            used.add(node.attr)
+
+    assert used <= set(segloop.__all__)
+
+
+@pytest.mark.parametrize("name", segloop.__all__)
+def test_public_names_exist(name: str) -> None:
+    assert getattr(segloop, name) is not None
+
+
+def test_the_reference_describes_every_public_name() -> None:
+    text = (REPOSITORY / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    described = [resolve(name) for name in re.findall(r"^::: (\S+)", text, re.MULTILINE)]
+    names = {name for item in described for name in (getattr(item, "__name__", ""), *vars(item))}
+
+    # Config objects have a page of their own.
+    assert set(segloop.__all__) - names <= {"PredictConfig", "TrainConfig", "__version__"}
 
 
 def resolve(name: str) -> object:

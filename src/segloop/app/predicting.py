@@ -6,19 +6,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from segloop.app.model import Model
 from segloop.artifacts.job.job import EventLog
-from segloop.artifacts.model.model import Model
 from segloop.config import compose
 from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
-from segloop.core.errors import ImageError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from segloop.config.from_python import Settings
+    from segloop.config.predict import OutputKind
     from segloop.images.image import Image
     from segloop.prediction.job import Summary
     from segloop.prediction.rethreshold import RethresholdSummary
@@ -76,65 +76,42 @@ def predict(
     config: PredictConfig | None = None,
     *,
     axes: str | None = None,
+    outputs: str | Sequence[str | OutputKind] | None = None,
     scene: str | int | None = None,
+    overrides: Settings = (),
     context: Context | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Apply a model to one image and return the outputs as arrays.
 
+    To predict several images, load the model once with `Model.load` and call its method `predict`.
+
     Parameters
     ----------
     model : Model, str or path-like
-        A model, or where it is.
-    image : Image, array or path-like
-        An array needs ``axes``.
-    config : PredictConfig, optional
-        What to give; by default what the model learned (labels, mask or classes).
-    axes : str, optional
-        Axes of an array, such as ``"YX"``, ``"CYX"`` or ``"ZYX"``.
-    scene : str or int, optional
-        Scene of a file; the first if absent.
-    context : Context, optional
-        Progress and cancel.
+        A loaded model, the path of a model or run, or the name of an installed model.
+    image, config, axes, outputs, scene, overrides, context
+        As of `Model.predict`.
 
     Returns
     -------
     dict of str to array
-        By output, such as ``"labels"``. (Y, X) of a single plane, (Z, Y, X) of a stack; several time points
-        come first, and the maps of ``"probability"`` come before Z.
+        As of `Model.predict`.
 
     Raises
     ------
-    ModelError, ImageError, ConfigError
-        If the model, the image or the config can't be used.
+    ModelError, ImageError, ConfigError, Cancelled
+        As `Model.predict`; or if there is no such model.
     """
-    from segloop.images.image import Image
-    from segloop.images.read import open_image
-    from segloop.prediction.job import ModelCache
-    from segloop.prediction.predict import predict_image
-
-    chosen = config or PredictConfig()
-    if isinstance(image, str | os.PathLike):
-        image = open_image(image, scene)
-    elif not isinstance(image, Image):
-        import numpy as np
-
-        if axes is None:
-            raise ImageError("An array needs its axes: pass axes='YX', 'CYX', 'ZYX' or the like.")
-        image = Image.from_array(np.asarray(image), axes)
-    loaded, engine, _ = ModelCache().get(
-        str(model.path if isinstance(model, Model) else model), chosen.device
+    loaded = model if isinstance(model, Model) else Model.load(model)
+    return loaded.predict(
+        image,
+        config,
+        axes=axes,
+        outputs=outputs,
+        scene=scene,
+        overrides=overrides,
+        context=context,
     )
-    with TemporaryDirectory(prefix="segloop-") as folder:
-        result = predict_image(loaded, engine, image, chosen, Path(folder), "image", context)
-        return {kind.value: _plain(open_image(path)) for kind, path in result.outputs.items()}
-
-
-def _plain(output: Image) -> NDArray[Any]:
-    import numpy as np
-
-    array: NDArray[Any] = np.asarray(output.data)
-    drop = tuple(axis for axis in (0, 1, 2) if array.shape[axis] == 1)
-    return array.squeeze(axis=drop)
 
 
 def rethreshold(

@@ -10,15 +10,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
+from segloop.app.listener import Listener
+from segloop.app.run import Run
+from segloop.app.training_data import TrainingData, dataset_for
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.plan import TrainingPlan
-from segloop.artifacts.run.run import Run
 from segloop.config import compose
+from segloop.config.from_python import Settings, resolve
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from segloop.artifacts.dataset.manifest import LabelKind
+    from segloop.artifacts.job.job import OnEvent
 
 _TIMEOUT = 120  # seconds, for a plan made by another process
 
@@ -113,48 +123,74 @@ def _plan_elsewhere(config: TrainConfig) -> TrainingPlan:
 
 
 def train(
-    dataset: str | os.PathLike[str],
+    data: TrainingData,
     config: TrainConfig | None = None,
     *,
     out: str | os.PathLike[str],
-    init: str | None = None,
-    overrides: Sequence[str] = (),
+    labels: str | os.PathLike[str] | Sequence[ArrayLike] | None = None,
+    axes: str | None = None,
+    val: float = 0.2,
+    label_kind: LabelKind | None = None,
+    init: str | os.PathLike[str] | None = None,
+    overrides: Settings = (),
+    on_event: OnEvent | None = None,
 ) -> Run:
-    """Train a network on a curated dataset, in this process.
+    """Train a network, in this process.
 
-    Progress, metrics and messages go to ``out/events.jsonl``; a file ``out/stop`` ends the training and keeps
-    the best model so far.
+    Events also go to ``out/events.jsonl``; a file ``out/stop`` ends the training and keeps the best model so
+    far.
 
     Parameters
     ----------
-    dataset : path-like
-        Curated dataset.
+    data : CuratedDataset, path-like or sequence of array
+        A curated dataset or its folder; or, with ``labels``, a folder of raw images or a list of arrays.
     config : TrainConfig, optional
         What to train; the defaults if absent.
     out : path-like
         Folder of the new run; must be new or empty.
-    init : str, optional
+    labels : path-like or sequence of array, optional
+        Folder of the label images, which are matched by name; or one array for each image. A dataset of them
+        is made in the run's folder.
+    axes : str, optional
+        Axes of the arrays, such as ``"CYX"`` or ``"ZYX"``; arrays of two dimensions are taken as ``"YX"``.
+    val : float, optional
+        Fraction of the images held aside for validation; not used with a curated dataset, which has a split.
+    label_kind : {"instances", "semantic"}, optional
+        Whether labels number objects or name classes; found out from the labels if absent. Not used with a
+        curated dataset.
+    init : path-like or str, optional
         Model or run to start from.
-    overrides : sequence of str
-        Hydra overrides on top of ``config``.
+    overrides : mapping or sequence of str, optional
+        Settings on top of ``config``: ``{"network.size": "large"}`` or ``["network.size=large"]``.
+    on_event : callable, optional
+        Called with each event (progress, metrics, messages, states; see `segloop.JobEvent`) as it happens, at
+        times on another thread. If it raises `Cancelled`, training stops and keeps the best model so far; any
+        other exception also stops the training and is then raised from here.
 
     Returns
     -------
     Run
-        The finished (or stopped) run.
+        The finished (or stopped) run; its method ``model`` returns the best model.
 
     Raises
     ------
-    DatasetError, ConfigError, ModelError, RunError
-        If the dataset, the config, the initial model or the folder can't be used.
+    DatasetError, PairingError, ImageError, ConfigError, ModelError, RunError
+        If the data, the config, the initial model or the folder can't be used.
     """
     from segloop.training.fit import fit
 
-    chosen = config if config is not None else TrainConfig()
-    chosen = replace(compose.apply(chosen, overrides), dataset=str(Path(dataset).resolve()))
+    chosen = resolve(config if config is not None else TrainConfig(), overrides)
     if init is not None:
-        chosen = replace(chosen, init=_absolute_if_path(init))
-    return fit(chosen, Path(out))
+        chosen = replace(chosen, init=_absolute_if_path(os.fspath(init)))
+    folder = Path(out).resolve()
+    listener = None if on_event is None else Listener(on_event, folder)
+    with dataset_for(
+        data, labels, folder, axes=axes, val=val, seed=chosen.seed, label_kind=label_kind
+    ) as dataset:
+        run = fit(replace(chosen, dataset=str(dataset.resolve())), folder, listener)
+    if listener is not None:
+        listener.reraise()
+    return Run(run.path)
 
 
 def resume(run: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Run:
@@ -182,4 +218,4 @@ def resume(run: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Run:
     stop: StopConfig | None = None
     if overrides:
         stop = compose.apply(Run.open(run).config, overrides).stop
-    return resume_fit(Path(run), stop)
+    return Run(resume_fit(Path(run), stop).path)

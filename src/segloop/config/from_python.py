@@ -38,7 +38,8 @@ def resolve(config: C, settings: Settings = ()) -> C:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return compose.apply(_with_enums(config), as_overrides(settings))
+        complete: C = _with_enums(config)
+        return compose.apply(complete, as_overrides(settings))
     except OmegaConfBaseException as error:
         name = getattr(error, "full_key", None) or type(config).__name__
         raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from error

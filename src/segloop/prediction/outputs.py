@@ -119,34 +119,67 @@ def open_writers(specs: Sequence[OutputSpec]) -> Iterator[list[Writer]]:
         undo.pop_all()
 
 
-class TiffWriter:
-    """Collects an output in memory, or in a scratch file when it is large, and writes OME-TIFF at the end."""
+class ArrayWriter:
+    """Collects an output in an array.
 
-    def __init__(self, spec: OutputSpec) -> None:
+    Parameters
+    ----------
+    spec : OutputSpec
+        Its path is not used.
+    scratch : Path, optional
+        Folder for a scratch file that holds a large array; without it, all is in memory.
+
+    Attributes
+    ----------
+    array : numpy.ndarray
+        Sizes as ``spec.stored_shape``; labels are uint32 until `finish`.
+    """
+
+    def __init__(self, spec: OutputSpec, scratch: Path | None = None) -> None:
         self.spec = spec
+        self._scratch = scratch
         self._is_labels = spec.kind is OutputKind.labels
         dtype = np.dtype(np.uint32) if self._is_labels else spec.dtype
-        self._array = allocate(spec.stored_shape, dtype, spec.path.parent)
-        self._new = spec.path.parent / _STAGE / spec.path.name
+        self.array = allocate(spec.stored_shape, dtype, scratch)
 
     def write(self, t: int, at: Slices, block: NDArray[Any]) -> None:
         """Take a block."""
-        self._array[self.spec.index(t, at)] = self.spec.as_stored(block)
+        self.array[self.spec.index(t, at)] = self.spec.as_stored(block)
+
+    def finish(self) -> np.dtype[Any]:
+        """Make labels uint16 where that can number them; return the data type."""
+        if self._is_labels:
+            self.array = narrow_labels(self.array, self._scratch)
+        return np.dtype(self.array.dtype)
+
+    def commit(self) -> None:
+        """Do nothing: the array is at its place."""
+
+    def discard(self) -> None:
+        """Do nothing: the array goes with the writer."""
+
+
+class TiffWriter(ArrayWriter):
+    """Collects an output in memory, or in a scratch file when it is large, and writes OME-TIFF at the end."""
+
+    def __init__(self, spec: OutputSpec) -> None:
+        super().__init__(spec, spec.path.parent)
+        self._new = spec.path.parent / _STAGE / spec.path.name
 
     def finish(self) -> np.dtype[Any]:
         """Write the file beside its place."""
-        array = narrow_labels(self._array, self.spec.path.parent) if self._is_labels else self._array
+        dtype = super().finish()
         try:
             write_image(
                 self._new,
-                array,
+                self.array,
                 axes=self.spec.axes,
                 channel_names=self.spec.channel_names,
                 pixel_size_um=self.spec.pixel_size_um,
             )
         except ImageError as error:
             raise ImageError(str(error).replace(str(self._new), str(self.spec.path))) from error
-        return np.dtype(array.dtype)
+        return dtype
 
     def commit(self) -> None:
         """Rename the file to its place."""
@@ -234,8 +267,10 @@ class ZarrWriter:
             self._previous.replace(self.spec.path)
 
 
-def allocate(shape: Sequence[int], dtype: DTypeLike, folder: Path) -> NDArray[Any]:
+def allocate(shape: Sequence[int], dtype: DTypeLike, folder: Path | None) -> NDArray[Any]:
     """Return a zero array; a large one in a scratch file without a name in ``folder``, gone after a kill.
+
+    Without a folder, it is in memory whatever its size.
 
     Raises
     ------
@@ -244,7 +279,7 @@ def allocate(shape: Sequence[int], dtype: DTypeLike, folder: Path) -> NDArray[An
     """
     dtype = np.dtype(dtype)
     n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if n_bytes <= MEMORY_LIMIT:
+    if folder is None or n_bytes <= MEMORY_LIMIT:
         return np.zeros(tuple(shape), dtype)
     with plain_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
         _reserve(file.fileno(), n_bytes)
@@ -262,7 +297,7 @@ def _reserve(descriptor: int, n_bytes: int) -> None:
         left -= os.write(descriptor, zeros[: min(left, len(zeros))])
 
 
-def narrow_labels(labels: NDArray[Any], folder: Path) -> NDArray[Any]:
+def narrow_labels(labels: NDArray[Any], folder: Path | None) -> NDArray[Any]:
     """Return labels as uint16 where they fit, else as uint32; ``folder`` takes a scratch file if large."""
     if int(labels.max(initial=0)) > _UINT16_MAX:
         return labels

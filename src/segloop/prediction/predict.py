@@ -110,12 +110,8 @@ def predict_image(
     """
     context = context or Context()
     started = time.perf_counter()
-    fitted = fit(model.card, image, config)
-    target = model.target()
-    config = replace(config, outputs=_outputs(target, config.outputs))
-    for level, sentence in fitted.remarks:
-        on_message(sentence, level)
-    thresholds = model.thresholds.override(config.threshold)
+    work = ImagePrediction.prepare(model, engine, image, config, on_message)
+    target, config = work.target, work.config
     place = Place(Path(out), stem)
     specs = plan_outputs(
         config.outputs,
@@ -131,19 +127,12 @@ def predict_image(
         raise ImageError(
             f"The prediction of `{image.path}` would overwrite it: choose another output folder."
         )
-    record = describe(model, engine, image, config, fitted, thresholds)
+    record = describe(model, engine, image, config, work.fit, work.thresholds)
     with writing(place, record, specs) as writer:
         for spec in specs:
             if spec.path.suffix == ".zarr":
                 on_output(spec.path, spec.kind, True)
-        work = _Work(model, engine, target, image, config, fitted, thresholds, place.folder)
-        n_empty = 0
-        for t in range(image.n_timepoints):
-            ranges = work.ranges(t, context)
-            n_empty += bool((ranges[:, 1] <= ranges[:, 0]).all())
-            work.time_point(t, ranges, writer, part_of(context, t, image.n_timepoints))
-        if n_empty:
-            on_message(_empty(image, n_empty), "warning")
+        work.run(writer, context, place.folder)
         writer.details["seconds"] = round(time.perf_counter() - started, 3)
     outputs = {spec.kind: spec.path for spec in specs}
     for kind, path in outputs.items():
@@ -154,8 +143,22 @@ def predict_image(
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What every time point of an image shares."""
+class ImagePrediction:
+    """A model about to be applied to an image; make it by `prepare`.
+
+    Attributes
+    ----------
+    model, engine, image, on_message
+        As of `predict_image`.
+    target : Target
+        That of the model.
+    config : PredictConfig
+        Its outputs are those that will be given.
+    fit : Fit
+        Which channels feed the model.
+    thresholds : Thresholds
+        The model's own, or those of the config.
+    """
 
     model: Model
     engine: Engine
@@ -164,16 +167,54 @@ class _Work:
     config: PredictConfig
     fit: Fit
     thresholds: Thresholds
-    folder: Path
+    on_message: OnMessage
 
-    def ranges(self, t: int, context: Context) -> NDArray[np.float32]:
+    @classmethod
+    def prepare(
+        cls, model: Model, engine: Engine, image: Image, config: PredictConfig, on_message: OnMessage
+    ) -> ImagePrediction:
+        """Check that a model fits an image, and choose how to apply it; see `predict_image`."""
+        fitted = fit(model.card, image, config)
+        target = model.target()
+        config = replace(config, outputs=_outputs(target, config.outputs))
+        for level, sentence in fitted.remarks:
+            on_message(sentence, level)
+        thresholds = model.thresholds.override(config.threshold)
+        return cls(model, engine, target, image, config, fitted, thresholds, on_message)
+
+    def run(self, writer: PredictionWriter, context: Context, scratch: Path | None) -> None:
+        """Predict all time points.
+
+        Parameters
+        ----------
+        writer : PredictionWriter
+            Takes the outputs.
+        context : Context
+            Progress and cancel.
+        scratch : Path or None
+            Folder for a scratch file where maps are large; None keeps them in memory.
+        """
+        n_empty = 0
+        for t in range(self.image.n_timepoints):
+            ranges = self._ranges(t, context)
+            n_empty += bool((ranges[:, 1] <= ranges[:, 0]).all())
+            self._time_point(t, ranges, writer, part_of(context, t, self.image.n_timepoints), scratch)
+        if n_empty:
+            self.on_message(_empty(self.image, n_empty), "warning")
+
+    def _ranges(self, t: int, context: Context) -> NDArray[np.float32]:
         """Return what scales a time point: (C, 2), the same value twice where a channel is constant."""
         scale = self.model.card.normalisation
         silent = Context(cancelled=context.cancelled)
         return percentile_ranges(self.image, t, self.fit.channels, scale.low, scale.high, silent)
 
-    def time_point(
-        self, t: int, ranges: NDArray[np.float32], writer: PredictionWriter, context: Context
+    def _time_point(
+        self,
+        t: int,
+        ranges: NDArray[np.float32],
+        writer: PredictionWriter,
+        context: Context,
+        scratch: Path | None,
     ) -> None:
         """Predict a time point into the outputs."""
         context.progress(0, 1, self.image.name)
@@ -181,7 +222,7 @@ class _Work:
         block_target = decodes_by_block(self.target, self.config.outputs, self.thresholds)
         whole: NDArray[np.uint8] | None = None
         if writer.needs_decoding and block_target is None:
-            whole = allocate((len(self.target.maps), *shape), np.uint8, self.folder)
+            whole = allocate((len(self.target.maps), *shape), np.uint8, scratch)
         network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
         blocks = self.engine.run(
             self._reader(t, ranges), shape, tile_size=self.config.tile_size or None, context=network_context

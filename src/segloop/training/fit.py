@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.job.events import StateEvent
-from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.job import EventLog, OnEvent
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run, cannot_write
@@ -30,7 +30,7 @@ logger = logging.getLogger("segloop.training")
 _LOOK_INTERVAL = 0.1  # seconds between two looks for a stop request
 
 
-def fit(config: TrainConfig, run_path: str | Path) -> Run:
+def fit(config: TrainConfig, run_path: str | Path, on_event: OnEvent | None = None) -> Run:
     """Train a network on a curated dataset.
 
     Parameters
@@ -39,6 +39,8 @@ def fit(config: TrainConfig, run_path: str | Path) -> Run:
         What to train, and on which dataset.
     run_path : path
         Folder of the new run; must be new or empty.
+    on_event : callable, optional
+        Called with each event once it is written, on the thread that writes it.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def fit(config: TrainConfig, run_path: str | Path) -> Run:
     if config.init:
         Model.load(config.init)
     run = Run.create(Path(run_path).resolve(), config)
-    _execute(run, resumed=False)
+    _execute(run, resumed=False, on_event=on_event)
     return run
 
 
@@ -116,11 +118,11 @@ def _require_more(run: Run, old: StopConfig, new: StopConfig) -> None:
         raise RunError(f"The run {run.path} is finished: raise {knob[ended_by]} to train it for longer.")
 
 
-def _execute(run: Run, *, resumed: bool) -> None:
+def _execute(run: Run, *, resumed: bool, on_event: OnEvent | None = None) -> None:
     # This loads torch, which takes seconds. A job that says it runs is expected to heed a stop request.
     from segloop.training.training_run import TrainingRun
 
-    log = EventLog(run.path)
+    log = EventLog(run.path, on_event)
     log.state(JobState.running)
     with _log_file(run.log_file), _watch_for_stop(log), _quiet_libraries():
         try:

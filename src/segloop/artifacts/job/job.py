@@ -12,7 +12,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,9 @@ STOP_FILE = "stop"
 
 E = TypeVar("E", bound=JobEvent)
 
+OnEvent = Callable[[JobEvent], None]
+"""Receives the events of a job that runs in the same process."""
+
 _PROGRESS_INTERVAL = 0.2  # seconds between two progress events
 _STOP_POLL_INTERVAL = 0.05  # seconds between two looks for the stop request
 _CLOCK_TOLERANCE = 2.0  # seconds; a process's creation time shifts when the system clock is set
@@ -53,6 +56,8 @@ class EventLog:
     ----------
     folder : path
         The job's folder; created if it is missing.
+    on_event : callable, optional
+        Called with each event once it is written, on the thread that writes it.
 
     Raises
     ------
@@ -60,8 +65,9 @@ class EventLog:
         If the folder can't be created or written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], on_event: OnEvent | None = None) -> None:
         self.folder = Path(folder)
+        self._on_event = on_event
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -81,10 +87,13 @@ class EventLog:
             If the file can't be written.
         """
         path = self.folder / EVENTS_FILE
+        event = event.model_copy(update={"time": time.time()})
         try:
-            append_line(path, event.model_copy(update={"time": time.time()}).to_line())
+            append_line(path, event.to_line())
         except OSError as error:
             raise JobError(_cannot_write(path, error)) from error
+        if self._on_event is not None:
+            self._on_event(event)
 
     def state(
         self,

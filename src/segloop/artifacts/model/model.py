@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ class Model:
         self.card = card
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str]) -> Model:
+    def load(cls, model: str | os.PathLike[str]) -> Self:
         """Open a model by folder, zip, run, or the name of an installed one.
 
         Raises
@@ -242,8 +242,8 @@ class Model:
         write_zip(path, {name: parts[name] for name in FILES})
         return path
 
-    @staticmethod
-    def import_zip(file: str | os.PathLike[str], into: str | os.PathLike[str] | None = None) -> Model:
+    @classmethod
+    def import_zip(cls, file: str | os.PathLike[str], into: str | os.PathLike[str] | None = None) -> Self:
         """Verify a model zip and unpack it into a folder of its own, with the name of the zip.
 
         Parameters
@@ -273,7 +273,7 @@ class Model:
         except OSError as error:
             raise ModelError(f"The folder {folder} can't be made ({error.strerror}).") from error
         _write_folder(destination, parts)
-        return Model(destination, source.card)
+        return cls(destination, source.card)
 
 
 def installed_models() -> tuple[Model, ...]:

@@ -32,8 +32,14 @@ COLUMNS = (
 )
 """Columns of ``metrics.csv``: one row an epoch, blank where nothing was measured; ``seconds`` of training."""
 
-# What a job's folder may hold before its run begins: a submission, a request to stop.
-_MAY_PRECEDE = frozenset({EVENTS_FILE, STOP_FILE})
+DATASET_FOLDER = "dataset"
+"""Folder in a run for a dataset that was made for this run only."""
+
+IMAGES_FOLDER = "images"
+"""Folder in a run for the images of that dataset, where they were arrays."""
+
+# What a job's folder may hold before its run begins: a submission, a request to stop, its own dataset.
+_MAY_PRECEDE = frozenset({EVENTS_FILE, STOP_FILE, DATASET_FOLDER, IMAGES_FOLDER})
 
 
 class Run:
@@ -93,6 +99,13 @@ class Run:
         if not cls.is_run(path):
             raise RunError(f"{path} is not a run: it has no {CONFIG_FILE}.")
         return cls(path)
+
+    @staticmethod
+    def require_free(path: str | os.PathLike[str]) -> None:
+        """Raise `RunError` if a folder holds anything, so that no new run can be made there."""
+        folder = Path(path)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RunError(f"{folder} is not empty: choose another folder for the run, or delete this one.")
 
     @staticmethod
     def is_run(path: str | os.PathLike[str]) -> bool:
