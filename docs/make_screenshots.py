@@ -144,7 +144,7 @@ def shoot_all(stage: Stage) -> None:
         stage.open(name)
     layers = stage.viewer.layers
     prediction = viewer_app_for(stage.viewer).dock("Prediction")
-    layers.selection.active = next(layer for layer in layers if layer.name.endswith(" labels"))
+    layers.selection.active = next(layer for layer in layers if ", by " in layer.name)
     stage.viewer.reset_view()
     stage.viewer.help = ""
     stage.wait(lambda: not prediction.workers.busy)

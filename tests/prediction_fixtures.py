@@ -96,6 +96,12 @@ def idle(dock):
     return not (dock.runner.busy or dock.workers.busy or dock.results.updating)
 
 
+def labels_of(viewer, image):
+    """Return the layer with the objects that were found in an image."""
+    (layer,) = [layer for layer in viewer.layers if layer.name.startswith(f"{image}, by ")]
+    return layer
+
+
 class FirstPaint(QObject):
     """Notes when a widget is painted for the first time while something is so."""
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from prediction_fixtures import labels_of
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.metrics import average_precision, dice
 
@@ -97,10 +98,12 @@ def test_from_folders_to_objects_that_match_the_truth(
     tick_only(prediction.sources.layers.boxes, "new image")
     qtbot.waitUntil(prediction.predict_button.isEnabled, timeout=60 * SECONDS)
     click(prediction.predict_button)
-    qtbot.waitUntil(lambda: "new image labels" in viewer.layers, timeout=120 * SECONDS)
+    qtbot.waitUntil(
+        lambda: any("new image, by " in each.name for each in viewer.layers), timeout=120 * SECONDS
+    )
     qtbot.waitUntil(lambda: "objects" in prediction.result_panel.summary.text(), timeout=60 * SECONDS)
 
-    found = np.asarray(viewer.layers["new image labels"].data)
+    found = np.asarray(labels_of(viewer, "new image").data)
     truth = tifffile.imread(images / "truth" / image.name)
     assert dice(found > 0, truth > 0) > 0.85
     assert average_precision(found, truth) > 0.6

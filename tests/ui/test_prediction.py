@@ -17,7 +17,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat
-from prediction_fixtures import LONG, click, idle, seconds_to_cancel, tick, type_into
+from prediction_fixtures import LONG, click, idle, labels_of, seconds_to_cancel, tick, type_into
 from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
@@ -62,8 +62,8 @@ def test_a_layer_that_was_never_saved_gets_its_objects_right_above_it(
 ):
     above = viewer.add_points(np.zeros((1, 2)), name="mine")
     predict()
-    assert [layer.name for layer in viewer.layers] == ["nuclei", "nuclei labels", "mine"]
-    labels = viewer.layers["nuclei labels"]
+    assert [layer.name for layer in viewer.layers] == ["nuclei", "nuclei, by run nuclei", "mine"]
+    labels = labels_of(viewer, "nuclei")
     assert labels.data.shape == nuclei.shape
     assert labels.data.max() > 3
     assert np.array_equal(labels.scale, (0.5, 0.5))
@@ -79,13 +79,13 @@ def test_a_layer_that_was_never_saved_gets_its_objects_right_above_it(
 
 def test_sliders_act_at_once_on_the_kept_probability(dock, viewer, predict, wait):
     predict()
-    before = viewer.layers["nuclei labels"].data.copy()
+    before = labels_of(viewer, "nuclei").data.copy()
     process = helper_pid(dock)
     started = time.monotonic()
     type_into(dock.thresholds.foreground_box, "0.90")
     wait(lambda: not dock.results.updating)
     seconds = time.monotonic() - started
-    after = viewer.layers["nuclei labels"].data
+    after = labels_of(viewer, "nuclei").data
     assert 0 < (after > 0).sum() < (before > 0).sum()
     assert dock.result_panel.summary.text().startswith(f"{after.max()} object")
     assert dock.thresholds.foreground.value() == 90
@@ -93,7 +93,7 @@ def test_sliders_act_at_once_on_the_kept_probability(dock, viewer, predict, wait
     assert seconds < 5
     click(dock.thresholds.reset)
     wait(lambda: not dock.results.updating)
-    assert np.array_equal(viewer.layers["nuclei labels"].data, before)
+    assert np.array_equal(labels_of(viewer, "nuclei").data, before)
 
 
 def test_dragging_a_slider_ends_at_its_last_value(dock, viewer, predict, wait):
@@ -106,7 +106,7 @@ def test_dragging_a_slider_ends_at_its_last_value(dock, viewer, predict, wait):
     wait(lambda: not dock.results.updating)
     smallest = dock.thresholds.min_size_box.value()
     assert smallest > 100
-    sizes = np.bincount(viewer.layers["nuclei labels"].data.ravel())[1:]
+    sizes = np.bincount(labels_of(viewer, "nuclei").data.ravel())[1:]
     assert (sizes >= smallest).all()
 
 
@@ -114,29 +114,30 @@ def test_ticking_an_output_shows_it_without_predicting_again(dock, viewer, predi
     predict()
     tick(dock.outputs.boxes[OutputKind.mask])
     tick(dock.outputs.boxes[OutputKind.probability])
-    wait(lambda: not dock.results.updating and "nuclei mask" in viewer.layers)
+    wait(lambda: not dock.results.updating and "nuclei, mask by run nuclei" in viewer.layers)
     names = [layer.name for layer in viewer.layers]
-    assert names == ["nuclei", "nuclei probability", "nuclei mask", "nuclei labels"]
-    labels = viewer.layers["nuclei labels"].data
-    assert np.array_equal(viewer.layers["nuclei mask"].data > 0, labels > 0)
+    by = "by run nuclei"
+    assert names == ["nuclei", f"nuclei, probability {by}", f"nuclei, mask {by}", f"nuclei, {by}"]
+    labels = labels_of(viewer, "nuclei").data
+    assert np.array_equal(viewer.layers["nuclei, mask by run nuclei"].data > 0, labels > 0)
 
 
 def test_predicting_again_replaces_the_result(dock, viewer, predict):
     predict()
     predict()
-    assert [layer.name for layer in viewer.layers] == ["nuclei", "nuclei labels"]
+    assert [layer.name for layer in viewer.layers] == ["nuclei", "nuclei, by run nuclei"]
 
 
 def test_a_layer_that_was_painted_on_is_left_alone(dock, viewer, predict, wait):
     predict()
-    mine = viewer.layers["nuclei labels"]
+    mine = labels_of(viewer, "nuclei")
     mine.paint((5, 5), 99)
     assert "yours" in dock.message.text
     painted = mine.data.copy()
     type_into(dock.thresholds.foreground_box, "0.80")
     wait(lambda: not dock.results.updating)
     assert np.array_equal(mine.data, painted)
-    assert len([layer for layer in viewer.layers if "labels" in layer.name]) == 2
+    assert len([layer for layer in viewer.layers if ", by " in layer.name]) == 2
 
 
 def test_saving_writes_what_shows_and_where_it_came_from(dock, viewer, predict, wait, tmp_path):
@@ -146,13 +147,13 @@ def test_saving_writes_what_shows_and_where_it_came_from(dock, viewer, predict, 
     dock.result_panel.save_requested.emit(tmp_path / "saved")
     wait(lambda: dock.message.text.startswith("Saved"))
     assert np.array_equal(
-        tifffile.imread(tmp_path / "saved" / "nuclei.tif"), viewer.layers["nuclei labels"].data
+        tifffile.imread(tmp_path / "saved" / "nuclei.tif"), labels_of(viewer, "nuclei").data
     )
     record = Provenance.read(tmp_path / "saved" / "nuclei.json")
     assert record.image == "nuclei"
     assert record.input is None
     assert record.thresholds.foreground == 0.7
-    assert record.n_objects == viewer.layers["nuclei labels"].data.max()
+    assert record.n_objects == labels_of(viewer, "nuclei").data.max()
 
 
 def test_two_layers_of_one_file_are_saved_by_their_names(open_dock, model, viewer, nuclei, wait, tmp_path):
@@ -173,7 +174,7 @@ def test_two_layers_of_one_file_are_saved_by_their_names(open_dock, model, viewe
 
 def test_a_result_is_scored_against_a_truth_layer(dock, viewer, predict, wait, sample_nuclei):
     truth = tifffile.imread(sorted((sample_nuclei / "seg").glob("*.tif"))[1])
-    viewer.add_labels(truth, name="truth")
+    viewer.add_labels(truth, name="truth", scale=(0.5, 0.5), translate=(10, 20))
     predict()
     click(dock.result_panel.score)
     wait(lambda: "Dice" in dock.result_panel.scores.text())
@@ -192,7 +193,7 @@ def test_a_stack_needs_slice_by_slice_and_then_gets_labels_in_each_slice(
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
     wait(lambda: idle(dock))
-    labels = viewer.layers["stack labels"]
+    labels = labels_of(viewer, "stack")
     assert labels.data.shape == stack.shape
     assert labels.data[0].any()
     assert labels.data[1].any()
@@ -218,8 +219,8 @@ def test_channels_are_chosen_where_there_are_several(open_dock, model, viewer, n
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
     wait(lambda: idle(dock))
-    assert viewer.layers["three labels"].data.shape == nuclei.shape
-    assert viewer.layers["three labels"].data.any()
+    assert labels_of(viewer, "three").data.shape == nuclei.shape
+    assert labels_of(viewer, "three").data.any()
     dock.viewer_app.close()
 
 
@@ -238,7 +239,7 @@ def test_cancel_acts_within_a_second(dock, viewer, wait):
     wait(lambda: dock.progress.label.text().startswith("Predicting"))
     assert seconds_to_cancel(dock, wait) < 1.5  # a second, and what a loaded computer adds
     wait(lambda: not dock.workers.busy)
-    assert "large labels" not in viewer.layers
+    assert "large, by run nuclei" not in viewer.layers
 
 
 @pytest.mark.timeout(900)
@@ -261,7 +262,7 @@ def test_after_each_of_twenty_kills_the_dock_says_so_and_predict_works_again(doc
         button = dock.message.remedy
     click(button)
     wait(lambda: idle(dock))
-    assert viewer.layers["large labels"].data.max() > 100
+    assert labels_of(viewer, "large").data.max() > 100
 
 
 def test_the_event_loop_is_never_held_up_while_a_prediction_runs(
@@ -282,8 +283,8 @@ def test_the_event_loop_is_never_held_up_while_a_prediction_runs(
     wait(lambda: idle(dock))
     with_dock = heart.stop()
 
-    assert "tiled labels" in viewer.layers
-    assert "tiled probability" in viewer.layers
+    assert "tiled, by run nuclei" in viewer.layers
+    assert "tiled, probability by run nuclei" in viewer.layers
     heart.record(record_property, with_the_dock=with_dock, bare_napari=bare)
     assert with_dock[0] < bare[0] + 0.1
 
@@ -293,14 +294,14 @@ def test_a_large_result_shows_while_it_grows(dock, viewer, wait):
     tick(dock.outputs.boxes[OutputKind.probability])
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
-    wait(lambda: "large probability" in viewer.layers and dock.runner.busy)
-    growing = viewer.layers["large probability"]
+    wait(lambda: "large, probability by run nuclei" in viewer.layers and dock.runner.busy)
+    growing = viewer.layers["large, probability by run nuclei"]
     wait(lambda: np.asarray(growing.data[:50, :50]).any() and dock.runner.busy)
     assert not np.asarray(growing.data[-50:, -50:]).any()
     wait(lambda: idle(dock))
-    assert viewer.layers["large probability"] is growing
+    assert viewer.layers["large, probability by run nuclei"] is growing
     assert np.asarray(growing.data[-500:, -500:]).any()
-    assert "large labels" in viewer.layers
+    assert "large, by run nuclei" in viewer.layers
 
 
 def test_torch_stays_out_of_the_process_of_the_gui(model, workspace, sample_nuclei):
@@ -311,7 +312,7 @@ def test_torch_stays_out_of_the_process_of_the_gui(model, workspace, sample_nucl
         text=True,
         timeout=280,
     )
-    assert said.stdout.splitlines()[-1:] == ["nuclei labels, without torch"], said.stderr[-2000:]
+    assert said.stdout.splitlines()[-1:] == ["nuclei, by run nuclei, without torch"], said.stderr[-2000:]
 
 
 _PREDICT_ALONE = """
@@ -346,7 +347,7 @@ def test_closing_the_dock_removes_what_several_layers_were_handed_over_in(dock, 
     assert list(workspace.scratch_dir.glob("layers-*"))
     viewer.window.remove_dock_widget(dock)
     wait(lambda: not list(workspace.scratch_dir.glob("layers-*")))
-    assert viewer.layers["mirrored labels"].data.any()
+    assert labels_of(viewer, "mirrored").data.any()
 
 
 def test_an_image_of_six_axes_is_listed_with_the_reason_why_it_can_not_be_predicted(dock, viewer, wait):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from prediction_fixtures import click, idle, type_into
+from prediction_fixtures import click, idle, labels_of, type_into
 from segloop.artifacts.prediction.provenance import Provenance
 
 pytestmark = pytest.mark.slow
@@ -36,10 +36,10 @@ def test_a_predicted_file_opens_in_the_viewer_and_obeys_the_sliders(dock, files,
     stem = dock.batch.list.item(0).text().split()[1].rstrip(":")
     image = viewer.layers[stem].data
     assert np.array_equal(image, tifffile.imread(files / f"{stem}.tif"))
-    before = (viewer.layers[f"{stem} labels"].data > 0).sum()
+    before = (labels_of(viewer, stem).data > 0).sum()
     type_into(dock.thresholds.foreground_box, "0.90")
     wait(lambda: not dock.results.updating)
-    assert (viewer.layers[f"{stem} labels"].data > 0).sum() < before
+    assert (labels_of(viewer, stem).data > 0).sum() < before
 
 
 @pytest.mark.parametrize("how", ["sliders", "otsu"])

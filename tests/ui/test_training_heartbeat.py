@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from heartbeat import Heartbeat
-from prediction_fixtures import click, idle, tick
+from prediction_fixtures import click, idle, labels_of, tick
 from segloop.app.jobs import start_training
 from segloop.app.sample import make_sample_dataset
 from segloop.config import compose
@@ -146,7 +146,7 @@ def test_the_event_loop_never_stalls_while_a_training_and_a_prediction_run(
     docked.viewer_app.close()
 
     assert after > before
-    assert viewer.layers["tiled labels"].data.max() > 50
+    assert labels_of(viewer, "tiled").data.max() > 50
     require_no_stall(heart, with_docks, bare, record_property)
 
 

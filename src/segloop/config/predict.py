@@ -51,7 +51,7 @@ class PredictConfig:
 
     outputs: list[OutputKind] = knob(
         [],
-        "Give",
+        "Output",
         "What to write for each image; empty gives what the model learned: labels, mask or classes.",
     )
     format: OutputFormat = knob(

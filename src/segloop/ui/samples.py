@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+SAMPLE = "fluorescence_nuclei"
+"""Key of the sample in the plugin's manifest."""
+
+TRUTH_COLOUR = "#E69F00"
+"""Orange of Okabe and Ito's palette: a result has other colours."""
+
 
 def fluorescence_nuclei() -> list[tuple[Any, dict[str, Any], str]]:
-    """Return the first bundled image of fluorescence nuclei with its labels, as napari layers."""
+    """Return the first bundled image of fluorescence nuclei and its truth, as napari layers.
+
+    The truth is hidden, and shown as outlines of one colour when the user turns it on, so that it can't be
+    taken for a result.
+    """
+    from napari.utils.colormaps import DirectLabelColormap
     from tifffile import imread
 
     from segloop.app.sample import sample_folder
+    from segloop.ui.prediction.ownership import IMAGE
 
     raw = sorted((sample_folder() / "raw").glob("*.tif"))[0]
+    name = f"nuclei {raw.stem}"
+    marks = {IMAGE: f"sample/{raw.stem}"}
+    truth = {
+        "name": f"{name}, truth",
+        "visible": False,
+        "colormap": DirectLabelColormap(color_dict={0: "transparent", None: TRUTH_COLOUR}),
+        "metadata": dict(marks),
+    }
     return [
-        (imread(raw), {"name": f"nuclei {raw.stem}"}, "image"),
-        (imread(sample_folder() / "seg" / raw.name), {"name": f"nuclei {raw.stem} labels"}, "labels"),
+        (imread(sample_folder() / "seg" / raw.name), truth, "labels"),
+        (imread(raw), {"name": name, "metadata": dict(marks)}, "image"),
     ]

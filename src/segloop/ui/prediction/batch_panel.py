@@ -25,6 +25,7 @@ from segloop.artifacts.prediction.provenance import Prediction, find_predictions
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
+from segloop.core.wording import counted
 
 _MAX_ROWS = 8
 _RECORD = Qt.ItemDataRole.UserRole
@@ -117,14 +118,14 @@ class BatchPanel(QWidget):
             prediction = found.get(item.data(_RECORD) or "")
             if prediction is not None:
                 n_objects = prediction.provenance.n_objects
-                told = "" if n_objects is None else f": {n_objects} object{'' if n_objects == 1 else 's'}"
-                item.setText(f"✓ {_name(prediction.path, self.folder)}{told}")
+                objects = "" if n_objects is None else f": {counted(n_objects, 'object')}"
+                item.setText(f"✓ {_name(prediction.path, self.folder)}{objects}")
         kept = any(each.output(OutputKind.probability.value) for each in predictions)
         self.rethreshold.setEnabled(kept)
         self.rethreshold.setToolTip(
             "Decode the kept probabilities of all files anew; no network runs"
             if kept
-            else "No probabilities were kept: tick probability under Give and predict again"
+            else "No probabilities were kept: tick probability under Output and predict again"
         )
         self._update()
 

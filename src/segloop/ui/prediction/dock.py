@@ -35,8 +35,9 @@ from segloop.ui.prediction.results import Result, Results
 from segloop.ui.prediction.runner import Doing, Ended, Runner
 from segloop.ui.prediction.source_panel import SourcePanel
 from segloop.ui.prediction.threshold_panel import ThresholdPanel
+from segloop.ui.samples import SAMPLE
 from segloop.ui.shortcuts import with_key
-from segloop.ui.viewer_app import viewer_app_for
+from segloop.ui.viewer_app import PLUGIN, viewer_app_for
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.form import ConfigForm
 from segloop.ui.widgets.page import Page
@@ -171,6 +172,7 @@ class PredictionDock(Page):
         self.models.chosen_changed.connect(self._on_model)
         self.model_row.browsed.connect(self.use_model)
         self.sources.changed.connect(self._check_images)
+        self.sources.layers.sample_wanted.connect(self._open_sample)
         self.sources.mode_changed.connect(self._on_mode)
         self.sources.opened.connect(self.open_folder)
         self.check.changed.connect(self._enable)
@@ -187,6 +189,9 @@ class PredictionDock(Page):
         self.runner.news.connect(self._on_news)
         self.runner.ended.connect(self._on_ended)
         self.runner.failed.connect(self._on_failed)
+
+    def _open_sample(self) -> None:
+        self.viewer_app.viewer.open_sample(PLUGIN, SAMPLE)
 
     def _restore_settings(self) -> None:
         for widget in (self.sources, self.outputs):
@@ -302,14 +307,14 @@ class PredictionDock(Page):
         chosen = self.sources.layers.chosen(self.models.n_inputs)
         images = [each.image for each in chosen]
         start = partial(app.predict_layers, entry.path, images, config)
-        then = partial(self._on_layers_started, chosen, self.thresholds.value())
+        then = partial(self._on_layers_started, chosen, entry.name, self.thresholds.value())
         self.runner.run(Doing.layers, "Starting", start, then=then)
 
     def _config(self) -> PredictConfig:
         config = self.check.apply(self.form.value())
         kinds = self.outputs.value()
         if not kinds:
-            raise ConfigError("No output is ticked: tick at least one under Give.")
+            raise ConfigError("No output is ticked: tick at least one under Output.")
         own = self.thresholds.is_own
         values = self.thresholds.value()
         chosen = (
@@ -320,7 +325,7 @@ class PredictionDock(Page):
         return replace(config, outputs=kinds, threshold=chosen)
 
     def _on_layers_started(
-        self, chosen: list[ChosenLayers], thresholds: Thresholds, started: LayerJob
+        self, chosen: list[ChosenLayers], model: str, thresholds: Thresholds, started: LayerJob
     ) -> Job:
         results = []
         for each, path in zip(chosen, started.inputs, strict=True):
@@ -328,6 +333,7 @@ class PredictionDock(Page):
                 self.viewer_app.viewer,
                 each.topmost,
                 each.image.name,
+                model,
                 each.axes,
                 each.placement,
                 self.results.later,

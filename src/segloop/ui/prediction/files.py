@@ -10,9 +10,10 @@ from qtpy.QtCore import QObject, Signal
 
 from segloop.app.jobs import Job
 from segloop.app.predicting import JOB_FOLDER
+from segloop.app.presenters.prediction.predicted_image import PredictedImage, read_predicted_image
 from segloop.artifacts.job.job import EVENTS_FILE
 from segloop.ui.prediction.batch_panel import BatchPanel, find, find_some
-from segloop.ui.prediction.opening import OpenedImage, add_to_viewer, open_predicted
+from segloop.ui.prediction.image_layers import add_to_viewer
 from segloop.ui.prediction.placement import placement
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.prediction.results import Results
@@ -97,7 +98,7 @@ class Files(QObject):
     def open(self, record: Path) -> None:
         """Show a prediction with its image."""
         self._page.workers.run(
-            open_predicted,
+            read_predicted_image,
             record,
             lane="open image",
             on_result=partial(self._on_opened, record),
@@ -124,11 +125,17 @@ class Files(QObject):
         self._batch.set_opened(predictions)
         self.listed.emit()
 
-    def _on_opened(self, record: Path, opened: OpenedImage) -> None:
+    def _on_opened(self, record: Path, opened: PredictedImage) -> None:
         viewer = self._page.viewer_app.viewer
         layer = add_to_viewer(viewer, opened)
         display = ResultLayers(
-            viewer, layer, opened.name, opened.axes, placement(layer, opened.axes), self._results.later
+            viewer,
+            layer,
+            opened.name,
+            opened.model,
+            opened.axes,
+            placement(layer, opened.axes),
+            self._results.later,
         )
         self._results.add(display, record)
 

@@ -15,11 +15,13 @@ from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
 from segloop.core.file_names import safe_file_name
+from segloop.core.wording import counted
 from segloop.prediction.kept import KeptPrediction
-from segloop.ui.prediction.placement import OWN
+from segloop.ui.prediction.ownership import outline_truth
 from segloop.ui.prediction.result_panel import ResultPanel
 from segloop.ui.prediction.results import Result, Results
 from segloop.ui.prediction.runner import Doing, Runner
+from segloop.ui.prediction.truth_layers import labels_layers, truth_layers
 
 if TYPE_CHECKING:
     from segloop.targets import Thresholds
@@ -50,7 +52,7 @@ class Keeping(QObject):
         panel.score_requested.connect(self.score)
         results.changed.connect(self._on_results)
         self._layers = page.viewer_app.viewer.layers
-        for event in (self._layers.events.inserted, self._layers.events.removed):
+        for event in self._layer_events():
             event.connect(self._offer_truths)
         self._offer_truths()
 
@@ -68,10 +70,7 @@ class Keeping(QObject):
 
     def score(self, name: str) -> None:
         """Compare the selected result, else the first one, with a labels layer."""
-        finished = self._results.finished()
-        active = self._layers.selection.active
-        of_active = [each for each in finished if each.display.holds(active) or each.display.source is active]
-        result: Result | None = next(iter(of_active or finished), None)
+        result = self._selected()
         if result is None or name not in self._layers:
             return
         kind = next((kind for kind in _SCORED if kind in result.shown.arrays), None)
@@ -91,33 +90,40 @@ class Keeping(QObject):
         )
 
     def close(self) -> None:
-        """Listen to the viewer's layers no more."""
-        for event in (self._layers.events.inserted, self._layers.events.removed):
+        """Stop listening to the viewer's layers."""
+        for event in self._layer_events():
             event.disconnect(self._offer_truths)
 
+    def _layer_events(self) -> list[Any]:
+        events = self._layers.events
+        return [events.inserted, events.removed, self._layers.selection.events.active]
+
+    def _selected(self) -> Result | None:
+        """Return the result that the user has selected in the layer list, else the first one."""
+        finished = self._results.finished()
+        active = self._layers.selection.active
+        of_active = [each for each in finished if each.display.holds(active) or each.display.source is active]
+        return next(iter(of_active or finished), None)
+
     def _on_results(self) -> None:
+        self._offer_truths()
         finished = self._results.finished()
         self._panel.set_summaries([(each.display.name, each.shown.summary) for each in finished])
 
     def _on_saved(self, others: Sequence[str], written: list[Path]) -> None:
         outputs = [path for path in written if path.suffix != ".json"]
-        words = "1 file" if len(outputs) == 1 else f"{len(outputs)} files"
-        saved = f"Saved {words} in {written[0].parent}, each with where it came from."
+        saved = f"Saved {counted(len(outputs), 'file')} in {written[0].parent}, each with its provenance."
         if others:
             self._page.message.show_warning(f"{saved} {_not_kept(others)}")
         else:
             self._page.message.show_info(saved)
 
     def _offer_truths(self, _: Any = None) -> None:
-        from napari.layers import Labels
-
-        self._panel.set_truths(
-            [
-                layer.name
-                for layer in self._layers
-                if isinstance(layer, Labels) and layer.metadata.get("segloop") != OWN
-            ]
-        )
+        for layer in labels_layers(self._layers):
+            outline_truth(layer)
+        result = self._selected()
+        found = truth_layers(self._layers, result.display) if result is not None else []
+        self._panel.set_truths([layer.name for layer in found], others=bool(labels_layers(self._layers)))
 
 
 def save_all(
@@ -169,6 +175,6 @@ def _stems(wanted: Sequence[tuple[str, str]]) -> list[str]:
 def _not_kept(names: Sequence[str]) -> str:
     listed = ", ".join(f"`{name}`" for name in names)
     return (
-        f"The probability of {listed} was not kept, so there is nothing to save anew: "
-        "predict with probability ticked."
+        f"The probability of {listed} was not kept, so it can't be saved: "
+        "tick probability under Output and predict again."
     )

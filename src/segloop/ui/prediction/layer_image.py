@@ -8,7 +8,8 @@ import numpy as np
 
 from segloop.app.layers import LayerImage
 from segloop.core.units import micrometres
-from segloop.ui.prediction.placement import OWN, data_to_world
+from segloop.ui.prediction.ownership import is_result
+from segloop.ui.prediction.placement import data_to_world
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ def is_input(layer: Any) -> bool:
     """Whether a layer can be predicted: an image that is not one of the dock's own results."""
     from napari.layers import Image
 
-    return isinstance(layer, Image) and layer.metadata.get("segloop") != OWN
+    return isinstance(layer, Image) and not is_result(layer)
 
 
 def possible_axes(layer: Image) -> tuple[str, ...]:

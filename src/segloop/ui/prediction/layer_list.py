@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
     QLabel,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -71,6 +72,9 @@ class LayerList(QWidget):
     changed = Signal()
     """Other layers are ticked, or one has other axes, data or scale."""
 
+    sample_wanted = Signal()
+    """The user wants to try a sample image."""
+
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
@@ -87,8 +91,14 @@ class LayerList(QWidget):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(rows)
-        self.nothing = QLabel("No image is open: drop one on the canvas, or use File > Open Sample.")
-        self.nothing.setWordWrap(True)
+        self.nothing = QWidget()
+        words = QLabel("No image is open. Drop one on the canvas, or try a sample image.", wordWrap=True)
+        self.sample = QPushButton("Try on a sample image", toolTip="Open an image of nuclei from Segloop")
+        self.sample.clicked.connect(self.sample_wanted)
+        empty = QVBoxLayout(self.nothing)
+        empty.setContentsMargins(0, 0, 0, 0)
+        empty.addWidget(words)
+        empty.addWidget(self.sample, alignment=Qt.AlignmentFlag.AlignLeft)
         self.unusable = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._questions = QWidget()
         self._form = QFormLayout(self._questions)

@@ -1,4 +1,4 @@
-"""What to give: objects, mask, classes, probability, as the model can."""
+"""Which outputs are wanted: objects, mask, classes, probability, as far as the model has them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
 from segloop.config.predict import OutputKind
 
 _WORDS = {
-    OutputKind.labels: ("objects", "Each object with a number of its own"),
+    OutputKind.labels: ("objects", "Each object has its own number"),
     OutputKind.mask: ("mask", "Foreground and background"),
     OutputKind.classes: ("classes", "The most probable class of each pixel"),
     OutputKind.probability: ("probability", "The maps that the thresholds act on"),
@@ -27,7 +27,7 @@ class OutputRow(QWidget):
         super().__init__(parent)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("Give"))
+        layout.addWidget(QLabel("Output"))
         self.boxes: dict[OutputKind, QCheckBox] = {}
         for kind, (word, tip) in _WORDS.items():
             self.boxes[kind] = QCheckBox(word, toolTip=tip)
@@ -36,11 +36,11 @@ class OutputRow(QWidget):
         layout.addStretch(1)
 
     def value(self) -> list[OutputKind]:
-        """Return what is ticked among what the model can give."""
+        """Return the ticked outputs among those that the model has."""
         return [kind for kind, box in self.boxes.items() if not box.isHidden() and box.isChecked()]
 
     def offer(self, possible: Sequence[OutputKind], wanted: Sequence[str]) -> None:
-        """Show what the model can give, and tick what of it is wanted, without emitting `changed`."""
+        """Show the outputs that the model has, and tick the wanted ones, without emitting `changed`."""
         for kind, box in self.boxes.items():
             box.setVisible(kind in possible)
             with QSignalBlocker(box):

@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
-OWN = "prediction"
-"""Value of ``layer.metadata["segloop"]`` of the layers that this dock adds."""
-
-IMAGE_KEY = "segloop_image"
-"""Key in ``layer.metadata`` of an identifier shared by an image and its truth."""
-
 _TOLERANCE = 0.5
 """How far the corners of two grids may lie apart to be called the same, in pixels."""
 

@@ -1,4 +1,4 @@
-"""The layers that show one result, right above the layer it was made from."""
+"""The layers that show one result, on top of the layers that lie on the same image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from psygnal import Signal
 
 from segloop.config.predict import OutputKind
 from segloop.prediction.kept import Shown
-from segloop.ui.prediction.placement import OWN, arrange
+from segloop.ui.prediction.ownership import give_to_user, result_marks
+from segloop.ui.prediction.placement import arrange, lies_on
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -21,7 +22,6 @@ MASK_COLOUR = "#FF00FF"
 
 # From bottom to top: what covers least lies highest.
 _ORDER = (OutputKind.probability, OutputKind.mask, OutputKind.classes, OutputKind.labels)
-_WORDS = {OutputKind.labels: "labels", OutputKind.mask: "mask", OutputKind.classes: "classes"}
 
 Key = tuple[OutputKind, int]
 Later = Callable[[Callable[[], None]], None]
@@ -40,7 +40,9 @@ class ResultLayers:
     source : napari.layers.Image
         The layer it was made from.
     name : str
-        How the names of the layers begin.
+        Name of the image, with which the names of the layers begin.
+    model : str
+        Name of the model, with which they end.
     axes : str
         Of the source, without colour samples.
     place : dict
@@ -54,12 +56,21 @@ class ResultLayers:
     """The user painted on the layer of this name; it is the user's own now."""
 
     def __init__(
-        self, viewer: Viewer, source: Layer, name: str, axes: str, place: dict[str, Any], later: Later
+        self,
+        viewer: Viewer,
+        source: Layer,
+        name: str,
+        model: str,
+        axes: str,
+        place: dict[str, Any],
+        later: Later,
     ) -> None:
         self._viewer = viewer
         self._source = weakref.ref(source)
+        self._source_data = source.data
         self.name = name
-        self._axes = axes
+        self._model = model
+        self.axes = axes
         self._place = place
         self._later = later
         self._layers: dict[Key, Layer] = {}
@@ -69,6 +80,12 @@ class ResultLayers:
     def source(self) -> Layer | None:
         """The layer it was made from; None once that is gone."""
         return self._source()
+
+    @property
+    def source_is_unchanged(self) -> bool:
+        """Whether the source still shows the image that the result was made from."""
+        source = self.source
+        return source is not None and source.data is self._source_data
 
     @property
     def is_empty(self) -> bool:
@@ -100,11 +117,11 @@ class ResultLayers:
         for key in [key for key in self._coming if key not in wanted]:
             del self._coming[key]
         for key, array in wanted.items():
-            self._show(key, arrange(array, self._axes), shown.maps)
+            self._show(key, arrange(array, self.axes), shown.maps)
 
     def adopt(self, older: ResultLayers) -> None:
         """Take over the layers of an older result of the same source, or take them away if they don't fit."""
-        same_place = self._axes == older._axes and all(
+        same_place = self.axes == older.axes and all(
             np.array_equal(self._place[name], older._place[name]) for name in self._place
         )
         if not same_place:
@@ -113,14 +130,14 @@ class ResultLayers:
         for key in list(older._layers):
             layer = older._let_go(key)
             self._keep(key, layer)
-            layer.name = self._named(layer.name.removeprefix(older.name))
+            layer.name = self._renamed(layer.name, older)
 
     def update(self, shown: Shown) -> None:
         """Show other objects, masks and classes in the layers that are there."""
         for kind, number in [*dict(self._present()), *self._coming]:
             array = shown.arrays.get(kind)
             if array is not None and kind is not OutputKind.probability:
-                self._show((kind, number), arrange(array, self._axes), shown.maps)
+                self._show((kind, number), arrange(array, self.axes), shown.maps)
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
@@ -132,7 +149,7 @@ class ResultLayers:
         """Leave the layers to the user."""
         self._coming.clear()
         for key in list(self._layers):
-            self._let_go(key)
+            give_to_user(self._let_go(key), changed=False)
 
     def _show(self, key: Key, data: Any, maps: Sequence[str]) -> None:
         layer = self._layers.get(key)
@@ -159,36 +176,59 @@ class ResultLayers:
         from napari.layers import Image, Labels
         from napari.utils.colormaps import DirectLabelColormap
 
-        kind, number = key
-        words = {"metadata": {"segloop": OWN}, **self._place}
+        kind, _ = key
+        words = {"metadata": result_marks(), "name": self._named(key, maps), **self._place}
         if kind is OutputKind.probability:
-            several = len(_shown_maps(maps)) > 1
             return Image(
                 data,
-                name=self._named(f" probability {maps[number]}" if several else " probability"),
                 colormap="magma",
                 contrast_limits=(0, 255),
                 opacity=0.7,
                 blending="translucent_no_depth",
                 **words,
             )
-        layer = Labels(data, name=self._named(f" {_WORDS[kind]}"), **words)
+        layer = Labels(data, **words)
         if kind is OutputKind.mask:
             layer.colormap = DirectLabelColormap(color_dict={0: "transparent", None: MASK_COLOUR})
             layer.opacity = 0.5
         return layer
 
-    def _named(self, ending: str) -> str:
-        return f"{self.name}{ending}"
+    def _named(self, key: Key, maps: Sequence[str]) -> str:
+        """Return the name of a layer: "image, by model" for labels, "image, mask by model" for a mask."""
+        kind, number = key
+        what = "" if kind is OutputKind.labels else f"{kind.value} "
+        if kind is OutputKind.probability and len(_shown_maps(maps)) > 1:
+            what += f"of {maps[number]} "
+        return f"{self.name}, {what}by {self._model}"
+
+    def _renamed(self, name: str, older: ResultLayers) -> str:
+        """Return the name of an adopted layer; what the user has changed of it stays."""
+        if name.startswith(f"{older.name}, "):
+            name = self.name + name.removeprefix(older.name)
+        if name.endswith(f"by {older._model}"):
+            name = name.removesuffix(older._model) + self._model
+        return name
 
     def _position(self, key: Key) -> int:
+        """Return where to insert a layer: above all images and labels that lie on the same image."""
+        from napari.layers import Image, Labels
+
         layers = self._viewer.layers
         rank = _rank(key)
-        below = [layers.index(layer) for other, layer in self._present() if _rank(other) < rank]
+        own = {layer: other for other, layer in self._present()}
+        below = [layers.index(layer) for layer, other in own.items() if _rank(other) < rank]
         source = self.source
-        if source is not None and source in layers:
-            below.append(layers.index(source))
-        return max(below) + 1 if below else len(layers)
+        if source is None or source not in layers:
+            return max(below) + 1 if below else len(layers)
+        above = [layers.index(layer) for layer, other in own.items() if _rank(other) > rank]
+        if above:
+            return int(min(above))
+        below += [
+            layers.index(layer)
+            for layer in layers
+            if isinstance(layer, Image | Labels) and lies_on(layer, source, self.axes)
+        ]
+        return int(max([*below, layers.index(source)])) + 1
 
     def _present(self) -> list[tuple[Key, Layer]]:
         return [(key, layer) for key, layer in self._layers.items() if layer in self._viewer.layers]
@@ -213,7 +253,7 @@ class ResultLayers:
         key = next((key for key, layer in self._layers.items() if layer is event.source), None)
         if key is not None:
             layer = self._let_go(key)
-            layer.metadata.pop("segloop", None)
+            give_to_user(layer, changed=True)
             self.painted.emit(layer.name)
 
 

@@ -19,6 +19,9 @@ from qtpy.QtWidgets import (
 
 from segloop.ui.widgets.wheel import guard_wheel
 
+_TRUTH_TIP = "Labels layer that holds the truth"
+_NO_TRUTH_TIP = "The truth must be a labels layer with the size, scale and position of the image"
+
 
 class ResultPanel(QWidget):
     """Says how many objects there are; saves and scores."""
@@ -35,9 +38,9 @@ class ResultPanel(QWidget):
         self.summary = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.summary.setObjectName("segloop_summary")
         self.summary.setStyleSheet("#segloop_summary { font-weight: bold; }")
-        self.save = QPushButton("Save…", toolTip="Write the results, as they show, with where they came from")
+        self.save = QPushButton("Save…", toolTip="Write the results as they are shown, with their provenance")
         self.save.clicked.connect(self.browse)
-        self.truth = QComboBox(toolTip="Labels layer that holds the truth")
+        self.truth = QComboBox(toolTip=_TRUTH_TIP)
         self.truth.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.truth.setMinimumContentsLength(8)
         self.truth.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -68,16 +71,28 @@ class ResultPanel(QWidget):
             self.summary.setText("\n".join(f"{name}: {words}" for name, words in summaries[:8]))
         self.show_score("")
 
-    def set_truths(self, names: Sequence[str]) -> None:
-        """Offer labels layers as truth."""
+    def set_truths(self, names: Sequence[str], *, others: bool) -> None:
+        """Offer labels layers as truth.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Layers that lie on the image of the result.
+        others : bool
+            Whether there are labels layers elsewhere; it is then said why they are not offered.
+        """
         before = self.truth.currentText()
         with QSignalBlocker(self.truth):
             self.truth.clear()
             self.truth.addItems(list(names))
             if before in names:
                 self.truth.setCurrentIndex(list(names).index(before))
+            if not names:
+                self.truth.addItem("no labels layer on this image")
+        self.truth.setToolTip(_TRUTH_TIP if names else _NO_TRUTH_TIP)
         for widget in (self.truth, self.score):
-            widget.setVisible(bool(names))
+            widget.setEnabled(bool(names))
+            widget.setVisible(bool(names) or others)
 
     def show_score(self, words: str) -> None:
         """Show how well the result agrees with the truth."""

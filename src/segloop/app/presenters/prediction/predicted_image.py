@@ -1,10 +1,10 @@
-"""A prediction of a file, shown in the viewer with its image."""
+"""The image behind a prediction of a file, read to be shown with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,21 +15,17 @@ from segloop.images.image import RGB, PixelSize
 from segloop.images.read import open_image
 from segloop.prediction.kept import IN_MEMORY_LIMIT
 
-if TYPE_CHECKING:
-    from napari.layers import Image as ImageLayer
-    from napari.viewer import Viewer
-
-_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
-
 
 @dataclass(frozen=True, eq=False)
-class OpenedImage:
+class PredictedImage:
     """The image behind a prediction.
 
     Attributes
     ----------
     name : str
         What to call its layers.
+    model : str
+        Name of the model that it was predicted with.
     axes : str
         Of each layer, such as ``"ZYX"``.
     channels : tuple of (str, array)
@@ -43,6 +39,7 @@ class OpenedImage:
     """
 
     name: str
+    model: str
     axes: str
     channels: tuple[tuple[str, Any], ...]
     is_rgb: bool
@@ -50,8 +47,8 @@ class OpenedImage:
     units: tuple[str, ...]
 
 
-def open_predicted(record: Path, context: Context) -> OpenedImage:
-    """Read the image of a prediction; on a worker thread.
+def read_predicted_image(record: Path, context: Context) -> PredictedImage:
+    """Read the image of a prediction.
 
     Raises
     ------
@@ -73,8 +70,9 @@ def open_predicted(record: Path, context: Context) -> OpenedImage:
     if is_rgb:
         channels = [("", np.stack([np.asarray(pixels) for _, pixels in channels], axis=-1))]
     size = _known(image.pixel_size_um)
-    return OpenedImage(
+    return PredictedImage(
         record.name.removesuffix(".json"),
+        provenance.model.name,
         f"{axes}YX",
         tuple(channels),
         is_rgb,
@@ -83,24 +81,8 @@ def open_predicted(record: Path, context: Context) -> OpenedImage:
     )
 
 
-def add_to_viewer(viewer: Viewer, opened: OpenedImage) -> ImageLayer:
-    """Add the image's channels as layers; return the topmost one."""
-    several = len(opened.channels) > 1
-    for number, (name, pixels) in enumerate(opened.channels):
-        layer = viewer.add_image(
-            pixels,
-            name=f"{opened.name} {name}" if several else opened.name,
-            rgb=opened.is_rgb,
-            scale=opened.scale,
-            units=opened.units,
-            blending="additive" if number else "translucent_no_depth",
-            **({} if opened.is_rgb else {"colormap": _COLOURS[number % 6] if several else "gray"}),
-        )
-    return layer
-
-
 def _known(size: PixelSize) -> dict[str, float]:
-    """Return the steps along Z, Y and X where all that count are known: napari wants one unit for all."""
+    """Return the sizes along Z, Y and X that are known; none unless both Y and X are."""
     z, y, x = size
     if y is None or x is None:
         return {}
