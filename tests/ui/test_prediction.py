@@ -249,7 +249,7 @@ def test_after_each_of_twenty_kills_the_dock_says_so_and_predict_works_again(doc
     wait(dock.predict_button.isEnabled)
     button = dock.predict_button
     for number in range(20):
-        with qtbot.waitSignal(dock.runner.news, timeout=LONG):  # the process has been told
+        with qtbot.waitSignal(dock.runner.updated, timeout=LONG):  # the process has been told
             click(button)
         if number % 4:  # else while the process starts, or reads the model
             wait(lambda: dock.progress.label.text().startswith("Predicting"))
@@ -374,5 +374,5 @@ def test_quitting_stops_a_prediction_of_layers(dock, viewer, wait):
     dock.runner.ended.connect(over.append)
     dock.viewer_app.close()
     wait(lambda: bool(over))
-    assert over[0].news.state is JobState.stopped
+    assert over[0].update.state is JobState.stopped
     wait(lambda: not folder.exists())

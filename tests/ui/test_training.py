@@ -298,7 +298,7 @@ def test_a_training_goes_on_without_napari_and_is_found_again(
     assert JobFolder(run).pid() == pid
     click(dock.run_panel.progress.button)
     wait_for_title(dock, qtbot, "stopped")
-    dock.watch.let_go()
+    dock.watcher.release()
     settle(dock)
 
 

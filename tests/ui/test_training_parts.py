@@ -11,16 +11,14 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from segloop.app.jobs import Job
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
 from segloop.config.train import NetworkSize, StopConfig, TargetKind, TrainConfig
-from segloop.core.context import Context, Progress
+from segloop.core.context import Context
 from segloop.ui.training.catalogue import RunCatalogue
 from segloop.ui.training.curves import CurvesPlot
 from segloop.ui.training.facts import DatasetFacts
-from segloop.ui.training.following import RunFollower
 from segloop.ui.training.path_box import PathBox
 from segloop.ui.training.settings import SettingsPanel
 from segloop.ui.training.study import more_time
@@ -67,37 +65,6 @@ def test_more_time_lifts_the_limit_that_ended_the_run():
     assert more_time(stop, "time", 15.0, 5) == StopConfig(20, 50, 10)
     assert more_time(stop, "epochs", 3.0, 5) == StopConfig(8, 1050, 10)
     assert more_time(stop, "patience", 3.0, 5) == StopConfig(8, 50, 0)
-
-
-def test_a_follower_tells_only_what_is_new(tmp_path):
-    log = EventLog(tmp_path)
-    log.state(JobState.running)
-    log.metrics(1, {"train_loss": 0.5, "val_dice": math.nan})
-    follower = RunFollower(Job(tmp_path))
-
-    first = follower.look()
-    log.progress(Progress(1, 4, "Epoch 2", 90.0))
-    log.message("Half of it.")
-    second = follower.look()
-
-    assert [epoch for epoch, _ in first.metrics] == [1]
-    assert first.lines[-1].endswith("Epoch 1: training loss 0.500")
-    assert first.state is JobState.running
-    assert second.metrics == ()
-    assert [line[9:] for line in second.lines] == ["Half of it."]
-    assert second.progress.fraction == 0.25
-    assert second.progress.message == "Epoch 2, 0:00 min"
-
-
-def test_a_new_attempt_forgets_the_progress_of_the_last(tmp_path):
-    log = EventLog(tmp_path)
-    log.state(JobState.running)
-    log.progress(Progress(3, 4, "Epoch 9"))
-    log.state(JobState.stopped)
-    follower = RunFollower(Job(tmp_path))
-    assert follower.look().state is JobState.stopped
-    log.state(JobState.running)
-    assert follower.look().progress is None
 
 
 def test_the_catalogue_notices_what_changed(tmp_path):

@@ -89,6 +89,11 @@ class Job:
         """Whether nothing more will come."""
         return self.state().ended
 
+    @property
+    def waiting_for(self) -> str:
+        """What a job that has not started waits for; empty if that is not known."""
+        return ""
+
     def stop(self) -> None:
         """Ask the job to stop; `state` ends its process where it does not within a second."""
         if self._stop_asked is None and not self.state().ended:

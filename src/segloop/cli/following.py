@@ -1,22 +1,26 @@
-"""Showing a job's events at the terminal while it works, and turning Ctrl+C into a stop request."""
+"""Showing a job's events at the terminal while it runs, and turning Ctrl+C into a stop request."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
+from segloop.app.job_watcher import JobFollower, JobUpdate, JobWatcher
+from segloop.app.jobs import Job
+from segloop.app.repeating import ThreadRepeater
 from segloop.artifacts.job.events import JobEvent, MessageEvent, MetricsEvent, ProgressEvent, StateEvent
 from segloop.artifacts.job.job import JobFolder
 from segloop.cli.progress import new_bar, show
 from segloop.core.errors import SegloopError
+
+_INTERVAL_S = 0.2
 
 
 @contextmanager
@@ -27,9 +31,9 @@ def follow(folder: Path) -> Iterator[None]:
     """
     job = JobFolder(folder)
     offset = job.events(0)[1] if folder.is_dir() else 0
-    over = threading.Event()
-    raised: list[str] = []
-    printer = threading.Thread(target=_print_events, args=(job, offset, over, raised), daemon=True)
+    printer = _EventPrinter()
+    watcher = JobWatcher(ThreadRepeater(_INTERVAL_S))
+    watcher.updated.connect(printer.on_update)
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -41,52 +45,57 @@ def follow(folder: Path) -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         for number in previous:
             signal.signal(number, on_signal)
-    printer.start()
+    # The folder may still hold the final state of an earlier job, which must not end the watching.
+    watcher.watch(JobFollower(Job(folder), since=offset), until_ended=False)
+    raised = ""
     try:
         yield
     except SegloopError as error:
-        raised.append(str(error))
+        raised = str(error)
         raise
     finally:
-        over.set()
-        printer.join()
+        watcher.finish()
+        printer.close(raised)
         if threading.current_thread() is threading.main_thread():
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
 
-def _print_events(job: JobFolder, offset: int, over: threading.Event, raised: list[str]) -> None:
-    bar = new_bar()
-    errors: list[MessageEvent] = []  # held back, because the one that ends the job is raised as well
-    last = False
-    while True:
-        events, offset = job.events(offset)
-        for event in events:
+class _EventPrinter:
+    """Prints events to standard error."""
+
+    def __init__(self) -> None:
+        self._bar = new_bar()
+        self._errors: list[
+            MessageEvent
+        ] = []  # held back, because the one that ends the job is raised as well
+
+    def on_update(self, update: JobUpdate) -> None:
+        for event in update.events:
             if isinstance(event, MessageEvent) and event.level == "error":
-                errors.append(event)
+                self._errors.append(event)
                 continue
             if not isinstance(event, StateEvent):
-                _show_all(errors, bar)
-                errors.clear()
-            _show(event, bar)
-        if last:
-            break
-        last = over.wait(0.2)
-    _show_all([event for event in errors if event.text not in raised], bar)
-    bar.close()
+                self._print_errors()
+            self._print(event)
 
+    def close(self, raised: str) -> None:
+        """Print the errors held back, except the one that was raised, and remove the bar."""
+        self._errors = [event for event in self._errors if event.text != raised]
+        self._print_errors()
+        self._bar.close()
 
-def _show_all(events: Sequence[JobEvent], bar: Any) -> None:
-    for event in events:
-        _show(event, bar)
+    def _print_errors(self) -> None:
+        for event in self._errors:
+            self._print(event)
+        self._errors.clear()
 
-
-def _show(event: JobEvent, bar: Any) -> None:
-    if isinstance(event, ProgressEvent):
-        show(bar, event.progress)
-    elif isinstance(event, MessageEvent):
-        prefix = "" if event.level == "info" else f"{event.level.capitalize()}: "
-        bar.write(prefix + event.text, file=sys.stderr)
-    elif isinstance(event, MetricsEvent):
-        values = ", ".join(f"{name} {value:.4g}" for name, value in event.values.items())
-        bar.write(f"epoch {event.epoch}: {values}", file=sys.stderr)
+    def _print(self, event: JobEvent) -> None:
+        if isinstance(event, ProgressEvent):
+            show(self._bar, event.progress)
+        elif isinstance(event, MessageEvent):
+            prefix = "" if event.level == "info" else f"{event.level.capitalize()}: "
+            self._bar.write(prefix + event.text, file=sys.stderr)
+        elif isinstance(event, MetricsEvent):
+            values = ", ".join(f"{name} {value:.4g}" for name, value in event.values.items())
+            self._bar.write(f"epoch {event.epoch}: {values}", file=sys.stderr)

@@ -46,9 +46,9 @@ from segloop.ui.widgets.progress import ProgressRow
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from segloop.app.job_watcher import JobUpdate
     from segloop.app.workspace import Workspace
     from segloop.targets import Thresholds
-    from segloop.ui.prediction.watch import News
 
 _HARDWARE = ("device.kind", "device.precision", "tile_size")
 
@@ -186,7 +186,7 @@ class PredictionDock(Page):
         self.result_panel.save_requested.connect(self.save)
         self.batch.rethreshold_requested.connect(self._rethreshold)
         self.runner.changed.connect(self._enable)
-        self.runner.news.connect(self._on_news)
+        self.runner.updated.connect(self._on_update)
         self.runner.ended.connect(self._on_ended)
         self.runner.failed.connect(self._on_failed)
 
@@ -343,11 +343,11 @@ class PredictionDock(Page):
         self.results.expect(results, thresholds)
         return started.job
 
-    def _on_news(self, news: News) -> None:
+    def _on_update(self, update: JobUpdate) -> None:
         if self.runner.doing is Doing.files:
-            self.batch.on_events(news.events)
+            self.batch.on_events(update.events)
         else:
-            self.results.on_events(news.events)
+            self.results.on_events(update.events)
 
     def _on_failed(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
@@ -356,8 +356,8 @@ class PredictionDock(Page):
             self.message.show_error(error)
 
     def _on_ended(self, ended: Ended) -> None:
-        files, news = ended.doing is Doing.files, ended.news
-        said = [e.text for e in news.events if isinstance(e, MessageEvent) and e.level == "error"]
+        files, update = ended.doing is Doing.files, ended.update
+        said = [event.text for event in update.events_of(MessageEvent) if event.level == "error"]
         if files:
             self.files.list_found()
         else:
@@ -367,10 +367,10 @@ class PredictionDock(Page):
         if ended.cancelled:
             kept = "; what was finished until then is kept" if files else ""
             self.message.show_info(f"Cancelled{kept}.")
-        elif news.state is JobState.lost:
-            self.message.show_error(_lost(news.failure, files), "Predict again", self.predict)
-        elif news.state is JobState.failed:
-            self.message.show_error(news.failure or "The prediction failed: try again.")
+        elif update.state is JobState.lost:
+            self.message.show_error(_lost(update.failure, files), "Predict again", self.predict)
+        elif update.state is JobState.failed:
+            self.message.show_error(update.failure or "The prediction failed: try again.")
         elif said and not files:
             self.message.show_error(said[-1])
         # The process may be gone; another one should be warm when it is needed.

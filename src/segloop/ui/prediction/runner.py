@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from segloop.app.job_watcher import JobUpdate, JobWatcher
 from segloop.app.jobs import Job
 from segloop.artifacts.job.events import ProgressEvent
 from segloop.artifacts.job.state import JobState
-from segloop.ui.prediction.watch import JobWatch, News, progress_of
+from segloop.core.context import Progress
+from segloop.ui.repeating import WorkerRepeater
 from segloop.ui.widgets.progress import ProgressRow
 from segloop.ui.workers import Task, Workers
+
+_LOOK_MS = 100
 
 
 class Doing(Enum):
@@ -34,8 +38,8 @@ class Ended:
     ----------
     doing : Doing
         What it was.
-    news : News
-        The last news of it.
+    update : JobUpdate
+        The last update of it.
     cancelled : bool
         Whether the user asked for it and it had not finished before.
     seen : bool
@@ -43,7 +47,7 @@ class Ended:
     """
 
     doing: Doing
-    news: News
+    update: JobUpdate
     cancelled: bool
     seen: bool
 
@@ -62,8 +66,8 @@ class Runner(QObject):
     changed = Signal()
     """Something began or ended."""
 
-    news = Signal(object)
-    """`News` of the job."""
+    updated = Signal(object)
+    """`JobUpdate` of the job."""
 
     ended = Signal(object)
     """`Ended`: a job is over."""
@@ -78,9 +82,10 @@ class Runner(QObject):
         self._task: Task | None = None
         self._cancelling = False
         self._seen = False
+        self._words = ""
         self.doing = Doing.nothing
-        self._watch = JobWatch(workers)
-        self._watch.news.connect(self._on_news)
+        self._watcher = JobWatcher(WorkerRepeater(workers, "watch", _LOOK_MS))
+        self._watcher.updated.connect(self._on_update)
         progress.cancelled.connect(self.cancel)
 
     @property
@@ -112,7 +117,7 @@ class Runner(QObject):
     def follow(self, doing: Doing, words: str, job: Job) -> None:
         """Follow a job that was started earlier."""
         self._begin(doing, words)
-        self._watch.follow(job)
+        self._watcher.watch(job)
 
     def cancel(self) -> None:
         """Ask what runs to stop."""
@@ -120,7 +125,8 @@ class Runner(QObject):
         try:
             if self._task is not None:
                 self._task.cancel()
-            self._watch.stop()
+            if self._watcher.job is not None:
+                self._watcher.job.stop()
         except Exception as error:
             self.failed.emit(error)
 
@@ -128,7 +134,7 @@ class Runner(QObject):
         """Follow no more; a prediction of layers, whose results nobody will see, is stopped."""
         if self.doing is Doing.layers:
             self.cancel()
-        self._watch.let_go()
+        self._watcher.release()
 
     def _begin(self, doing: Doing, words: str) -> None:
         self.doing = doing
@@ -151,7 +157,7 @@ class Runner(QObject):
             return
         job = then(answer)
         self._seen = True
-        self._watch.follow(job)
+        self._watcher.watch(job)
         if self._cancelling:
             self.cancel()
 
@@ -159,14 +165,24 @@ class Runner(QObject):
         self._end()
         self.failed.emit(error)
 
-    def _on_news(self, news: News) -> None:
-        for event in news.events:
-            if isinstance(event, ProgressEvent) and not self._cancelling:
-                self._progress.set_progress(progress_of(event))
-        self._seen |= not news.state.ended
-        self.news.emit(news)
-        if news.state.ended:
-            cancelled = self._cancelling and news.state is not JobState.finished
-            ended = Ended(self.doing, news, cancelled, self._seen)
+    def _on_update(self, update: JobUpdate) -> None:
+        if not self._cancelling:
+            self._show(update)
+        self._seen |= not update.state.ended
+        self.updated.emit(update)
+        if update.state.ended:
+            self._watcher.release()
+            cancelled = self._cancelling and update.state is not JobState.finished
+            ended = Ended(self.doing, update, cancelled, self._seen)
             self._end()
             self.ended.emit(ended)
+
+    def _show(self, update: JobUpdate) -> None:
+        words = update.problem or update.waiting_for
+        if words and words != self._words:
+            self._progress.set_progress(Progress(0, 1, words))
+        elif update.progress is not None and update.events_of(ProgressEvent):
+            # Layers are called by their names, not by those of scratch files.
+            message = update.progress.message.removesuffix(".ome.zarr")
+            self._progress.set_progress(replace(update.progress, message=message))
+        self._words = words

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QPushButton
 
+from segloop.app.job_watcher import JobWatcher
 from segloop.app.jobs import Job
+from segloop.app.run_follower import RunFollower, RunUpdate
 from segloop.artifacts.job.state import JobState
 from segloop.config.train import TrainConfig
 from segloop.core.errors import ConfigError
+from segloop.ui.repeating import WorkerRepeater
 from segloop.ui.training import study
 from segloop.ui.training.catalogue import RunCatalogue, RunSummary
 from segloop.ui.training.dataset_panel import DatasetPanel
 from segloop.ui.training.facts import DatasetFacts, DatasetScout
-from segloop.ui.training.following import RunNews
 from segloop.ui.training.run_panel import RunPanel
 from segloop.ui.training.run_table import RunTable
 from segloop.ui.training.settings import SettingsPanel
-from segloop.ui.training.watch import RunWatch
 from segloop.ui.viewer_app import viewer_app_for
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.page import Page
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _LIST_MS = 3000
 _REMEMBER_MS = 500
+_LOOK_MS = 200
 _NO_RUNS = "No training yet: start one, and its curves appear here."
 
 
@@ -50,7 +52,8 @@ class TrainingDock(Page):
         self._facts: DatasetFacts | None = None
         self._plan: tuple[str, ...] = ()
         self._starting = False
-        self.watch = RunWatch(self.workers, self)
+        self.watcher = JobWatcher(WorkerRepeater(self.workers, "look", _LOOK_MS))
+        self._update: RunUpdate | None = None
         self._make_widgets()
         self._relist = QTimer(self, singleShot=True, interval=_LIST_MS)
         self._relist.timeout.connect(self._list_runs)
@@ -71,25 +74,25 @@ class TrainingDock(Page):
 
     def stop(self) -> None:
         """Stop the training on screen, keeping the best model so far."""
-        job = self.watch.job
+        job = self.watcher.job
         if job is not None:
             self.run_panel.show_stopping()
             self.workers.run(study.stop, job, lane=f"stop {job.path}", on_error=self.message.show_error)
 
     def resume(self) -> None:
         """Continue the run on screen where it ended."""
-        if self.watch.path is not None:
-            self._begin(study.resume, self.watch.path)
+        if self._run_path is not None:
+            self._begin(study.resume, self._run_path)
 
     def train_longer(self) -> None:
         """Continue the finished run on screen for the time that the form says."""
-        if self.watch.path is not None:
-            self._begin(study.train_longer, self.watch.path, self.settings.minutes)
+        if self._run_path is not None:
+            self._begin(study.train_longer, self._run_path, self.settings.minutes)
 
     def predict(self) -> None:
         """Open the Prediction dock with the model of the run on screen."""
-        if self.watch.path is not None:
-            self.viewer_app.dock("Prediction").use_model(str(self.watch.path))
+        if self._run_path is not None:
+            self.viewer_app.dock("Prediction").use_model(str(self._run_path))
 
     def show_run(self, path: Path) -> None:
         """Show a run, and watch it while it is under way."""
@@ -105,7 +108,7 @@ class TrainingDock(Page):
     def on_workspace(self, workspace: Workspace) -> None:
         """Show what the workspace holds, with the choices made last."""
         self.message.clear()
-        self.watch.let_go()
+        self._release()
         for timer in (self._relist, self._keep):
             timer.stop()
         for lane in ("list", "datasets", "facts"):
@@ -129,7 +132,7 @@ class TrainingDock(Page):
 
     def on_close(self) -> None:
         """Listen no more; trainings go on."""
-        self.watch.let_go()
+        self._release()
         for timer in (self._relist, self._keep):
             timer.stop()
         app = self.viewer_app.app
@@ -169,8 +172,7 @@ class TrainingDock(Page):
         self.run_panel.longer_wanted.connect(self.train_longer)
         self.run_panel.predict_wanted.connect(self.predict)
         self.table.chosen.connect(self._on_run_chosen)
-        self.watch.news.connect(self._on_news)
-        self.watch.failed.connect(self.message.show_error)
+        self.watcher.updated.connect(self._on_update)
         app = self.viewer_app.app
         app.dataset_chosen.connect(self._on_dataset_chosen)
         app.datasets_changed.connect(self._list_datasets)
@@ -338,38 +340,52 @@ class TrainingDock(Page):
         self.run_panel.show_run(job.path)
         self.table.set_current(job.path)
         self.viewer_app.remember(study.RUN_KEY, job.path.name)
-        self.watch.follow(job)
+        self._update = None
+        self.watcher.watch(RunFollower(job))
 
-    def _on_news(self, news: RunNews, before: RunNews | None) -> None:
-        self.run_panel.show_news(news)
-        if news.plan != self._plan or before is None:
-            self._plan = news.plan
+    def _release(self) -> None:
+        self.watcher.release()
+        self._update = None
+
+    @property
+    def _run_path(self) -> Path | None:
+        """The run on screen."""
+        return self.watcher.job.path if self.watcher.job is not None else None
+
+    def _on_update(self, update: RunUpdate) -> None:
+        if update.problem:
+            self.message.show_error(update.problem)
+            return
+        before, self._update = self._update, update
+        self.run_panel.show_update(update)
+        if update.plan != self._plan or before is None:
+            self._plan = update.plan
             self._show_plan()
-        if before is not None and news.has_model != before.has_model:
+        if before is not None and update.has_model != before.has_model:
             self.viewer_app.app.models_changed.emit()
-        if before is None or news.state is not before.state:
-            self._on_state(news, before)
+        if before is None or update.state is not before.state:
+            self._on_state(update, before)
 
-    def _on_state(self, news: RunNews, before: RunNews | None) -> None:
+    def _on_state(self, update: RunUpdate, before: RunUpdate | None) -> None:
         """Say how a training ended; of one that had ended before it is shown only what needs a remedy."""
-        name = self.watch.path.name if self.watch.path is not None else ""
+        name = self._run_path.name if self._run_path is not None else ""
         if before is not None:
             self._list_runs()
-        if news.state is JobState.lost:
-            self.message.show_error(news.failure or f"{name} ended unexpectedly.", "Resume", self.resume)
-        elif news.state is JobState.failed:
-            self.message.show_error(news.failure or f"{name} failed: its log tells more.")
-        elif before is not None and news.state is JobState.finished:
+        if update.state is JobState.lost:
+            self.message.show_error(update.failure or f"{name} ended unexpectedly.", "Resume", self.resume)
+        elif update.state is JobState.failed:
+            self.message.show_error(update.failure or f"{name} failed: its log tells more.")
+        elif before is not None and update.state is JobState.finished:
             self.message.show_info(f"{name} is trained.", "Predict with it", self.predict)
             self.viewer_app.app.models_changed.emit()
-        elif before is not None and news.state is JobState.stopped:
-            kept = "its best model so far is kept" if news.has_model else "there is no model of it yet"
+        elif before is not None and update.state is JobState.stopped:
+            kept = "its best model so far is kept" if update.has_model else "there is no model of it yet"
             self.message.show_info(f"{name} is stopped; {kept}.", "Resume", self.resume)
             self.viewer_app.app.models_changed.emit()
 
     def _show_plan(self) -> None:
-        if self._plan and self.watch.path is not None:
-            self.plan_fold.set_title(f"Plan of {self.watch.path.name}")
+        if self._plan and self._run_path is not None:
+            self.plan_fold.set_title(f"Plan of {self._run_path.name}")
             notes: Sequence[str] = self._plan
         else:
             self.plan_fold.set_title("Plan")

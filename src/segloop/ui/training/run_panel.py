@@ -8,10 +8,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from segloop.app.run_follower import STATE_WORDS, RunUpdate
 from segloop.artifacts.job.state import JobState
 from segloop.core.context import Progress
 from segloop.ui.training.curves import CurvesPlot
-from segloop.ui.training.following import STATE_WORDS, RunNews
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.memory import Memory
 from segloop.ui.widgets.progress import ProgressRow
@@ -80,20 +80,20 @@ class RunPanel(QWidget):
         for button in (self.resume, self.longer, self.predict):
             button.hide()
 
-    def show_news(self, news: RunNews) -> None:
+    def show_update(self, update: RunUpdate) -> None:
         """Show what has become of the run."""
-        if news.lines:
-            self.log.appendPlainText("\n".join(news.lines))
-        if news.metrics:
-            self.curves.add(news.metrics)
+        if update.lines:
+            self.log.appendPlainText("\n".join(update.lines))
+        if update.metrics:
+            self.curves.add(update.metrics)
             self._best = self._find_best()
-        if news.metrics or news.state is not self._state:
-            self.title.setText(f"<b>{self._name}</b>: {STATE_WORDS[news.state]}{self._score()}")
-        self._show_progress(news)
-        self._state = news.state
-        self.resume.setVisible(news.state in (JobState.stopped, JobState.failed, JobState.lost))
-        self.longer.setVisible(news.state is JobState.finished)
-        self.predict.setVisible(news.has_model)
+        if update.metrics or update.state is not self._state:
+            self.title.setText(f"<b>{self._name}</b>: {STATE_WORDS[update.state]}{self._score()}")
+        self._show_progress(update)
+        self._state = update.state
+        self.resume.setVisible(update.state in (JobState.stopped, JobState.failed, JobState.lost))
+        self.longer.setVisible(update.state is JobState.finished)
+        self.predict.setVisible(update.has_model)
 
     def show_minutes(self, minutes: float) -> None:
         """Say how much longer a finished run would be trained."""
@@ -104,17 +104,18 @@ class RunPanel(QWidget):
         self.progress.button.setEnabled(False)
         self.progress.label.setText(_BUSY[JobState.stopping])
 
-    def _show_progress(self, news: RunNews) -> None:
-        if news.state.ended:
+    def _show_progress(self, update: RunUpdate) -> None:
+        if update.state.ended:
             self.progress.finish()
             return
-        if self._state is None or self._state.ended or news.state is not self._state:
-            self.progress.start(_BUSY[news.state])
+        if self._state is None or self._state.ended or update.state is not self._state:
+            self.progress.start(_BUSY[update.state])
             # A busy bar would have the whole window painted again and again for half a minute.
-            self.progress.set_progress(Progress(0, 1, _BUSY[news.state]))
-            self.progress.button.setEnabled(news.state is not JobState.stopping)
-        if news.progress is not None and self.progress.button.isEnabled():
-            self.progress.set_progress(news.progress)
+            self.progress.set_progress(Progress(0, 1, _BUSY[update.state]))
+            self.progress.button.setEnabled(update.state is not JobState.stopping)
+        progress = update.timed_progress
+        if progress is not None and self.progress.button.isEnabled():
+            self.progress.set_progress(progress)
 
     def _find_best(self) -> tuple[str, float] | None:
         """Return the measure and its highest value; the model kept may be one as good, of lower loss."""

@@ -10,8 +10,8 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from segloop.app.run_follower import STATE_WORDS
 from segloop.ui.training.catalogue import RunSummary
-from segloop.ui.training.following import STATE_WORDS
 
 _COLUMNS = ("Run", "Best", "State", "When")
 _SORT_ROLE = Qt.ItemDataRole.UserRole
