@@ -11,10 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import tifffile
 import torch
+from lightning.pytorch.loggers import CSVLogger
 from safetensors.torch import load_file
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
@@ -29,6 +31,7 @@ from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import ConfigError, DatasetError, ModelError, RunError
 from segloop.training.cache import cache_folder, prune
 from segloop.training.fit import fit, resume
+from segloop.training.training_run import Extras
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
@@ -65,6 +68,17 @@ def require_learnt(run: Run) -> None:
     assert run.job.state() is JobState.finished
     assert losses[-1] < 0.85 * losses[0]
     Model.load(run.path).verify()
+
+
+class TickingClock:
+    """A clock that moves by some seconds whenever it is read."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._now = seconds, 0.0
+
+    def __call__(self) -> float:
+        self._now += self._seconds
+        return self._now
 
 
 @contextmanager
@@ -197,6 +211,56 @@ def test_checkpoints_hold_no_code(nuclei: Pictures, make_dataset: MakeDataset, t
 
     for path in (run.last_checkpoint, run.best_checkpoint):
         assert "state_dict" in torch.load(path, weights_only=True)
+
+
+def test_a_number_of_steps_gives_the_same_model_on_a_slow_computer(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei)
+    steps = ["patch.size=[48,48]", "patch.batch_size=4", "patch.per_epoch=16", "stop.max_steps=30"]
+
+    first, same, other = (
+        fit(config(dataset, steps, f"seed={seed}"), tmp_path / name, extras=Extras(clock=TickingClock(tick)))
+        for seed, name, tick in ((1, "fast", 1e-6), (1, "slow", 0.3), (2, "other", 1e-6))
+    )
+
+    assert first.metrics()["val_loss"] == same.metrics()["val_loss"]
+    assert len(first.metrics()["val_loss"]) >= 4
+    assert all(torch.equal(weights(first)[name], weights(same)[name]) for name in weights(first))
+    assert not all(torch.equal(weights(first)[name], weights(other)[name]) for name in weights(first))
+
+
+def test_a_computer_too_slow_for_the_steps_says_that_the_result_depends_on_it(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    stop = ["stop.max_steps=1000", "stop.max_epochs=1000", "stop.max_minutes=0.2"]
+
+    run = fit(
+        config(make_dataset(nuclei), TINY, *stop), tmp_path / "run", extras=Extras(clock=TickingClock(0.5))
+    )
+
+    assert run.job.state() is JobState.finished
+    assert "before its 1,000 steps" in messages(run, "warning")[-1]
+
+
+def test_callbacks_and_loggers_of_the_caller_are_used(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    seen: list[float] = []
+
+    class Watcher(pl.Callback):
+        def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            seen.append(float(trainer.callback_metrics["train_loss"]))
+
+    logger = CSVLogger(tmp_path, name="logs", version="1")
+
+    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run", extras=Extras([Watcher()], [logger]))
+
+    losses = [value for _, value in run.metrics()["train_loss"]]
+    assert seen == pytest.approx(losses[-1:], rel=1e-4)
+    with (tmp_path / "logs" / "1" / "metrics.csv").open() as file:
+        logged = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert logged == pytest.approx(losses, rel=1e-4)
 
 
 def test_the_same_seed_learns_the_same(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -335,7 +399,9 @@ def test_a_finished_run_says_which_limit_to_raise(
 
 
 def test_the_time_limit_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = fit(config(make_dataset(nuclei), ENDLESS, "stop.max_minutes=0.05"), tmp_path / "run")
+    limits = config(make_dataset(nuclei), ENDLESS, "stop.max_minutes=0.05")
+
+    run = fit(limits, tmp_path / "run", extras=Extras(clock=TickingClock(0.05)))
 
     assert run.job.state() is JobState.finished
     assert "val_dice" in run.metrics()

@@ -18,7 +18,11 @@ from segloop.cli.arguments import json_option, print_data
     help="Folder for everything the demo makes; a free name beside it is taken if it exists.",
 )
 @click.option(
-    "--minutes", type=click.FloatRange(0.05, 60), default=3.0, show_default=True, help="Training time."
+    "--minutes",
+    type=click.FloatRange(0.05, 60),
+    default=30.0,
+    show_default=True,
+    help="Longest training time; usually training ends earlier, after a fixed number of steps.",
 )
 @click.option("--gui", is_flag=True, help="Open napari with the docks and the results afterwards.")
 @json_option

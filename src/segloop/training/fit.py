@@ -23,14 +23,19 @@ from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
 
 if TYPE_CHECKING:
-    from segloop.training.training_run import Outcome, TrainingRun
+    from segloop.training.training_run import Extras, Outcome, TrainingRun
 
 logger = logging.getLogger("segloop.training")
 
 _LOOK_INTERVAL = 0.1  # seconds between two looks for a stop request
 
 
-def fit(config: TrainConfig, run_path: str | Path, on_event: OnEvent | None = None) -> Run:
+def fit(
+    config: TrainConfig,
+    run_path: str | Path,
+    on_event: OnEvent | None = None,
+    extras: Extras | None = None,
+) -> Run:
     """Train a network on a curated dataset.
 
     Parameters
@@ -41,6 +46,8 @@ def fit(config: TrainConfig, run_path: str | Path, on_event: OnEvent | None = No
         Folder of the new run; must be new or empty.
     on_event : callable, optional
         Called with each event once it is written, on the thread that writes it.
+    extras : segloop.training.training_run.Extras, optional
+        Callbacks, loggers and a clock.
 
     Returns
     -------
@@ -63,11 +70,11 @@ def fit(config: TrainConfig, run_path: str | Path, on_event: OnEvent | None = No
     if config.init:
         Model.load(config.init)
     run = Run.create(Path(run_path).resolve(), config)
-    _execute(run, resumed=False, on_event=on_event)
+    _execute(run, resumed=False, on_event=on_event, extras=extras)
     return run
 
 
-def resume(run_path: str | Path, stop: StopConfig | None = None) -> Run:
+def resume(run_path: str | Path, stop: StopConfig | None = None, extras: Extras | None = None) -> Run:
     """Continue a run where it was stopped or lost: weights, optimiser, schedule, epoch and time.
 
     Parameters
@@ -75,7 +82,9 @@ def resume(run_path: str | Path, stop: StopConfig | None = None) -> Run:
     run_path : path
         The run's folder.
     stop : StopConfig, optional
-        New limits, to go on for longer than first said; time and epochs count from the run's beginning.
+        New limits, to train for longer than planned; time, steps and epochs count from the run's beginning.
+    extras : segloop.training.training_run.Extras, optional
+        Callbacks, loggers and a clock.
 
     Returns
     -------
@@ -101,7 +110,7 @@ def resume(run_path: str | Path, stop: StopConfig | None = None) -> Run:
     if stop is not None and stop != old:
         run.change_stop(stop)
     # A run that was only submitted begins now.
-    _execute(run, resumed=run.log_file.is_file())
+    _execute(run, resumed=run.log_file.is_file(), extras=extras)
     return run
 
 
@@ -110,23 +119,31 @@ def _require_more(run: Run, old: StopConfig, new: StopConfig) -> None:
     ended_by = last.ended_by if last is not None else ""
     more = {
         "time": new.max_minutes > old.max_minutes,
+        "steps": new.max_steps > old.max_steps or new.max_steps == 0 < old.max_steps,
         "epochs": new.max_epochs > old.max_epochs,
         "patience": new.patience > old.patience or new.patience == 0 < old.patience,
     }
-    knob = {"time": "stop.max_minutes", "epochs": "stop.max_epochs", "patience": "stop.patience"}
+    knob = {
+        "time": "stop.max_minutes",
+        "steps": "stop.max_steps",
+        "epochs": "stop.max_epochs",
+        "patience": "stop.patience",
+    }
     if not more.get(ended_by, True):
         raise RunError(f"The run {run.path} is finished: raise {knob[ended_by]} to train it for longer.")
 
 
-def _execute(run: Run, *, resumed: bool, on_event: OnEvent | None = None) -> None:
-    # This loads torch, which takes seconds. A job that says it runs is expected to heed a stop request.
+def _execute(
+    run: Run, *, resumed: bool, on_event: OnEvent | None = None, extras: Extras | None = None
+) -> None:
+    # This loads torch, which takes seconds. A job that says it runs is expected to react to a stop request.
     from segloop.training.training_run import TrainingRun
 
     log = EventLog(run.path, on_event)
     log.state(JobState.running)
     with _log_file(run.log_file), _watch_for_stop(log), _quiet_libraries():
         try:
-            outcome = _translated(TrainingRun(run, log), run, log, resumed)
+            outcome = _translated(TrainingRun(run, log, extras), run, log, resumed)
         except SegloopError as error:
             logger.error("%s", error)
             log.message(str(error), "error")

@@ -1,18 +1,20 @@
-"""The network while it learns, as Lightning sees it."""
+"""The network in training, as a LightningModule."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from segloop.config.train import OptimiserConfig
 from segloop.training.augmentation import Batch
 from segloop.training.losses import target_loss
+from segloop.training.schedule import WarmUpCosine
 
 _SLOWEST_AVERAGE = 0.999
 
@@ -31,17 +33,26 @@ class SegmentationModule(pl.LightningModule):
         Kind of each output map.
     optimiser : OptimiserConfig
         Learning rate and weight decay.
+    fraction : callable
+        Returns how much of the training is done, 0 to 1, after a number of steps: the learning rate follows.
     """
 
-    def __init__(self, network: nn.Module, kinds: Sequence[str], optimiser: OptimiserConfig) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        kinds: Sequence[str],
+        optimiser: OptimiserConfig,
+        fraction: Callable[[int], float],
+    ) -> None:
         super().__init__()
         self.network = network
         self.average = copy.deepcopy(network).requires_grad_(False).eval()
         self._kinds = tuple(kinds)
         self._optimiser = optimiser
+        self._fraction = fraction
         self._loss = torch.zeros(())
         self.left_out = False
-        """Whether the last step was left out, because its loss or gradient was no number."""
+        """Whether the last step was left out, because its loss or gradient was not finite."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -54,7 +65,7 @@ class SegmentationModule(pl.LightningModule):
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Leave out a step whose loss or gradient is no number: it would make every weight so for good."""
+        """Leave out a step whose loss or gradient is not finite: it would make all weights so."""
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         sizes = torch.stack([self._loss, *torch._foreach_norm(gradients)])
         self.left_out = not bool(sizes.isfinite().all())
@@ -78,14 +89,24 @@ class SegmentationModule(pl.LightningModule):
                 if not old.dtype.is_floating_point:
                     old.copy_(new)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return AdamW (Loshchilov and Hutter 2019); biases and batch norm are not decayed."""
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step."""
+        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return AdamW (Loshchilov and Hutter 2019), and the schedule of the learning rate.
+
+        Biases and the weights of batch norm are not decayed.
+        """
         parameters = list(self.network.parameters())
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self._optimiser.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self._optimiser.learning_rate)
+        optimizer = torch.optim.AdamW(groups, lr=self._optimiser.learning_rate)
+        scheduler = WarmUpCosine(optimizer, self._fraction)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch to where the network is."""

@@ -95,8 +95,9 @@ def read_patch(
 class PatchLoader:
     """Batches of random patches, an epoch at a time.
 
-    What is drawn depends on the seed and on the numbers of epoch and batch alone, so that a continued
-    training sees what it would have seen. One batch is prepared ahead in a thread.
+    What is drawn depends on the seed and on the numbers of epoch and batch alone, so that a resumed training
+    sees what it would have seen. Of several processes that train together, each draws other patches: the
+    batches of an epoch are numbered across all of them. One batch is prepared ahead in a thread.
 
     Parameters
     ----------
@@ -112,6 +113,8 @@ class PatchLoader:
         From the config.
     seed : int
         Seed of all choices.
+    rank, world_size : int
+        Number of this process, and how many train together.
     """
 
     def __init__(
@@ -125,6 +128,8 @@ class PatchLoader:
         normalisation: NormalisationConfig,
         augmentation: AugmentationConfig,
         seed: int,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         self.samples = tuple(samples)
         self.flat = len(size) == 2
@@ -135,10 +140,21 @@ class PatchLoader:
         self.normalisation = normalisation
         self.augmentation = augmentation
         self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
         self.epoch = 0
 
     def __len__(self) -> int:
         return self.batches
+
+    @property
+    def sampler(self) -> PatchLoader:
+        """The loader itself: Lightning calls ``set_epoch`` of a loader's sampler."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the patches of this epoch next."""
+        self.epoch = epoch
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch
@@ -150,9 +166,10 @@ class PatchLoader:
             yield ahead.result()
 
     def batch(self, epoch: int, number: int) -> Batch:
-        """Return one batch, augmented, on the CPU."""
+        """Return the batch of this number for this process, augmented, on the CPU."""
+        number = number * self.world_size + self.rank
         rng = np.random.default_rng([self.seed, epoch, number])
-        first = (epoch * self.batches + number) * self.batch_size
+        first = (epoch * self.batches * self.world_size + number) * self.batch_size
         patches = [self._draw(self._sample(first + i), rng) for i in range(self.batch_size)]
         image, maps, valid = (torch.from_numpy(np.stack(parts)) for parts in zip(*patches, strict=True))
         if self.flat:

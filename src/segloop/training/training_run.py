@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
@@ -21,21 +24,23 @@ from segloop.artifacts.run.plan import TrainingPlan
 from segloop.artifacts.run.run import Run
 from segloop.config.train import TrainConfig
 from segloop.core.errors import Cancelled, DatasetError, RunError
+from segloop.core.wording import counted
 from segloop.inference.device import ResolvedDevice
 from segloop.networks import NetworkSpec, build_network
 from segloop.targets import Target, make_target, suggested_min_size
-from segloop.training.budget import Budget
 from segloop.training.cache import CachedSample, cache_folder, prune
-from segloop.training.callbacks import EndedBy, Keeper, Pace
+from segloop.training.checkpoint_callback import CheckpointCallback
+from segloop.training.data_module import PatchDataModule
+from segloop.training.environment import KeepCacheEntries, KeepSignalHandlers
 from segloop.training.judge import ModelFacts, RunJudge, summary
 from segloop.training.module import SegmentationModule
-from segloop.training.patches import PatchLoader
 from segloop.training.planning.hardware import find_hardware
 from segloop.training.planning.plan import plan_training
 from segloop.training.planning.samples import Survey, survey
 from segloop.training.prepare import keep_in_memory, prepare
+from segloop.training.progress_callback import EndedBy, ProgressCallback
 from segloop.training.record import pinned, provenance
-from segloop.training.surroundings import OwnSignals, StaysInCache
+from segloop.training.schedule import Clock, Schedule
 
 logger = logging.getLogger("segloop.training")
 
@@ -57,6 +62,25 @@ class Outcome:
 
     stopped: bool
     ended_by: EndedBy
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a caller in Python may pass to a training.
+
+    Attributes
+    ----------
+    callbacks : sequence of lightning.pytorch.Callback
+        Further callbacks of Lightning.
+    loggers : sequence of lightning.pytorch.loggers.Logger
+        Loggers of Lightning; they receive the values of ``metrics.csv``.
+    clock : callable
+        Returns seconds; limits in time count by it.
+    """
+
+    callbacks: Sequence[pl.Callback] = ()
+    loggers: Sequence[Logger] = ()
+    clock: Clock = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -106,13 +130,17 @@ class TrainingRun:
         Holds the config and gets the results.
     log : EventLog
         Of the run's folder.
+    extras : Extras, optional
+        What the caller has passed.
     """
 
-    def __init__(self, run: Run, log: EventLog) -> None:
+    def __init__(self, run: Run, log: EventLog, extras: Extras | None = None) -> None:
         self._run = run
         self._log = log
         self._config: TrainConfig = run.config
         self._context = log.context()
+        extras = extras or Extras()
+        self._callbacks, self._loggers, self._clock = extras.callbacks, extras.loggers, extras.clock
 
     def train(self, *, resumed: bool) -> Outcome:
         """Train until a limit is reached or a stop is requested.
@@ -236,63 +264,79 @@ class TrainingRun:
         checkpoint: Path | None,
     ) -> Outcome:
         config, run = self._config, self._run
-        loader = PatchLoader(
-            material.train,
-            plan.patch_size,
-            plan.batch_size,
-            plan.batches_per_epoch,
-            foreground_fraction=config.patch.foreground_fraction,
-            normalisation=config.normalisation,
-            augmentation=config.augmentation,
-            seed=config.seed,
-        )
+        schedule = Schedule(config.stop, plan.batches_per_epoch, clock=self._clock)
         if plan.dimensions == 2:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        module = SegmentationModule(network, [spec.kind for spec in target.maps], config.optimiser)
+        kinds = [spec.kind for spec in target.maps]
+        module = SegmentationModule(network, kinds, config.optimiser, schedule.fraction)
         if checkpoint is not None:
-            loader.epoch = _epoch_of(checkpoint)
-            run.drop_metrics_after(loader.epoch)
-            self._say(f"Going on after epoch {loader.epoch}.")
-        budget = Budget(config.stop)
-        pace = Pace(budget, self._log, loader, config.optimiser.learning_rate)
-        keeper = Keeper(run, self._log, pace, budget, judge)
+            epoch = _epoch_of(checkpoint)
+            run.drop_metrics_after(epoch)
+            self._say(f"Resuming after epoch {epoch}.")
+        progress = ProgressCallback(schedule, self._log)
+        checkpoints = CheckpointCallback(run, self._log, progress, schedule, judge, plan.validate_every)
         trainer = pl.Trainer(
             accelerator="gpu" if plan.device.kind == "cuda" else plan.device.kind,
             devices=1,
             precision=plan.device.precision,  # type: ignore[arg-type]
             max_epochs=config.stop.max_epochs,
-            callbacks=[pace, keeper, OwnSignals(), StaysInCache([*material.train, *material.val])],
+            callbacks=[
+                progress,
+                checkpoints,
+                KeepSignalHandlers(),
+                KeepCacheEntries([*material.train, *material.val]),
+                *self._callbacks,
+            ],
             plugins=[LightningEnvironment()],
             gradient_clip_val=_GRADIENT_LIMIT,
             benchmark=plan.device.kind == "cuda",
-            logger=False,
+            logger=list(self._loggers) or False,
+            log_every_n_steps=1,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             default_root_dir=run.path,
         )
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
-        if not pace.stopped:
+        patches = PatchDataModule(material.train, plan, config)
+        trainer.fit(module, datamodule=patches, ckpt_path=checkpoint, weights_only=True)
+        if not progress.stopped:
+            seconds = math.inf if schedule.repeatable else _CALIBRATION_SHARE * schedule.seconds
             with suppress(Cancelled):
-                self._say(judge.calibrate(_CALIBRATION_SHARE * budget.seconds))
-        return self._conclude(trainer, pace, keeper, budget)
+                self._say(judge.calibrate(seconds))
+        return self._conclude(trainer, progress, checkpoints, schedule)
 
-    def _conclude(self, trainer: pl.Trainer, pace: Pace, keeper: Keeper, budget: Budget) -> Outcome:
+    def _conclude(
+        self,
+        trainer: pl.Trainer,
+        progress: ProgressCallback,
+        checkpoints: CheckpointCallback,
+        schedule: Schedule,
+    ) -> Outcome:
         scores = {name: curve[-1][1] for name, curve in self._run.metrics().items()}
         at_best = {
             name: value
             for name, curve in self._run.metrics().items()
             for epoch, value in curve
-            if epoch == keeper.best_epoch
+            if epoch == checkpoints.best_epoch
         }
-        verb = "Stopped" if pace.stopped else "Finished"
-        text = f"{verb} after {trainer.current_epoch} epochs and {budget.elapsed / 60:.1f} minutes"
-        if keeper.best_epoch:
-            text += f"; the model is that of epoch {keeper.best_epoch} (in validation {summary(at_best)})"
+        verb = "Stopped" if progress.stopped else "Finished"
+        steps = f"{counted(int(trainer.global_step), 'step')} in {counted(trainer.current_epoch, 'epoch')}"
+        text = f"{verb} after {steps} and {schedule.elapsed / 60:.1f} minutes"
+        if checkpoints.best_epoch:
+            text += (
+                f"; the model is that of epoch {checkpoints.best_epoch} (in validation {summary(at_best)})"
+            )
         elif not math.isnan(scores.get("train_loss", math.nan)):
             text += "; the model is the latest, it was not validated"
         self._say(f"{text}.")
-        # Whoever trains on needs more epochs, even if the time was used up by the last of them.
-        all_done = not pace.stopped and trainer.current_epoch >= budget.limits.max_epochs
-        return Outcome(pace.stopped, "epochs" if all_done else pace.ended_by)
+        if schedule.repeatable and progress.ended_by == "time":
+            self._say(
+                f"The time limit ended the training before its {counted(schedule.steps, 'step')}, so that "
+                "the result depends on the speed of this computer: raise stop.max_minutes for a result that "
+                "can be repeated.",
+                "warning",
+            )
+        # To train for longer takes more epochs, even if the time was used up by the last of them.
+        all_done = not progress.stopped and trainer.current_epoch >= schedule.limits.max_epochs
+        return Outcome(progress.stopped, "epochs" if all_done else progress.ended_by)

@@ -75,6 +75,9 @@ class TrainingPlan(_Frozen):
         Steps per epoch.
     steps : int
         Steps after which the training ends, unless it ends earlier.
+    validate_every : int
+        Epochs between two validations in a training that ends by a number of steps; in others the time that
+        validations take decides.
     device : PlannedDevice
         Where it computes.
     expected_minutes : float
@@ -104,6 +107,7 @@ class TrainingPlan(_Frozen):
     batch_size: int = Field(ge=1)
     batches_per_epoch: int = Field(ge=1)
     steps: int = 0
+    validate_every: int = 1
     device: PlannedDevice
     expected_minutes: float = 0.0
     train_samples: tuple[str, ...] = ()

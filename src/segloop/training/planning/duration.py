@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from segloop.artifacts.run.plan import Choice
 from segloop.config.train import NetworkSize, StopConfig
@@ -11,6 +12,8 @@ from segloop.training.planning.patches import WORK, PatchPlan
 
 # Seconds per voxel of a step of the small 2D network: on one CPU thread (measured), on GPUs (estimated).
 _SECONDS_PER_VOXEL = {"cpu": 4e-6, "mps": 2e-7, "cuda": 3e-8}
+_VALIDATION_WORK = 0.7  # of a voxel relative to one in a training step: no gradient, but decoding
+_VALIDATION_SHARE = 0.15
 _VOLUME = 3  # 3 x 3 x 3 instead of 3 x 3 weights
 
 
@@ -18,6 +21,27 @@ def total_steps(stop: StopConfig, batches_per_epoch: int) -> int:
     """Return after how many steps a training ends, unless time or patience ends it earlier."""
     by_epochs = stop.max_epochs * batches_per_epoch
     return min(stop.max_steps, by_epochs) if stop.max_steps else by_epochs
+
+
+def epochs_between_validations(val_shapes: Sequence[Sequence[int]], patches: PatchPlan, steps: int) -> int:
+    """Return after how many epochs to validate so that validations take about a seventh of the time.
+
+    Estimated from numbers of voxels, not measured, so that a training can be repeated exactly. There are at
+    least four validations, or one per epoch.
+
+    Parameters
+    ----------
+    val_shapes : sequence of (Z, Y, X)
+        Of the images to validate on.
+    patches : PatchPlan
+        The patches of a step, and the steps of an epoch.
+    steps : int
+        Of the whole training.
+    """
+    validated = sum(math.prod(shape) for shape in val_shapes)
+    trained = math.prod(patches.size) * patches.batch_size * patches.batches
+    epochs = -(-steps // patches.batches)
+    return max(1, min(math.ceil(validated * _VALIDATION_WORK / trained / _VALIDATION_SHARE), epochs // 4))
 
 
 def step_seconds(patches: PatchPlan, hardware: Hardware, size: NetworkSize) -> float:

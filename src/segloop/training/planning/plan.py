@@ -22,7 +22,11 @@ from segloop.core.wording import counted
 from segloop.networks import NetworkSpec, network_stride, plan_network
 from segloop.targets import make_target
 from segloop.training.planning.compatibility import require_compatible
-from segloop.training.planning.duration import plan_duration, total_steps
+from segloop.training.planning.duration import (
+    epochs_between_validations,
+    plan_duration,
+    total_steps,
+)
 from segloop.training.planning.hardware import Hardware
 from segloop.training.planning.objects import ObjectCount, count_objects
 from segloop.training.planning.patches import plan_patches
@@ -142,6 +146,7 @@ def plan_training(
         voxel_size_um=found.voxel_size_um,
     )
     precision = step_precision(hardware, config.device.precision, found.dims)
+    steps = total_steps(config.stop, patches.batches)
     minutes, duration = plan_duration(config.stop, patches, hardware, config.network.size)
     return TrainingPlan(
         target=target.kind,
@@ -153,7 +158,8 @@ def plan_training(
         patch_size=patches.size,
         batch_size=patches.batch_size,
         batches_per_epoch=patches.batches,
-        steps=total_steps(config.stop, patches.batches),
+        steps=steps,
+        validate_every=epochs_between_validations([found.headers[i].shape for i in val], patches, steps),
         device=PlannedDevice(kind=hardware.device, mixed=hardware.mixed, precision=precision.name),
         expected_minutes=round(minutes, 2),
         train_samples=train,

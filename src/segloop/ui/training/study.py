@@ -151,13 +151,15 @@ def more_time(stop: StopConfig, ended_by: str, spent: float, minutes: float) -> 
     stop : StopConfig
         The limits so far.
     ended_by : str
-        Which of them ended the run: time, epochs or patience; that one is lifted.
+        Which of them ended the run: time, steps, epochs or patience; that one is lifted.
     spent : float
         Minutes trained.
     minutes : float
         Minutes to train in addition.
     """
     longer = replace(stop, max_minutes=spent + minutes)
+    if ended_by == "steps":
+        longer.max_steps = 0
     if ended_by == "epochs":
         longer.max_epochs = stop.max_epochs + StopConfig().max_epochs
     if ended_by == "patience":

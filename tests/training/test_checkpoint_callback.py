@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -21,22 +20,30 @@ from segloop.config.train import (
 )
 from segloop.core.errors import RunError
 from segloop.training.augmentation import Batch
-from segloop.training.budget import Budget
-from segloop.training.cache import CachedSample, SampleArrays, store
-from segloop.training.callbacks import Best, Keeper, Pace
+from segloop.training.best_validation import BestValidation
+from segloop.training.checkpoint_callback import CheckpointCallback
 from segloop.training.module import SegmentationModule
 from segloop.training.patches import PatchLoader
+from segloop.training.progress_callback import ProgressCallback
+from segloop.training.schedule import Schedule
 from segloop.training.validation import Scores
+from training_fixtures import FakeClock, tiny_sample
+
+pytestmark = pytest.mark.filterwarnings("ignore:::lightning")
+
+STEP = 0.01
+"""Seconds that a training step takes by the fake clock."""
 
 
-class DearJudge:
-    """Takes its time for a validation, as on large images, and always finds the same."""
+class SlowValidator:
+    """Takes its time for a validation, by the fake clock, and always finds the same."""
 
-    def __init__(self, first: float = 0.05, others: float = 0.05) -> None:
+    def __init__(self, clock: FakeClock, first: float = 5 * STEP, others: float = 5 * STEP) -> None:
+        self._clock = clock
         self._seconds, self._others = first, others
 
     def validate(self, module: SegmentationModule) -> Scores | None:
-        time.sleep(self._seconds)
+        self._clock.advance(self._seconds)
         self._seconds = self._others
         return Scores(0.5, 0.9)
 
@@ -45,11 +52,13 @@ class DearJudge:
 
 
 class SpoiltLoader(PatchLoader):
-    """Some of its batches hold what no network can be trained on."""
+    """Some of its batches hold what no network can be trained on; each takes a step of the fake clock."""
 
     spoilt: tuple[tuple[int, int], ...] = ()
+    clock: FakeClock
 
     def batch(self, epoch: int, number: int) -> Batch:
+        self.clock.advance(STEP)
         batch = super().batch(epoch, number)
         if (epoch, number) in self.spoilt:
             batch.image[:] = np.inf
@@ -57,19 +66,16 @@ class SpoiltLoader(PatchLoader):
 
 
 def train(
-    folder: Path, stop: StopConfig, *, batches: int = 1, spoilt: tuple[tuple[int, int], ...] = ()
-) -> Run:
-    """Train something tiny, validated by `DearJudge`."""
-    return train_with(DearJudge(), folder, stop, batches, spoilt)[0]
-
-
-def train_with(
-    judge: DearJudge,
     folder: Path,
     stop: StopConfig,
+    *,
     batches: int = 1,
     spoilt: tuple[tuple[int, int], ...] = (),
-) -> tuple[Run, Pace]:
+    validation: tuple[float, float] = (5 * STEP, 5 * STEP),
+    validate_every: int = 1,
+) -> tuple[Run, ProgressCallback]:
+    """Train something tiny; the validations take these seconds, the first one and the others."""
+    clock = FakeClock()
     run = Run.create(folder / "run", TrainConfig())
     log = EventLog(run.path)
     loader = SpoiltLoader(
@@ -82,13 +88,14 @@ def train_with(
         augmentation=AugmentationConfig(),
         seed=0,
     )
-    loader.spoilt = spoilt
-    budget = Budget(stop)
-    pace = Pace(budget, log, loader, 1e-3)
+    loader.spoilt, loader.clock = spoilt, clock
+    schedule = Schedule(stop, batches, clock=clock)
+    progress = ProgressCallback(schedule, log)
+    validator = SlowValidator(clock, *validation)
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=stop.max_epochs,
-        callbacks=[pace, Keeper(run, log, pace, budget, judge)],
+        callbacks=[progress, CheckpointCallback(run, log, progress, schedule, validator, validate_every)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -96,29 +103,13 @@ def train_with(
         default_root_dir=folder,
     )
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Conv2d(2, 1, 1))
-    trainer.fit(SegmentationModule(network, ["probability"], OptimiserConfig()), loader)
-    return run, pace
-
-
-def tiny_sample(folder: Path) -> CachedSample:
-    labels = np.zeros((1, 8, 8), np.int32)
-    labels[0, :4] = 1
-    arrays = SampleArrays(
-        raw=labels[None].astype(np.float32),
-        maps=(255 * labels[None]).astype(np.uint8),
-        valid=np.ones((1, 1, 8, 8), bool),
-        labels=labels,
-        foreground=np.argwhere(labels).astype(np.int32),
-        sizes=np.array([32]),
-    )
-    store(folder, arrays, name="tiny", ranges=np.array([[0, 1]], np.float32))
-    sample = CachedSample.open(folder, "tiny")
-    assert sample is not None
-    return sample
+    module = SegmentationModule(network, ["probability"], OptimiserConfig(), schedule.fraction)
+    trainer.fit(module, loader)
+    return run, progress
 
 
 def best_of(*scores: Scores) -> int:
-    best = Best()
+    best = BestValidation()
     for epoch, each in enumerate(scores, 1):
         best = best.next(each, epoch)
     return best.epoch
@@ -155,69 +146,89 @@ def test_one_lucky_object_does_not_outweigh_all_later_progress() -> None:
 
 
 def test_it_is_told_to_a_checkpoint_and_back() -> None:
-    best = Best().next(Scores(0.4, 0.9, 0.8, 200), 3)
+    best = BestValidation().next(Scores(0.4, 0.9, 0.8, 200), 3)
 
-    assert Best(**dataclasses.asdict(best)) == best
+    assert BestValidation(**dataclasses.asdict(best)) == best
 
 
 def test_it_counts_the_validations_since() -> None:
-    best = Best()
+    best = BestValidation()
     for epoch, loss in enumerate((0.5, 0.4, 0.6, 0.7), 1):
         best = best.next(Scores(loss, 0.9), epoch)
 
     assert (best.epoch, best.since) == (2, 2)
 
 
-@pytest.mark.filterwarnings("ignore:::lightning")
-def test_patience_ends_it_only_after_some_validations_however_dear_they_are(tmp_path: Path) -> None:
-    run = train(tmp_path, StopConfig(patience=3, max_epochs=100_000))
+def test_patience_ends_it_only_after_some_validations_however_long_they_take(tmp_path: Path) -> None:
+    run, _ = train(tmp_path, StopConfig(patience=3, max_epochs=100_000), validation=(1, 1))
 
     epochs = [epoch for epoch, _ in run.metrics()["train_loss"]]
     validated = [epoch for epoch, _ in run.metrics()["val_loss"]]
     assert len(validated) == 1 + 3
-    assert validated[-1] == epochs[-1] >= 1 + 3
+    assert validated[-1] == epochs[-1] > 1 + 3
 
 
-@pytest.mark.filterwarnings("ignore:::lightning")
 def test_patience_counts_epochs_however_often_they_are_validated(tmp_path: Path) -> None:
-    run, _ = train_with(DearJudge(0.0, 0.0), tmp_path, StopConfig(patience=30, max_epochs=100_000))
+    run, _ = train(tmp_path, StopConfig(patience=30, max_epochs=100_000), validation=(0, 0))
 
     epochs = [epoch for epoch, _ in run.metrics()["train_loss"]]
     validated = [epoch for epoch, _ in run.metrics()["val_loss"]]
     assert validated[-1] == epochs[-1] == 1 + 30
 
 
-@pytest.mark.filterwarnings("ignore:::lightning")
-def test_a_batch_without_a_usable_gradient_is_left_out_and_said(tmp_path: Path) -> None:
-    run = train(tmp_path, StopConfig(max_epochs=3), batches=4, spoilt=((1, 2),))
+def test_a_batch_without_a_usable_gradient_is_left_out_and_reported(tmp_path: Path) -> None:
+    run, _ = train(tmp_path, StopConfig(max_epochs=3), batches=4, spoilt=((1, 2),))
 
     state = torch.load(run.last_checkpoint, weights_only=True)["state_dict"]
     assert all(bool(torch.isfinite(values).all()) for values in state.values())
     losses = [loss for _, loss in run.metrics()["train_loss"]]
     assert len(losses) == 3
     assert np.isfinite(losses).all()
-    assert run.job.message == "Left out 25.0% of the steps of epoch 2: loss or gradient was no number."
+    assert run.job.message == "Left out 25.0% of the steps of epoch 2: loss or gradient was not finite."
 
 
-@pytest.mark.filterwarnings("ignore:::lightning")
 def test_batches_without_a_usable_gradient_end_the_training_if_they_are_most(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"diverged in epoch 2 .*: start again with a lower"):
         train(tmp_path, StopConfig(max_epochs=3), batches=4, spoilt=((1, 0), (1, 1), (1, 3)))
 
 
-@pytest.mark.filterwarnings("ignore:::lightning")
 @pytest.mark.parametrize(
     ("stop", "ended_by"),
     [
         (StopConfig(max_minutes=0.02, patience=0, max_epochs=100_000), "time"),
+        (StopConfig(max_steps=7, max_epochs=100_000), "steps"),
         (StopConfig(patience=3, max_epochs=100_000), "patience"),
         (StopConfig(max_epochs=2), "epochs"),
     ],
-    ids=["time", "patience", "epochs"],
+    ids=["time", "steps", "patience", "epochs"],
 )
 def test_what_ended_it_is_known_though_the_last_validation_took_less_than_was_kept_for_it(
     stop: StopConfig, ended_by: str, tmp_path: Path
 ) -> None:
-    _, pace = train_with(DearJudge(first=0.5, others=0.0), tmp_path, stop)
+    _, progress = train(tmp_path, stop, validation=(50 * STEP, 0))
 
-    assert pace.ended_by == ended_by
+    assert progress.ended_by == ended_by
+
+
+@pytest.mark.parametrize("validation", [(0.0, 0.0), (0.1, 3.0)], ids=["fast", "slow"])
+def test_a_number_of_steps_is_validated_at_the_same_epochs_however_long_it_takes(
+    validation: tuple[float, float], tmp_path: Path
+) -> None:
+    run, _ = train(
+        tmp_path, StopConfig(max_steps=34, patience=0), batches=4, validation=validation, validate_every=3
+    )
+
+    rows = run.metrics()
+    assert [epoch for epoch, _ in rows["val_loss"]] == [3, 6, 9]
+    assert [epoch for epoch, _ in rows["train_loss"]] == list(range(1, 10))
+    state = torch.load(run.last_checkpoint, weights_only=True)
+    assert state["global_step"] == 34
+
+
+def test_the_learning_rate_falls_by_steps_or_by_time(tmp_path: Path) -> None:
+    by_steps, _ = train(tmp_path / "a", StopConfig(max_epochs=10, patience=0))
+    by_time, _ = train(tmp_path / "b", StopConfig(max_minutes=0.01, max_epochs=10_000, patience=0))
+
+    for run in (by_steps, by_time):
+        rates = [rate for _, rate in run.metrics()["learning_rate"]]
+        assert rates[-1] < 0.1 * max(rates)

@@ -1,4 +1,4 @@
-"""A training among others: what it does to be neither killed nor robbed of its images."""
+"""What a training does so that neither signals nor other trainings disturb it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lightning.pytorch.callbacks import Callback
 from segloop.training.cache import CachedSample
 
 
-class OwnSignals(Callback):
-    """Keeps SIGTERM as it was before the training: a request to stop, where the command line says so.
+class KeepSignalHandlers(Callback):
+    """Keeps the handler of SIGTERM of before the training: the command line makes it a request to stop.
 
-    Lightning wraps whoever handles it, and ends the training itself, without the last validation and
-    checkpoint. Make it just before the training, in the thread that trains.
+    Lightning replaces it by one that ends the training without the last validation and checkpoint. Create the
+    callback just before the training, in the thread that trains.
     """
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class OwnSignals(Callback):
             signal.signal(signal.SIGTERM, self._handler)
 
 
-class StaysInCache(Callback):
-    """Says in each epoch that the entries of the cache are in use, however long the training goes on.
+class KeepCacheEntries(Callback):
+    """Marks the entries of the cache as in use in each epoch, so that no other training deletes them.
 
     Parameters
     ----------
