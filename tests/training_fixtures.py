@@ -1,12 +1,93 @@
-"""Tiny cached samples and a clock, for the tests of training."""
+"""Tiny cached samples, clocks and what is asked of runs, for the tests of training."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import load_file
 
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.job.events import MessageEvent, MetricsEvent
+from segloop.artifacts.job.job import JobFolder
+from segloop.artifacts.job.state import JobState
+from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
+from segloop.config import compose
+from segloop.config.train import TrainConfig
 from segloop.training.cache import CachedSample, SampleArrays, store
+
+QUICK = ["patch.size=[48,48]", "patch.batch_size=4", "patch.per_epoch=32", "stop.max_epochs=6"]
+TINY = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "stop.max_epochs=3"]
+ENDLESS = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "stop.patience=0"]
+
+
+def config(dataset: CuratedDataset, overrides: list[str], *more: str) -> TrainConfig:
+    return compose.compose(TrainConfig, [f"dataset={dataset.path}", *overrides, *more])
+
+
+def messages(run: Run, level: str) -> list[str]:
+    return [event.text for event in run.job.events_of(MessageEvent) if event.level == level]
+
+
+def epochs_done(job: JobFolder) -> int:
+    event = job.last(MetricsEvent)
+    return event.epoch if event is not None else 0
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return load_file(run.model_dir / "weights.safetensors")
+
+
+def state(run: Run) -> dict[str, torch.Tensor]:
+    return dict(torch.load(run.last_checkpoint, weights_only=True)["state_dict"])
+
+
+def require_learnt(run: Run) -> None:
+    """The loss has fallen and the run holds a model that works."""
+    losses = [value for _, value in run.metrics()["train_loss"]]
+    assert run.job.state() is JobState.finished
+    assert losses[-1] < 0.85 * losses[0]
+    Model.load(run.path).verify()
+
+
+class TickingClock:
+    """A clock that moves by some seconds whenever it is read."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._now = seconds, 0.0
+
+    def __call__(self) -> float:
+        self._now += self._seconds
+        return self._now
+
+
+@contextmanager
+def stopping_when(folder: Path, ready: Callable[[JobFolder], bool]) -> Iterator[list[float]]:
+    """Ask a run to stop as soon as its events say so; gives the time of the request."""
+    asked: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        job = JobFolder(folder)
+        while not over.wait(0.01):
+            if ready(job):
+                job.request_stop()
+                asked.append(time.monotonic())
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        over.set()
+        thread.join()
 
 
 class FakeClock:
