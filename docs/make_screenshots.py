@@ -96,13 +96,13 @@ def shoot_curation(stage: Stage, workspace: Path) -> None:
     """The Curation dock in the middle of a review, with a region excluded."""
     dock, widget = stage.open("Curation")
     widget.open_dataset(workspace / "datasets" / "review")
-    stage.wait(lambda: widget.review is not None and not widget.workers.busy)
+    stage.wait(lambda: widget.review.session is not None and not widget.workers.busy)
     for _ in range(4):
         widget.accept()
         stage.wait(lambda: not widget.workers.busy)
     widget.reject()
     stage.wait(lambda: not widget.workers.busy)
-    widget.review.add_region("exclude", "polygon", ((30, 40), (34, 110), (96, 122), (104, 52)))
+    widget.review.session.add_region("exclude", "polygon", ((30, 40), (34, 110), (96, 122), (104, 52)))
     stage.wait(lambda: not widget.workers.busy)
     stage.viewer.reset_view()
     stage.wait(lambda: True)

@@ -58,10 +58,10 @@ def test_from_folders_to_objects_that_match_the_truth(
 ) -> None:
     # Curation: name two folders, exclude a region, accept all.
     curation = open_dock("Curation")
-    click(curation.maker.empty.folders)
-    type_into(curation.maker.panel.raw.line, str(images / "raw"))
-    type_into(curation.maker.panel.seg.line, str(images / "seg"))
-    click(curation.maker.panel.create)
+    click(curation.creation.empty.folders)
+    type_into(curation.creation.panel.raw.line, str(images / "raw"))
+    type_into(curation.creation.panel.seg.line, str(images / "seg"))
+    click(curation.creation.panel.create)
     qtbot.waitUntil(curation.panel.isVisible, timeout=60 * SECONDS)
     settle(curation)
 

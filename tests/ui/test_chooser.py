@@ -133,7 +133,7 @@ def test_a_dropped_folder_is_taken(chooser, tmp_path, where):
 
 
 def test_a_folder_dropped_on_a_dock_is_not_opened_as_a_layer(open_dock, viewer, nuclei_folders):
-    maker = open_dock("Curation").maker
+    maker = open_dock("Curation").creation
     QTest.mouseClick(maker.empty.folders, LEFT)
     QApplication.processEvents()
     drop(maker.panel.raw, [nuclei_folders / "raw"], QPoint(20, 10))

@@ -45,13 +45,13 @@ def draw_square(canvas):
 
 def test_an_empty_workspace_says_what_to_do(open_dock, qtbot):
     dock = open_dock("Curation")
-    qtbot.waitUntil(dock.maker.empty.isVisible)
+    qtbot.waitUntil(dock.creation.empty.isVisible)
     assert not dock.panel.isVisible()
 
 
 def test_the_sample_nuclei_are_one_click_away(open_dock, qtbot, settle):
     dock = open_dock("Curation")
-    click(dock.maker.empty.sample)
+    click(dock.creation.empty.sample)
     qtbot.waitUntil(lambda: dock.panel.isVisible(), timeout=60_000)
     settle(dock)
     assert len(dock.panel.list.texts()) == 29
@@ -62,7 +62,7 @@ def test_key_a_accepts_and_goes_to_the_next_undecided(dock, canvas, settle, nucl
     canvas.key(Qt.Key.Key_A)
     settle(dock)
     assert on_disk(nuclei_dataset).verdict is Verdict.accepted
-    assert dock.review.current.id == dock.review.dataset.sample_ids[1]
+    assert dock.review.sample.id == dock.review.session.dataset.sample_ids[1]
     assert "1 accepted" in dock.panel.counts.text()
 
 
@@ -84,7 +84,7 @@ def test_keys_work_with_the_keyboard_in_the_dock(dock, settle, nuclei_dataset, q
 def test_the_pixels_of_the_sample_are_shown(dock, viewer, canvas, settle, nuclei_folders):
     canvas.key(Qt.Key.Key_N)
     settle(dock)
-    name = dock.review.current.id + ".tif"
+    name = dock.review.sample.id + ".tif"
     assert np.array_equal(viewer.layers["Curation: raw"].data, imread(nuclei_folders / "raw" / name))
     assert np.array_equal(viewer.layers["Curation: seg"].data, imread(nuclei_folders / "seg" / name))
     assert np.array_equal(viewer.layers["Curation: seg2"].data, imread(nuclei_folders / "otsu" / name))
@@ -143,8 +143,8 @@ def test_undo_shows_the_sample_it_concerns(dock, canvas, settle):
     settle(dock)
     canvas.key(Qt.Key.Key_Z, CTRL)
     settle(dock)
-    assert dock.review.current.id == dock.review.dataset.sample_ids[0]
-    assert dock.review.current.verdict is Verdict.undecided
+    assert dock.review.sample.id == dock.review.session.dataset.sample_ids[0]
+    assert dock.review.sample.verdict is Verdict.undecided
 
 
 def test_a_shape_moved_in_napari_is_saved(dock, viewer, canvas, settle, nuclei_dataset):
@@ -212,19 +212,19 @@ def test_closing_the_dock_takes_its_layers_along_and_reopening_goes_on(
 ):
     canvas.key(Qt.Key.Key_A)
     settle(dock)
-    here = dock.review.current.id
+    here = dock.review.sample.id
     viewer.add_image(imread(nuclei_folders / "raw" / "000.tif"), name="mine")
     dock.parent().destroyOnClose()
     assert [layer.name for layer in viewer.layers] == ["mine"]
     again = open_dock("Curation")
-    assert again.review.current.id == here
+    assert again.review.sample.id == here
 
 
 def test_a_missing_file_is_named_and_the_sample_can_be_rejected(dock, settle, nuclei_dataset, nuclei_folders):
-    (nuclei_folders / "raw" / f"{dock.review.dataset.sample_ids[2]}.tif").unlink()
+    (nuclei_folders / "raw" / f"{dock.review.session.dataset.sample_ids[2]}.tif").unlink()
     dock.panel.list.setCurrentIndex(dock.panel.list.model().index(2, 0))
     settle(dock)
-    assert f"{dock.review.current.id}.tif" in dock.message.text
+    assert f"{dock.review.sample.id}.tif" in dock.message.text
     click(dock.message.remedy)
     settle(dock)
     assert on_disk(nuclei_dataset, 2).verdict is Verdict.rejected
@@ -245,12 +245,12 @@ def test_hiding_a_segmentation_hides_its_layer(dock, viewer):
 def test_a_dataset_is_made_of_folders(open_dock, nuclei_folders, qtbot, settle, workspace):
     (nuclei_folders / "seg" / "stray.tif").write_bytes((nuclei_folders / "seg" / "000.tif").read_bytes())
     dock = open_dock("Curation")
-    click(dock.maker.empty.folders)
-    for chooser, name in ((dock.maker.panel.raw, "raw"), (dock.maker.panel.seg, "seg")):
+    click(dock.creation.empty.folders)
+    for chooser, name in ((dock.creation.panel.raw, "raw"), (dock.creation.panel.seg, "seg")):
         chooser.line.clear()
         QTest.keyClicks(chooser.line, str(nuclei_folders / name))
         QTest.keyClick(chooser.line, Qt.Key.Key_Return)
-    click(dock.maker.panel.create)
+    click(dock.creation.panel.create)
     qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
     settle(dock)
     assert len(dock.panel.list.texts()) == 3
@@ -264,25 +264,25 @@ def test_a_dataset_is_made_of_layers_that_were_never_saved(open_dock, viewer, nu
     viewer.add_image(pixels, name="cells", **size)
     viewer.add_labels(labels.astype(np.int32), name="drawn", **size)
     dock = open_dock("Curation")
-    click(dock.maker.empty.layers)
-    click(dock.maker.panel.create)
+    click(dock.creation.empty.layers)
+    click(dock.creation.panel.create)
     qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
     settle(dock)
-    dataset = dock.review.dataset
-    assert np.array_equal(dataset.labels(dock.review.current)[0], labels)
-    assert dataset.raw(dock.review.current).pixel_size_um[1:] == (0.5, 0.5)
+    dataset = dock.review.session.dataset
+    assert np.array_equal(dataset.labels(dock.review.sample)[0], labels)
+    assert dataset.raw(dock.review.sample).pixel_size_um[1:] == (0.5, 0.5)
     assert tuple(viewer.layers["Curation: raw"].scale) == (0.5, 0.5)
 
 
 def test_a_missing_folder_is_named(open_dock, tmp_path, settle):
     dock = open_dock("Curation")
-    click(dock.maker.empty.folders)
-    dock.maker.panel.raw.set_value(tmp_path / "nowhere")
-    dock.maker.panel.seg.set_value(tmp_path)
-    click(dock.maker.panel.create)
+    click(dock.creation.empty.folders)
+    dock.creation.panel.raw.set_value(tmp_path / "nowhere")
+    dock.creation.panel.seg.set_value(tmp_path)
+    click(dock.creation.panel.create)
     settle(dock)
     assert "nowhere" in dock.message.text
-    assert dock.maker.panel.isVisible()
+    assert dock.creation.panel.isVisible()
 
 
 def test_a_region_of_this_slice_covers_only_it(
@@ -294,7 +294,7 @@ def test_a_region_of_this_slice_covers_only_it(
     dock = open_dock("Curation")
     viewer.dims.set_current_step(0, 3)
     canvas.scale = viewer.layers["Curation: raw"].scale[-1]
-    click(dock.panel.this_slice)
+    click(dock.panel.slices.this)
     dock.panel.shape.setCurrentIndex(dock.panel.shape.findData("rectangle"))
     canvas.key(Qt.Key.Key_E)
     canvas.drag([(5, 5), (20, 20), (40, 40)])
@@ -422,8 +422,8 @@ def test_a_dataset_still_being_opened_does_not_follow_into_another_workspace(
     dock.open_dataset(path)
     dock.workspace_bar.chosen.emit(tmp_path / "elsewhere")
     settle(dock)
-    assert dock.review is None
-    assert dock.maker.empty.isVisible()
+    assert dock.review.session is None
+    assert dock.creation.empty.isVisible()
     assert not dock.progress.isVisible()
 
 
@@ -431,14 +431,14 @@ def test_a_dataset_being_made_does_not_follow_into_another_workspace(
     open_dock, workspace, nuclei_folders, tmp_path, settle
 ):
     dock = open_dock("Curation")
-    click(dock.maker.empty.folders)
-    dock.maker.panel.raw.set_value(nuclei_folders / "raw")
-    dock.maker.panel.seg.set_value(nuclei_folders / "seg")
-    click(dock.maker.panel.create)
+    click(dock.creation.empty.folders)
+    dock.creation.panel.raw.set_value(nuclei_folders / "raw")
+    dock.creation.panel.seg.set_value(nuclei_folders / "seg")
+    click(dock.creation.panel.create)
     dock.workspace_bar.chosen.emit(tmp_path / "elsewhere")
     settle(dock)
     assert workspace.datasets()
-    assert dock.review is None
+    assert dock.review.session is None
     assert str(workspace.datasets()[0]) in dock.message.text
 
 

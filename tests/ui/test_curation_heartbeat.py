@@ -52,7 +52,7 @@ def test_a_step_to_the_next_sample_stalls_no_longer_than_napari_takes_to_show_it
         settle(dock)
         qtbot.waitUntil(lambda: len(heart.gaps) > 20)
         with_dock.append(heart.stop()[0])
-    assert dock.review.dataset.counts().accepted == STEPS
+    assert dock.review.session.counts().accepted == STEPS
 
     each = {"with_the_dock": sorted(with_dock, reverse=True), "bare_napari": sorted(bare, reverse=True)}
     heart.record(record_property, **each)

@@ -100,7 +100,7 @@ def test_a_view_from_the_side_shows_no_regions_and_drawing_turns_it_back(
 
 
 def test_a_region_of_another_slice_is_not_highlighted(dock, viewer, canvas, settle):
-    click(dock.panel.this_slice)
+    click(dock.panel.slices.this)
     draw(canvas)
     canvas.key(Qt.Key.Key_Return)
     settle(dock)

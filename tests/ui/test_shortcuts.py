@@ -38,7 +38,7 @@ def test_a_key_does_nothing_while_its_dock_is_behind_another_tab(
 ):
     curation = open_dock("Curation")
     settle(curation)
-    first = curation.review.current.id
+    first = curation.review.sample.id
     layer = next(layer for layer in viewer.layers if layer.name.startswith("Curation"))
     open_dock("Training")
     viewer.layers.selection.active = layer

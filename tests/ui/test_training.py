@@ -474,7 +474,7 @@ def test_settings_that_can_not_be_written_are_kept_meanwhile(open_dock, lose_wor
 def test_the_sample_nuclei_need_a_workspace_that_can_be_written(open_dock, lose_workspace, name):
     dock = open_dock(name)
     lose_workspace()
-    click(dock.dataset.sample if name == "Training" else dock.maker.empty.sample)
+    click(dock.dataset.sample if name == "Training" else dock.creation.empty.sample)
     assert dock.message.level == "error"
     assert "datasets can't be made (Not a directory)" in dock.message.text
 

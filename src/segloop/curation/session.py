@@ -1,4 +1,4 @@
-"""One curator's way through a curated dataset; every decision is on disk before the method returns."""
+"""One curator's review of a curated dataset; every decision is on disk before the method returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from psygnal import Signal
 
@@ -35,8 +35,18 @@ class Filter(Enum):
     rejected = "rejected"
 
 
+class SortKey(Enum):
+    """By what the list of samples is sorted."""
+
+    sample = "sample"
+    verdict = "verdict"
+    split = "split"
+    regions = "regions"
+    note = "note"
+
+
 class ReviewSession:
-    """The state of a review: which sample is at hand, and what was decided about all of them.
+    """The state of a review: which sample is the current one, and what was decided about all of them.
 
     Reading all samples takes a while for a large dataset, so make it on a worker thread; afterwards use it on
     one thread only.
@@ -60,13 +70,13 @@ class ReviewSession:
     """
 
     moved = Signal(str)
-    """Another sample is at hand; its id."""
+    """Another sample is the current one; its id."""
 
     edited = Signal(str)
     """A sample was changed; its id."""
 
     filtered = Signal()
-    """Other samples pass the filter, or several were changed at once."""
+    """Other samples are listed, or in another order, or several were changed at once."""
 
     def __init__(self, dataset: CuratedDataset, context: Context | None = None) -> None:
         self.dataset = dataset
@@ -78,6 +88,7 @@ class ReviewSession:
         self._ids = tuple(self._samples)
         self._order = {sample_id: index for index, sample_id in enumerate(self._ids)}
         self._filter = Filter.all
+        self._search = ""
         self._current = self._ids[0]
         self.saved_at: float | None = None
         self._restore_position()
@@ -89,7 +100,7 @@ class ReviewSession:
 
     @property
     def current(self) -> Sample:
-        """The sample at hand."""
+        """The current sample."""
         return self._samples[self._current]
 
     @property
@@ -102,7 +113,7 @@ class ReviewSession:
         return Counts.of(sample.verdict for sample in self._samples.values())
 
     def visible_ids(self) -> tuple[str, ...]:
-        """Return the ids that pass the filter, in the dataset's order."""
+        """Return the ids that pass the filter and the search, in the order of the list."""
         return tuple(sample_id for sample_id in self._ids if self._passes(sample_id))
 
     def following_id(self) -> str | None:
@@ -110,10 +121,44 @@ class ReviewSession:
         return next((sample_id for sample_id in self._after() if self._passes(sample_id)), None)
 
     def set_filter(self, wanted: Filter) -> None:
-        """Limit the list and the steps; the sample at hand stays even if it does not pass."""
+        """Limit the list and the steps; the current sample stays even if it does not pass."""
         if wanted is not self._filter:
             self._filter = wanted
             self._save_position()
+            self.filtered.emit()
+
+    @property
+    def search_text(self) -> str:
+        """What the samples in the list contain; empty if any will do."""
+        return self._search
+
+    def search(self, text: str) -> None:
+        """Limit the list and the steps to samples whose id, group or note contains a text, in any case."""
+        wanted = text.strip().casefold()
+        if wanted != self._search:
+            self._search = wanted
+            self.filtered.emit()
+
+    def sort(self, key: SortKey, descending: bool = False) -> None:
+        """Sort the samples, for the list and the steps.
+
+        They stay in this order while they are edited, so that the list doesn't move under the mouse. Equal
+        ones stay in the dataset's order.
+        """
+        values: dict[SortKey, Callable[[Sample], Any]] = {
+            SortKey.verdict: lambda sample: list(Verdict).index(sample.verdict),
+            SortKey.split: lambda sample: get_args(Split).index(sample.split),
+            SortKey.regions: lambda sample: len(sample.regions),
+            SortKey.note: lambda sample: (not sample.note, sample.note.casefold()),
+        }
+        ids = list(self._samples)
+        if key is SortKey.sample:
+            ids = ids[::-1] if descending else ids
+        else:
+            ids.sort(key=lambda each: values[key](self._samples[each]), reverse=descending)
+        if ids != list(self._ids):
+            self._ids = tuple(ids)
+            self._order = {sample_id: index for index, sample_id in enumerate(ids)}
             self.filtered.emit()
 
     def next(self) -> bool:
@@ -243,7 +288,7 @@ class ReviewSession:
         return names
 
     def replace_regions(self, replaced: Sequence[Region]) -> None:
-        """Change regions of the sample at hand; each is found by its id.
+        """Change regions of the current sample; each is found by its id.
 
         Only what differs from the regions of `current` is changed, and regions that another reviewer removed
         meanwhile stay removed.
@@ -262,7 +307,7 @@ class ReviewSession:
         )
 
     def remove_regions(self, region_ids: Iterable[str]) -> None:
-        """Remove regions of the sample at hand by their ids."""
+        """Remove regions of the current sample by their ids."""
         gone = set(region_ids)
         self._edit(
             "remove region",
@@ -286,7 +331,7 @@ class ReviewSession:
         return wanted is not None and self.jump(wanted)
 
     def _edit(self, action: str, change: Callable[[Sample], Sample]) -> None:
-        """Change the sample at hand as it is on disk: another reviewer may have changed it meanwhile."""
+        """Change the current sample as it is on disk: another reviewer may have changed it meanwhile."""
         after = change(self.dataset.sample(self._current))
         self.dataset.save(after, action)
         if after != self.current:
@@ -314,7 +359,12 @@ class ReviewSession:
         return tuple(each.id for each in self._samples.values() if each.group == sample.group)
 
     def _passes(self, sample_id: str) -> bool:
-        return self._filter is Filter.all or self._samples[sample_id].verdict.value == self._filter.value
+        sample = self._samples[sample_id]
+        if self._filter is not Filter.all and sample.verdict.value != self._filter.value:
+            return False
+        return not self._search or any(
+            self._search in each.casefold() for each in (sample.id, sample.group, sample.note)
+        )
 
     def _after(self, wrap: bool = False) -> tuple[str, ...]:
         here = self._order[self._current]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, QTimer
@@ -60,7 +61,8 @@ class CanvasMessage(QObject):
     def clear(self) -> None:
         """Take the message away."""
         self._timer.stop()
-        if self._label is not None:
-            self._label.hide()
-            self._label.deleteLater()
-            self._label = None
+        label, self._label = self._label, None
+        if label is not None:
+            with suppress(RuntimeError):  # it may be gone with the canvas
+                label.hide()
+                label.deleteLater()

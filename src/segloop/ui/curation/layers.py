@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from segloop.core.units import micrometres_per
 from segloop.curation.snapshot import Pixels, Snapshot
-from segloop.ui.dock_layers import is_put_away
+from segloop.ui.dock_layers import is_put_away, owner
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -28,6 +28,9 @@ SEGMENTATION_COLOURS = (
     ("#D55E00", "red"),
     ("#56E4E9", "cyan"),
 )
+AXES = ("z", "y", "x")
+"""Labels of the axes of a stack; a plane has the last two."""
+
 TRUTH_COLOUR = "#FF00FF"
 _CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
 _RGB = {"red", "green", "blue"}
@@ -128,6 +131,7 @@ class SampleLayers:
                 blending="additive" if number else "translucent_no_depth",
                 scale=self.scale,
                 units=self.units,
+                axis_labels=AXES[-len(self.units) :],
                 visible=self._visible.get("raw", True),
             )
             _set_contrast(layer, pixels.contrast[number])
@@ -153,6 +157,7 @@ class SampleLayers:
             opacity=opacity,
             scale=self.scale,
             units=self.units,
+            axis_labels=AXES[-len(self.units) :],
             visible=self._visible.get(_group(role), True),
         )
         layer.contour = contour
@@ -188,14 +193,15 @@ class SampleLayers:
             self._layers[role].editable = False
 
     def _length_unit(self) -> str:
-        """Return the unit of length of the user's layers; micrometre if they have none.
+        """Return the unit of the other layers: a length, or ``pixel``; micrometre if there are none.
 
-        Where layers differ in it, napari (0.9) shows them right but draws with the mouse in the wrong place.
+        Where layers differ in it, napari warns and ignores all units, and between units of length it (0.9)
+        draws with the mouse in the wrong place.
         """
-        others = [each for each in self._viewer.layers if each.metadata.get("segloop") != "curation"]
+        others = [each for each in self._viewer.layers if owner(each) != "curation"]
         units = self._viewer.layers.get_extent(others).units if others else None
-        unit = str(units[-1]) if units else ""
-        return "micrometer" if micrometres_per(unit) is None else unit
+        unit = str(units[-1]) if units else "micrometer"
+        return unit if unit == "pixel" or micrometres_per(unit) is not None else "micrometer"
 
     def _on_visible(self, event: Any) -> None:
         if self._updating or is_put_away(event.source):
@@ -237,13 +243,16 @@ def _plain(array: np.ndarray) -> np.ndarray:
 def _scale(pixels: Pixels, unit: str) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Return size and unit of a pixel along (Z, Y, X), or (Y, X) of a single plane.
 
-    A slice of unknown thickness is shown as thick as a pixel is high, but in pixels.
+    A slice of unknown thickness is shown as thick as a pixel is high, but in pixels. In the unit ``pixel``,
+    the size is in heights of a pixel.
     """
     per_unit = micrometres_per(unit) or 1.0
     z, y, x = (size / per_unit if size else None for size in pixels.pixel_size_um)
     first = 0 if pixels.n_slices > 1 else 1
     if not y or not x:
         return (1.0, 1.0, 1.0)[first:], ("pixel", "pixel", "pixel")[first:]
+    if unit == "pixel":
+        return ((z or y) / y, 1.0, x / y)[first:], ("pixel", "pixel", "pixel")[first:]
     return (z or y, y, x)[first:], (unit if z else "pixel", unit, unit)[first:]
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
+from segloop.app.presenters.curation.drawing import DrawnShape, Kind, ShapeKind
 from segloop.artifacts.dataset.manifest import Region
-from segloop.ui.curation.layers import PREFIX, place
+from segloop.ui.curation.layers import AXES, PREFIX, place
 from segloop.ui.napari_private import finish_shape, is_drawing_shape
 
 if TYPE_CHECKING:
-    from napari.layers import Layer, Shapes
+    from napari.layers import Layer
     from napari.viewer import Viewer
-
-Kind = Literal["exclude", "merge"]
-ShapeKind = Literal["polygon", "rectangle", "ellipse", "path"]
 
 _MODES = {
     "polygon": "add_polygon",
@@ -27,35 +25,20 @@ _MODES = {
     "ellipse": "add_ellipse",
     "path": "add_polygon_lasso",
 }
-_SHAPES = {"polygon": "polygon", "rectangle": "rectangle", "ellipse": "ellipse"}
+_SHAPES: dict[str, ShapeKind] = {"polygon": "polygon", "rectangle": "rectangle", "ellipse": "ellipse"}
 _COLOURS = {"exclude": "#BDBDBD", "merge": "#F0E442"}
 _SMALLEST_AREA = 1.0
 _STRAY_CLICK_PX = 5
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A shape in the layer: the region it stands for (empty if new), its type, and (N, 2) vertices in YX."""
-
-    region_id: str
-    shape: ShapeKind
-    vertices: np.ndarray
-
-    def same_place(self, other: Drawn) -> bool:
-        """Whether both have the same vertices, within what is saved."""
-        return self.vertices.shape == other.vertices.shape and np.allclose(
-            self.vertices, other.vertices, atol=2e-3
-        )
-
-
 class RegionEdits(Protocol):
     """What becomes of the user's drawing."""
 
-    def add_region(self, kind: Kind, shape: ShapeKind, vertices: np.ndarray) -> str:
+    def add_region(self, kind: Kind, shape: ShapeKind, vertices: NDArray[np.float64]) -> str:
         """Keep a new region and return its id; an empty string if it was refused."""
         ...
 
-    def move_regions(self, moved: Sequence[Drawn]) -> None:
+    def move_regions(self, moved: Sequence[DrawnShape]) -> None:
         """Keep the new vertices of regions."""
         ...
 
@@ -89,9 +72,9 @@ class RegionLayer:
     ) -> None:
         self._viewer, self.kind, self._edits = viewer, kind, edits
         self._on_created, self._on_mode = on_created, on_mode
-        self.layer: Shapes | None = None
+        self.layer: Any = None
         self._regions: tuple[Region, ...] = ()
-        self._known: list[Drawn] = []
+        self._known: list[DrawnShape] = []
         self._updating = False
         self._settling = False
         self._wanted: Callable[[int | None], None] | None = None
@@ -127,7 +110,7 @@ class RegionLayer:
         size : float
             Larger side of the image in pixels, for lines that can be seen.
         z : int or None
-            Slice at hand; regions of other slices are made invisible. None shows all.
+            Slice on screen; regions of other slices are made invisible. None shows all.
         """
         self._regions = tuple(region for region in regions if region.kind == self.kind)
         if self._settling:
@@ -135,8 +118,8 @@ class RegionLayer:
             return
         self._wanted = None
         if not self.present:
-            self._create()
-        wanted = [Drawn(each.id, each.shape, np.asarray(each.vertices, float)) for each in self._regions]
+            self._create(scale, units)
+        wanted = [DrawnShape(each.id, each.shape, np.asarray(each.vertices, float)) for each in self._regions]
         current = [(each.region_id, each) for each in self._known]
         same = len(wanted) == len(current) and all(
             new.region_id == old_id and new.same_place(old)
@@ -217,11 +200,18 @@ class RegionLayer:
         self.layer = None
         self._known = []
 
-    def _create(self) -> None:
+    def _create(self, scale: Sequence[float], units: Sequence[str]) -> None:
         from napari.layers import Shapes
 
         self.remove()
-        layer = Shapes(None, ndim=2, name=f"{PREFIX}{self.kind} regions")
+        layer = Shapes(
+            None,
+            ndim=2,
+            name=f"{PREFIX}{self.kind} regions",
+            scale=scale,
+            units=units,
+            axis_labels=AXES[-2:],
+        )
         layer.metadata["segloop"] = "curation"
         self.layer = layer
         self._set_pen()
@@ -264,7 +254,7 @@ class RegionLayer:
     def _settle(self) -> None:
         """Find out what became of each shape that was known, and what is new."""
         current = [
-            Drawn("", _shape_kind(kind, self._tool), np.asarray(vertices, float)[:, -2:])
+            DrawnShape("", _shape_kind(kind, self._tool), np.asarray(vertices, float)[:, -2:])
             for vertices, kind in zip(self.layer.data, self.layer.shape_type, strict=True)
         ]
         left = list(self._known)
@@ -284,14 +274,14 @@ class RegionLayer:
                     if shape.shape in (old.shape, "polygon") and old.shape == "path"
                     else shape.shape
                 )
-                moved.append(Drawn(old.region_id, kind, shape.vertices))
+                moved.append(DrawnShape(old.region_id, kind, shape.vertices))
         refused = False
         known = []
         for region_id, shape in zip(ids, current, strict=True):
             if not region_id:
                 region_id = self._add(shape)
                 refused = refused or not region_id
-            known.append(Drawn(region_id, shape.shape, shape.vertices))
+            known.append(DrawnShape(region_id, shape.shape, shape.vertices))
         self._known = known
         if moved:
             self._edits.move_regions(moved)
@@ -301,7 +291,7 @@ class RegionLayer:
             # Not now: napari is still finishing the shape that has to go.
             QTimer.singleShot(0, self._drop_refused)
 
-    def _add(self, shape: Drawn) -> str:
+    def _add(self, shape: DrawnShape) -> str:
         # napari's rectangle and ellipse tools make a speck out of a mere click.
         camera = getattr(self._viewer, "scene", self._viewer).camera
         on_screen = np.ptp(shape.vertices, axis=0) * np.asarray(self.layer.scale[-2:]) * camera.zoom
@@ -329,7 +319,7 @@ def _shape_kind(napari_type: Any, tool: ShapeKind) -> ShapeKind:
     return _SHAPES.get(name, "path")
 
 
-def _area(vertices: np.ndarray) -> float:
+def _area(vertices: NDArray[np.float64]) -> float:
     """Return the area inside a polygon in square pixels (the shoelace formula)."""
     if len(vertices) < 3:
         return 0.0
@@ -345,4 +335,5 @@ def _in_slice(region: Region, z: int | None) -> bool:
 
 def _colour(kind: Kind, alpha: float) -> tuple[float, float, float, float]:
     text = _COLOURS[kind]
-    return (*(int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)), alpha)
+    red, green, blue = (int(text[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue, alpha

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
+from segloop.app.presenters.curation.drawing import SHAPES, Kind
 from segloop.artifacts.dataset.manifest import Region
-
-_NAMES = {"polygon": "Polygon", "rectangle": "Rectangle", "ellipse": "Ellipse", "path": "Freehand"}
+from segloop.ui.shortcuts import key_of
 
 
 class RegionRow(QWidget):
@@ -18,8 +18,6 @@ class RegionRow(QWidget):
     Parameters
     ----------
     kind : {"exclude", "merge"}
-    key : str
-        Key that starts drawing, for the button's text.
     tip : str
         Tooltip of the Draw button.
     """
@@ -29,18 +27,22 @@ class RegionRow(QWidget):
     remove_requested = Signal(str)
     cut_requested = Signal(str, str)
     """Id of a merge region, and ``edge`` or ``object``."""
+    source_chosen = Signal(str)
+    """The segmentation that new merge regions shall take their labels from."""
     source_requested = Signal(str, str)
     """Id of a merge region, and the segmentation to take its labels from."""
 
-    def __init__(self, kind: str, key: str, tip: str, parent: QWidget | None = None) -> None:
+    def __init__(self, kind: Kind, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kind = kind
+        key = key_of("Curation", kind)
         self.button = QPushButton(f"Draw  {key}", checkable=True)
-        self.button.setToolTip(f"{tip} (key {key}; Enter or double click finishes it)")
+        self.button.setToolTip(f"{tip} ({key}); Enter or a double click finishes a polygon")
         self.button.clicked.connect(self.draw_requested)
         self.source = QComboBox()
         self.source.setToolTip("The segmentation that new merge regions take labels from")
         self.source.setAccessibleName("Merge from")
+        self.source.textActivated.connect(self.source_chosen)
         self.source.hide()
         self.count = QLabel("none")
         self.menu = QMenu(self)
@@ -57,9 +59,8 @@ class RegionRow(QWidget):
         layout.addWidget(self.count, 1)
         layout.addWidget(self.list)
 
-    def show_regions(self, regions: Sequence[Region], sources: Sequence[str] = ()) -> None:
+    def show_regions(self, regions: Sequence[Region], sources: Sequence[str]) -> None:
         """Show those of the row's kind; merge regions can take labels from the segmentations ``sources``."""
-        self._offer(sources)
         own = [region for region in regions if region.kind == self._kind]
         self.count.setText(f"{len(own)} region{'s' if len(own) != 1 else ''}" if own else "none")
         self.list.setEnabled(bool(own))
@@ -67,17 +68,16 @@ class RegionRow(QWidget):
         for number, region in enumerate(own, 1):
             self._add_menu(number, region, sources)
 
-    def _offer(self, sources: Sequence[str]) -> None:
-        if [self.source.itemText(index) for index in range(self.source.count())] != list(sources):
-            chosen = self.source.currentText()
-            self.source.clear()
-            self.source.addItems(list(sources))
-            self.source.setCurrentIndex(max(0, self.source.findText(chosen)) if sources else -1)
+    def show_sources(self, sources: Sequence[str], chosen: str) -> None:
+        """Offer the segmentations that merge regions can take labels from, where there are several."""
+        self.source.clear()
+        self.source.addItems(list(sources))
+        self.source.setCurrentIndex(self.source.findText(chosen))
         self.source.setVisible(len(sources) > 1)
 
     def _add_menu(self, number: int, region: Region, sources: Sequence[str]) -> None:
         origin = f" from {region.segmentation}" if region.segmentation else ""
-        menu = self.menu.addMenu(f"{number}: {_NAMES[region.shape]}{origin}, {_slices(region)}")
+        menu = self.menu.addMenu(f"{number}: {SHAPES[region.shape]}{origin}, {_slices(region)}")
         menu.addAction("Select", lambda: self.select_requested.emit(region.id))
         menu.addAction("Delete", lambda: self.remove_requested.emit(region.id))
         if self._kind == "merge":

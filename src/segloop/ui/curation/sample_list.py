@@ -9,9 +9,18 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
 
 from segloop.artifacts.dataset.manifest import Sample, Verdict
+from segloop.curation.session import SortKey
 
 _MARKS = {Verdict.undecided: "·", Verdict.accepted: "✓", Verdict.rejected: "✗"}
-_COLUMNS = ("Sample", "Verdict", "Split", "Regions")
+_COLUMNS = {
+    SortKey.sample: "Sample",
+    SortKey.verdict: "Verdict",
+    SortKey.split: "Split",
+    SortKey.regions: "Regions",
+    SortKey.note: "Note",
+}
+_KEYS = tuple(_COLUMNS)
+_MOST_SHOWN = 160  # pixels of a name
 
 
 class _Model(QAbstractTableModel):
@@ -29,7 +38,7 @@ class _Model(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # noqa: N802 - Qt's name
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section]
+            return _COLUMNS[_KEYS[section]]
         return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
@@ -38,12 +47,12 @@ class _Model(QAbstractTableModel):
         sample = self.samples[self.ids[index.row()]]
         if role == Qt.ItemDataRole.ToolTipRole:
             return sample.note or f"{sample.id}: {sample.raw.path}"
-        count = len(sample.regions)
         return (
             sample.id,
             f"{_MARKS[sample.verdict]} {sample.verdict.value}",
             sample.split,
-            f"{count} region{'s' if count != 1 else ''}" if count else "",
+            str(len(sample.regions) or ""),
+            sample.note,
         )[index.column()]
 
 
@@ -52,6 +61,9 @@ class SampleList(QTreeView):
 
     chosen = Signal(str)
     """Id of a sample that was clicked or reached with the arrow keys."""
+
+    sort_requested = Signal(object, bool)
+    """A `SortKey`, and whether to sort descending: a header was clicked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,11 +78,15 @@ class SampleList(QTreeView):
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(len(_KEYS) - 1, QHeaderView.ResizeMode.Stretch)
+        header.setSectionsClickable(True)
+        header.sectionClicked.connect(self._on_header)
+        header.setMaximumSectionSize(_MOST_SHOWN)
         # Measuring ten thousand rows to size a column would take longer than a key press may.
         header.setResizeContentsPrecision(50)
         self.setMinimumHeight(120)
         self._showing = False
+        self._sorted_by = (SortKey.sample, False)
         self.selectionModel().currentChanged.connect(self._on_current)
 
     def set_samples(self, samples: Mapping[str, Sample], ids: Sequence[str]) -> None:
@@ -87,13 +103,18 @@ class SampleList(QTreeView):
             self._model.dataChanged.emit(self._model.index(row, 0), self._model.index(row, len(_COLUMNS) - 1))
 
     def set_current(self, sample_id: str) -> None:
-        """Mark the sample at hand and scroll to it."""
+        """Mark the current sample and scroll to it."""
         row = self._model.rows.get(sample_id)
         self._showing = True
         try:
             self.setCurrentIndex(self._model.index(row, 0) if row is not None else QModelIndex())
         finally:
             self._showing = False
+
+    def show_unsorted(self) -> None:
+        """Mark the list as sorted by name, as a dataset lists its samples."""
+        self._sorted_by = (SortKey.sample, False)
+        self.header().setSortIndicatorShown(False)
 
     def texts(self) -> list[str]:
         """Return what each row says."""
@@ -102,6 +123,15 @@ class SampleList(QTreeView):
             "  ".join(text for column in columns if (text := self._model.index(row, column).data()))
             for row in range(self._model.rowCount())
         ]
+
+    def _on_header(self, section: int) -> None:
+        key = _KEYS[section]
+        descending = self._sorted_by == (key, False)
+        self._sorted_by = (key, descending)
+        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        self.header().setSortIndicator(section, order)
+        self.header().setSortIndicatorShown(True)
+        self.sort_requested.emit(key, descending)
 
     def _on_current(self, index: QModelIndex, _: QModelIndex) -> None:
         if index.isValid() and not self._showing:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
+from segloop.app.presenters.curation.drawing import Kind, ShapeKind
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.curation.snapshot import Snapshot
 from segloop.ui.curation.layers import SampleLayers
-from segloop.ui.curation.region_layer import Kind, RegionEdits, RegionLayer, ShapeKind
+from segloop.ui.curation.region_layer import RegionEdits, RegionLayer
+from segloop.ui.dock_layers import owner
 from segloop.ui.napari_private import canvas_widget
 
 if TYPE_CHECKING:
@@ -50,11 +52,12 @@ class SampleView:
         viewer.dims.events.point.connect(self._on_slice)
         for event in (viewer.dims.events.ndisplay, viewer.dims.events.order):
             event.connect(self._on_turned)
+        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def z(self) -> int:
-        """The slice at hand in pixels of the raw image; 0 for a plane."""
+        """The slice on screen, in pixels of the raw image; 0 for a plane."""
         if not self._is_stack:
             return 0
         point = self._viewer.dims.point
@@ -138,6 +141,7 @@ class SampleView:
         self._viewer.dims.events.point.disconnect(self._on_slice)
         for event in (self._viewer.dims.events.ndisplay, self._viewer.dims.events.order):
             event.disconnect(self._on_turned)
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.remove()
 
@@ -173,9 +177,21 @@ class SampleView:
             self.stop()
         self.show_regions(self._sample)
 
-    def _on_removed(self, _: Any = None) -> None:
-        """Tell that nothing is drawn any more, if it was the layer drawn on."""
+    def _on_inserted(self, event: Any) -> None:
+        if owner(event.value) != "curation":
+            self._fit_units()
+
+    def _on_removed(self, event: Any) -> None:
+        """Say that nothing is drawn any more, if it was the layer drawn on."""
         self._on_mode()
+        if owner(event.value) != "curation":
+            self._fit_units()
+
+    def _fit_units(self) -> None:
+        """Show the sample in the unit of the user's layers, unless a shape is being drawn in another one."""
+        if self._sample is not None and not self.drawing_kinds:
+            self.layers.fit_units()
+            self.show_regions(self._sample)
 
     def _bind(self, layer: Layer) -> None:
         for key, action in self._keys.items():

@@ -1,0 +1,1 @@
+"""What the Curation dock knows and decides, without Qt."""

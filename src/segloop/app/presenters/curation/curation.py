@@ -1,0 +1,174 @@
+"""The Curation dock as a whole: which datasets there are, which one is reviewed, and what the dock shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from psygnal import Signal
+
+from segloop.app.app import App
+from segloop.app.presenters.curation.activity import Activity
+from segloop.app.presenters.curation.dataset_creation import DatasetCreation
+from segloop.app.presenters.curation.messages import Messages
+from segloop.app.presenters.curation.review import ReviewPresenter
+from segloop.app.presenters.tasks import Clock, Memory, Tasks
+from segloop.app.workspace import Workspace
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.core.context import Context
+from segloop.curation.session import ReviewSession
+
+Stage = Literal["looking", "empty", "creating", "reviewing"]
+
+_ANNOUNCE_S = 0.3
+_DATASET_KEY = "curation.dataset"
+
+
+class CurationPresenter:
+    """State and commands of the dock.
+
+    Parameters
+    ----------
+    app : App
+        The workspace, and the signals between docks.
+    tasks : Tasks
+        Work in the background.
+    clock : Clock
+        For what waits a moment.
+    memory : Memory
+        Choices of the workspace.
+    current_slice : callable
+        Returns the slice on screen, counted from 0.
+
+    Attributes
+    ----------
+    messages : Messages
+    activity : Activity
+        Looking for datasets, or opening one.
+    creation : DatasetCreation
+    review : ReviewPresenter
+    datasets : tuple of Path
+        The datasets of the workspace.
+    stage : {"looking", "empty", "creating", "reviewing"}
+        What the dock shows: nothing yet, that there is no dataset, the form for a new one, or the review.
+    """
+
+    stage_changed = Signal(str)
+    """Another stage."""
+
+    datasets_changed = Signal()
+    """Other datasets are in the workspace, or another one is reviewed."""
+
+    def __init__(
+        self, app: App, tasks: Tasks, clock: Clock, memory: Memory, current_slice: Callable[[], int]
+    ) -> None:
+        self._app = app
+        self._tasks = tasks
+        self._memory = memory
+        self.messages = Messages()
+        self.activity = Activity()
+        self.creation = DatasetCreation(app, tasks, self.messages)
+        self.review = ReviewPresenter(tasks, clock, memory, self.messages, current_slice)
+        self.datasets: tuple[Path, ...] = ()
+        self.stage: Stage = "looking"
+        # Other docks needn't hear of each key press of a quick review.
+        self._announcement = clock.timer(_ANNOUNCE_S, app.datasets_changed.emit)
+        self.creation.created.connect(self._on_created)
+        self.review.edited.connect(self._announcement.start)
+
+    @property
+    def current_dataset(self) -> Path | None:
+        """Folder of the dataset that is reviewed."""
+        return self.review.dataset_path
+
+    def open_workspace(self, workspace: Workspace) -> None:
+        """List the datasets of a workspace and open the one reviewed last."""
+        self._tasks.drop("datasets")
+        self.review.close()
+        self.datasets = ()
+        self.datasets_changed.emit()
+        self._set_stage("looking")
+        self.activity.start("Looking for datasets")
+        self._tasks.run(_find, workspace, lane="open", on_result=self._on_found, on_error=self._on_not_opened)
+
+    def open_dataset(self, path: Path) -> None:
+        """Open a dataset for review."""
+        self.messages.clear()
+        self.activity.start("Opening the dataset")
+        self._tasks.run(
+            _open,
+            path,
+            lane="open",
+            on_result=self._on_opened,
+            on_error=self._on_not_opened,
+            on_progress=self.activity.progressed.emit,
+        )
+
+    def begin_creation(self) -> None:
+        """Show the form for a new dataset."""
+        self._set_stage("creating")
+
+    def leave_creation(self) -> None:
+        """Go back without a new dataset."""
+        self._set_stage("empty" if self.review.session is None else "reviewing")
+
+    def _on_found(self, found: tuple[Path, ...]) -> None:
+        if found:
+            self.open_dataset(found[0])
+        else:
+            self.activity.end()
+            self._set_stage("empty")
+
+    def _on_opened(self, session: ReviewSession) -> None:
+        self.activity.end()
+        path = session.dataset.path
+        self._memory.remember(_DATASET_KEY, _relative(path, self._app.workspace.path))
+        self.review.open(session)
+        self._list_datasets()
+        self._set_stage("reviewing")
+        self.messages.warn(session.problems)
+        self._app.dataset_chosen.emit(path)
+
+    def _on_not_opened(self, error: Exception) -> None:
+        self.activity.end()
+        self.messages.error(error)
+        self._list_datasets()
+        if self.review.session is None:
+            self._set_stage("empty")
+
+    def _on_created(self, path: Path, problems: tuple[str, ...]) -> None:
+        self.open_dataset(path)
+        self.messages.warn(problems)
+
+    def _list_datasets(self) -> None:
+        self._tasks.run(_list, self._app.workspace, lane="datasets", on_result=self._on_listed)
+
+    def _on_listed(self, datasets: list[Path]) -> None:
+        self.datasets = tuple(datasets)
+        self.datasets_changed.emit()
+
+    def _set_stage(self, stage: Stage) -> None:
+        if stage != self.stage:
+            self.stage = stage
+            self.stage_changed.emit(stage)
+
+
+def _list(workspace: Workspace, context: Context) -> list[Path]:
+    return list(workspace.datasets())
+
+
+def _find(workspace: Workspace, context: Context) -> tuple[Path, ...]:
+    """Return the dataset to open: the one reviewed last, else the newest; nothing if there is none."""
+    last = workspace.recall(_DATASET_KEY, "")
+    if last and (workspace.path / last).is_dir():
+        return (workspace.path / last,)
+    return tuple(workspace.datasets()[:1])
+
+
+def _open(path: Path, context: Context) -> ReviewSession:
+    return ReviewSession(CuratedDataset.open(path), context)
+
+
+def _relative(path: Path, base: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)

@@ -1,0 +1,168 @@
+"""The creation of a dataset, from folders, from open layers, or from the bundled sample images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+
+from segloop.app.app import App
+from segloop.app.presenters.curation.activity import Activity
+from segloop.app.presenters.curation.messages import Messages
+from segloop.app.presenters.tasks import Tasks
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.core.context import Context
+from segloop.core.errors import ImageError
+from segloop.curation.creating import (
+    Folders,
+    Layers,
+    PixelSize,
+    Plane,
+    SplitShares,
+    create_from_folders,
+    create_from_layers,
+)
+
+_USUAL_FOLDERS = ("raw", "images", "image")
+
+Created = tuple[CuratedDataset, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class ChosenLayers:
+    """The layers of a new dataset.
+
+    Attributes
+    ----------
+    raw : tuple of Plane
+        One per channel.
+    segmentations : mapping of str to Plane
+        Labels by the name of the segmentation.
+    pixel_size_um : (z, y, x)
+        None where unknown.
+    """
+
+    raw: tuple[Plane, ...]
+    segmentations: Mapping[str, Plane]
+    pixel_size_um: PixelSize
+
+
+class DatasetCreation:
+    """Commands that create a dataset in the workspace.
+
+    Parameters
+    ----------
+    app : App
+        Knows the workspace.
+    tasks : Tasks
+        Creates in the background.
+    messages : Messages
+        Says what went wrong.
+    """
+
+    created = Signal(Path, tuple)
+    """Folder of the new dataset, and a sentence for each file that was left out."""
+
+    channels_found = Signal(tuple)
+    """Names of the channels in a folder of raw images; empty where there is only one."""
+
+    def __init__(self, app: App, tasks: Tasks, messages: Messages) -> None:
+        self._app = app
+        self._tasks = tasks
+        self._messages = messages
+        self.activity = Activity()
+
+    def from_folders(self, name: str, source: Folders, split: SplitShares) -> None:
+        """Create a dataset of the files that can be paired; named after the folder if ``name`` is empty."""
+        self._messages.clear()
+        self._messages.attempt(
+            lambda: self._run(create_from_folders, self._new(name or _folder_name(source.raw)), source, split)
+        )
+
+    def from_layers(self, name: str, chosen: ChosenLayers, split: SplitShares) -> None:
+        """Write layers to files and create a dataset of them; named after the first if ``name`` is empty."""
+        self._messages.clear()
+        self._messages.attempt(lambda: self._from_layers(name, chosen, split))
+
+    def from_sample_images(self) -> None:
+        """Create a dataset of the bundled nuclei."""
+        self._messages.clear()
+        self._messages.attempt(lambda: self._run(_create_sample, self._new("sample nuclei")))
+
+    def list_channels(self, folder: str) -> None:
+        """Look for the channels of the raw images in a folder; see `channels_found`."""
+        self._tasks.run(
+            _channel_names, folder, lane="channels", on_result=self.channels_found.emit, on_error=_ignore
+        )
+
+    def _from_layers(self, name: str, chosen: ChosenLayers, split: SplitShares) -> None:
+        if not chosen.raw:
+            raise ImageError("No raw layer is ticked: open an image in napari and tick it under Raw.")
+        if not chosen.segmentations:
+            raise ImageError("No labels layer is chosen: open or draw one in napari and choose it.")
+        path = self._new(name or chosen.raw[0].name)
+        images = self._app.workspace.new_folder(self._app.workspace.path / "images", path.name)
+        source = Layers(chosen.raw, chosen.segmentations, chosen.pixel_size_um, images)
+        self._run(create_from_layers, path, source, split)
+
+    def _new(self, name: str) -> Path:
+        return self._app.workspace.new_folder(self._app.workspace.datasets_dir, name)
+
+    def _run(self, function: Callable[..., Created], path: Path, *arguments: Any) -> None:
+        self.activity.start("Looking at the files", cancellable=True)
+        self.activity.follow(
+            self._tasks.run(
+                function,
+                path,
+                *arguments,
+                lane="create",
+                on_result=self._on_created,
+                on_error=self._on_error,
+                on_progress=self.activity.progressed.emit,
+            )
+        )
+
+    def _on_created(self, answer: Created) -> None:
+        dataset, problems = answer
+        self.activity.end()
+        self._app.datasets_changed.emit()
+        if dataset.path.is_relative_to(self._app.workspace.path):
+            self.created.emit(dataset.path, problems)
+        else:
+            self._messages.info(
+                f"The dataset {dataset.path} was created in the workspace that was open before."
+            )
+
+    def _on_error(self, error: Exception) -> None:
+        self.activity.end()
+        self._messages.error(error)
+
+
+def _folder_name(source: str) -> str:
+    """Return what to call a dataset of raw images in a folder, or named by a pattern."""
+    name = Path(source.rstrip("/\\")).name.split("*")[0]
+    if name.lower() in _USUAL_FOLDERS:
+        name = Path(source).parent.name or name
+    return name or "dataset"
+
+
+def _create_sample(path: Path, context: Context) -> Created:
+    from segloop.app.sample import make_sample_dataset
+
+    context.check()
+    return make_sample_dataset(path), ()
+
+
+def _channel_names(folder: str, context: Context) -> tuple[str, ...]:
+    from segloop.images.read import image_files, open_image
+
+    image = open_image(image_files(folder)[0])
+    context.check()
+    return tuple(image.channel_names) if image.n_channels > 1 else ()
+
+
+def _ignore(error: Exception) -> None:
+    """Leave it to Create to say what is wrong with a folder that is still being typed."""

@@ -1,0 +1,395 @@
+"""The review of a dataset: the current sample, what is decided about it, and what is read for the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from psygnal import Signal
+
+from segloop.app.presenters.curation.drawing import DrawingOptions, Kind, SliceChoice
+from segloop.app.presenters.curation.messages import Messages, Remedy
+from segloop.app.presenters.curation.regions import RegionEditor
+from segloop.app.presenters.tasks import Clock, Memory, Tasks
+from segloop.artifacts.dataset.manifest import Sample, Split
+from segloop.core.errors import DatasetError
+from segloop.core.wording import counted
+from segloop.curation.session import Filter, ReviewSession, SortKey
+from segloop.curation.snapshot import PixelCache, Snapshot, load_snapshot
+
+_AHEAD_S = 0.1
+
+
+class ReviewPresenter:
+    """State and commands of a review.
+
+    Parameters
+    ----------
+    tasks : Tasks
+        Reads samples in the background.
+    clock : Clock
+        Waits a moment before the next sample is read ahead.
+    memory : Memory
+        Where choices are remembered.
+    messages : Messages
+        Says what was done and what went wrong.
+    current_slice : callable
+        Returns the slice on screen, counted from 0.
+
+    Attributes
+    ----------
+    options : DrawingOptions
+        The choices for new regions.
+    regions : RegionEditor
+        Receives what is drawn.
+    """
+
+    session_changed = Signal()
+    """Another dataset is reviewed, or none."""
+
+    moved = Signal()
+    """Another sample is the current one."""
+
+    sample_changed = Signal()
+    """The current sample was changed."""
+
+    rows_changed = Signal()
+    """Other samples are listed, or in another order, or several were changed."""
+
+    row_changed = Signal(str)
+    """One sample was changed; its id."""
+
+    shown = Signal(Snapshot)
+    """The pixels of another sample were read."""
+
+    truth_shown = Signal(Snapshot)
+    """The ground truth of the sample on screen is another one."""
+
+    cleared = Signal()
+    """There is nothing to show."""
+
+    edited = Signal()
+    """Any sample was changed."""
+
+    training_wanted = Signal()
+    """The user wants to train on the dataset."""
+
+    def __init__(
+        self,
+        tasks: Tasks,
+        clock: Clock,
+        memory: Memory,
+        messages: Messages,
+        current_slice: Callable[[], int],
+    ) -> None:
+        self._tasks = tasks
+        self._messages = messages
+        self._current_slice = current_slice
+        self._cache = PixelCache()
+        self._unreadable = ""
+        self._ahead = clock.timer(_AHEAD_S, self._read_ahead)
+        self.session: ReviewSession | None = None
+        self.snapshot: Snapshot | None = None
+        self.options = DrawingOptions(memory)
+        self.regions = RegionEditor(
+            lambda: self.session, self.is_ready, messages.attempt, self.options, self._slice_limits
+        )
+
+    # Which dataset
+
+    def open(self, session: ReviewSession) -> None:
+        """Review a dataset."""
+        self.close()
+        self.session = session
+        session.moved.connect(self._on_moved)
+        session.edited.connect(self._on_edited)
+        session.filtered.connect(self._on_filtered)
+        self._offer_sources()
+        self.session_changed.emit()
+        self._load()
+
+    def close(self) -> None:
+        """Review nothing."""
+        session = self.session
+        if session is not None:
+            session.moved.disconnect(self._on_moved)
+            session.edited.disconnect(self._on_edited)
+            session.filtered.disconnect(self._on_filtered)
+        self.session = None
+        self.snapshot = None
+        self._unreadable = ""
+        self._ahead.stop()
+        self._tasks.drop("load")
+        self._tasks.drop("prefetch")
+        self.cleared.emit()
+        if session is not None:
+            self.session_changed.emit()
+
+    @property
+    def dataset_path(self) -> Path | None:
+        """Folder of the dataset; None without one."""
+        return self.session.dataset.path if self.session is not None else None
+
+    # Which sample
+
+    @property
+    def sample(self) -> Sample | None:
+        """The current sample."""
+        return self.session.current if self.session is not None else None
+
+    def show_next(self) -> None:
+        """Show the next sample of the list."""
+        self._step(lambda session: session.next(), "last")
+
+    def show_previous(self) -> None:
+        """Show the previous sample of the list."""
+        self._step(lambda session: session.previous(), "first")
+
+    def jump(self, sample_id: str) -> None:
+        """Show a sample."""
+        session = self.session
+        if session is not None:
+            self._messages.attempt(lambda: session.jump(sample_id))
+
+    def set_filter(self, wanted: Filter) -> None:
+        """List the samples with one verdict, or all."""
+        if self.session is not None:
+            self.session.set_filter(wanted)
+
+    def search(self, text: str) -> None:
+        """List the samples whose id, group, split or note contains a text."""
+        if self.session is not None:
+            self.session.search(text)
+
+    def sort(self, key: SortKey, descending: bool) -> None:
+        """List the samples in another order."""
+        if self.session is not None:
+            self.session.sort(key, descending)
+
+    # What is decided
+
+    def accept(self) -> None:
+        """Accept the sample and show the next undecided one."""
+        self._decide("accept")
+
+    def reject(self) -> None:
+        """Reject the sample and show the next undecided one."""
+        self._decide("reject")
+
+    def set_base(self, name: str) -> None:
+        """Choose the segmentation that the ground truth starts from."""
+        if self._edit(lambda session: session.set_base(name)):
+            self._messages.acted.emit(f"The ground truth starts from {name}", True)
+
+    def set_base_number(self, number: int) -> None:
+        """Choose the first (1), second (2), ... segmentation as the base."""
+        sample = self.sample
+        if sample is None:
+            return
+        names = sample.segmentation_names
+        if number <= len(names):
+            self.set_base(names[number - 1])
+        else:
+            has = counted(len(names), "segmentation")
+            self._messages.info(f"{sample.id} has {has}: {', '.join(names)}.")
+
+    def set_split(self, split: Split) -> None:
+        """Choose what the sample, and with it its whole group, is used for."""
+        moved: list[int] = []
+        self._edit(lambda session: moved.append(session.set_split(split)))
+        if moved and moved[0] > 1:
+            self._messages.info(
+                f"{moved[0]} samples were moved to {split}: samples of one group share their split."
+            )
+
+    def set_note(self, note: str) -> None:
+        """Keep a note about the sample."""
+        self._edit(lambda session: session.set_note(note))
+
+    def undo(self, finish_shape: Callable[[], bool]) -> None:
+        """Take back the last step: the shape that is being drawn, or else the last change of any sample.
+
+        Parameters
+        ----------
+        finish_shape : callable
+            Ends the shape that is being drawn, which may add a region; returns whether there was one.
+        """
+        session = self.session
+        if session is None:
+            return
+        regions = session.current.regions
+        if finish_shape() and session.current.regions == regions:
+            self._messages.acted.emit("The shape was discarded", False)
+        elif self._messages.attempt(lambda: _require(session.undo(), "There is nothing to undo.")):
+            self._messages.clear()
+            self._messages.acted.emit(f"Undone in {session.current.id}", False)
+
+    def redo(self) -> None:
+        """Make again what was undone."""
+        session = self.session
+        if session is not None and self._messages.attempt(
+            lambda: _require(session.redo(), "There is nothing to redo.")
+        ):
+            self._messages.clear()
+            self._messages.acted.emit(f"Redone in {session.current.id}", True)
+
+    # Drawing
+
+    def can_draw(self, kind: Kind) -> bool:
+        """Whether regions of a kind can be drawn at this moment; says why if not."""
+        session = self.session
+        if session is None or not self.is_ready():
+            return False
+        return kind != "merge" or self._messages.attempt(session.merge_sources)
+
+    def set_slices(self, slices: SliceChoice, selected_ids: Sequence[str]) -> None:
+        """Choose the slices for new regions, for the selected ones, and for the one just drawn."""
+        self.options.set_slices(slices)
+        if self.is_stack:
+            self.regions.apply_slices(selected_ids)
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether the sample on screen has several slices."""
+        return self.snapshot is not None and self.snapshot.pixels.n_slices > 1
+
+    def is_ready(self) -> bool:
+        """Whether the current sample is on screen; says that it is still being read if it isn't."""
+        sample = self.sample
+        if sample is None:
+            return False
+        if self.snapshot is not None and self.snapshot.sample.id == sample.id:
+            return True
+        if sample.id != self._unreadable:
+            self._messages.info(f"{sample.id} is still being read.")
+        return False
+
+    def _slice_limits(self) -> tuple[int | None, int | None]:
+        return self.options.slices.limits(self._current_slice()) if self.is_stack else (None, None)
+
+    def _decide(self, action: Literal["accept", "reject"]) -> None:
+        session = self.session
+        if session is None:
+            return
+        decided = session.current.id
+        if not (decided == self._unreadable and action == "reject") and not self.is_ready():
+            return
+        more: list[bool] = []
+        if not self._messages.attempt(lambda: more.append(getattr(session, action)())):
+            return
+        self._messages.acted.emit(f"{decided} {action}ed", True)
+        if not more[0]:
+            counts = session.counts()
+            self._messages.info(
+                f"All {counts.total} samples are reviewed: "
+                f"{counts.accepted} accepted, {counts.rejected} rejected.",
+                Remedy("Train on them", self.training_wanted.emit),
+            )
+
+    def _edit(self, edit: Callable[[ReviewSession], object]) -> bool:
+        session = self.session
+        if session is None:
+            return False
+        done = self._messages.attempt(lambda: edit(session))
+        if not done:
+            self.sample_changed.emit()  # widgets show what is still so
+        return done
+
+    def _step(self, step: Callable[[ReviewSession], bool], end: str) -> None:
+        session = self.session
+        if session is None:
+            return
+        if step(session):
+            self._messages.acted.emit(session.current.id, False)
+        else:
+            listed = session.filter.value
+            of = "" if listed == "all" else f" of the {listed} ones"
+            self._messages.info(f"{session.current.id} is the {end} one{of}.")
+
+    def _on_moved(self, _: str) -> None:
+        self._messages.clear()
+        self._unreadable = ""
+        self._offer_sources()
+        self.moved.emit()
+        self._load()
+
+    def _on_edited(self, sample_id: str) -> None:
+        session = self.session
+        if session is None:
+            return
+        self.edited.emit()
+        if session.filter is Filter.all and not session.search_text:
+            self.row_changed.emit(sample_id)
+        else:
+            self.rows_changed.emit()
+        if sample_id == session.current.id:
+            self._offer_sources()
+            self.sample_changed.emit()
+            if self.snapshot is not None and self.snapshot.sample.id == sample_id:
+                self._load()
+
+    def _on_filtered(self) -> None:
+        self.rows_changed.emit()
+
+    def _offer_sources(self) -> None:
+        sample = self.sample
+        if sample is not None:
+            self.options.offer_sources([name for name in sample.segmentation_names if name != sample.base])
+
+    def _load(self) -> None:
+        session = self.session
+        if session is None:
+            return
+        self._ahead.stop()
+        self._tasks.run(
+            load_snapshot,
+            session.dataset,
+            session.current,
+            self._cache,
+            self.snapshot,
+            lane="load",
+            on_result=self._on_loaded,
+            on_error=self._on_not_loaded,
+        )
+
+    def _on_loaded(self, snapshot: Snapshot) -> None:
+        sample = self.sample
+        if sample is None or snapshot.sample.id != sample.id:
+            return
+        before, self.snapshot = self.snapshot, snapshot
+        if before is not None and before.pixels is snapshot.pixels and before.sample.id == sample.id:
+            self.truth_shown.emit(snapshot)
+        else:
+            self.shown.emit(snapshot)
+            self._ahead.start()
+
+    def _on_not_loaded(self, error: Exception) -> None:
+        sample = self.sample
+        if sample is not None:
+            self._unreadable = sample.id
+            self.snapshot = None
+            self.cleared.emit()
+            self._messages.error(error, Remedy("Reject it", self.reject))
+
+    def _read_ahead(self) -> None:
+        session = self.session
+        following = session.following_id() if session is not None else None
+        if session is not None and following is not None:
+            self._tasks.run(
+                load_snapshot,
+                session.dataset,
+                session.samples[following],
+                self._cache,
+                lane="prefetch",
+                on_error=_ignore,
+            )
+
+
+def _require(found: Sample | None, sentence: str) -> None:
+    if found is None:
+        raise DatasetError(sentence)
+
+
+def _ignore(error: Exception) -> None:
+    """Leave it to the moment when the sample is shown to say what is wrong with it."""

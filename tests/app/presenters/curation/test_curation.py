@@ -1,0 +1,184 @@
+"""The dock as a whole without a window: finding, opening and creating datasets in a real workspace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fakes.tasks import FakeClock, FakeTasks
+from segloop.app.app import App
+from segloop.app.presenters.curation.curation import CurationPresenter
+from segloop.app.presenters.curation.dataset_creation import ChosenLayers
+from segloop.app.workspace import Workspace
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.curation.creating import Folders, Plane, SplitShares
+from segloop.images.write import write_image
+
+NO_SIZE = (None, None, None)
+
+
+@pytest.fixture
+def images(tmp_path):
+    labels = np.eye(16, dtype=np.uint8)
+    for stem in ("a", "b"):
+        write_image(tmp_path / "plate" / "raw" / f"{stem}.tif", labels, axes="YX")
+        write_image(tmp_path / "plate" / "seg" / f"{stem}.tif", labels, axes="YX")
+    return tmp_path / "plate"
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGLOOP_HOME", str(tmp_path / "home"))
+    return Workspace(tmp_path / "study")
+
+
+class Dock:
+    """A presenter in a workspace, and the signals that it emitted."""
+
+    def __init__(self, workspace):
+        self.app, self.tasks, self.clock = App(workspace), FakeTasks(), FakeClock()
+        self.stages, self.chosen, self.announced = [], [], []
+        self.presenter = CurationPresenter(self.app, self.tasks, self.clock, workspace, lambda: 0)
+        self.presenter.stage_changed.connect(self.stages.append)
+        self.app.dataset_chosen.connect(self.chosen.append)
+        self.app.datasets_changed.connect(lambda: self.announced.append(True))
+        self.presenter.open_workspace(workspace)
+
+    @property
+    def said(self):
+        last = self.presenter.messages.last
+        return last.text if last is not None else ""
+
+
+def folders(images):
+    return Folders(str(images / "raw"), {"seg": str(images / "seg")})
+
+
+def test_an_empty_workspace_offers_ways_to_a_dataset(workspace):
+    dock = Dock(workspace)
+    assert dock.presenter.activity.running
+    dock.tasks.finish()
+    assert (dock.stages, dock.presenter.activity.running) == (["empty"], False)
+
+
+def test_folders_become_a_dataset_that_is_opened(workspace, images):
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    dock.presenter.begin_creation()
+    dock.presenter.creation.from_folders("", folders(images), SplitShares())
+    dock.tasks.finish()
+    assert dock.stages == ["empty", "creating", "reviewing"]
+    assert dock.presenter.current_dataset == workspace.datasets_dir / "plate"
+    assert dock.presenter.datasets == (workspace.datasets_dir / "plate",)
+    assert dock.chosen == [workspace.datasets_dir / "plate"]
+    assert dock.announced == [True]
+
+
+def test_files_that_were_left_out_are_said_with_the_rest_in_the_tooltip(workspace, images):
+    for stem in ("c", "d"):
+        write_image(images / "raw" / f"{stem}.tif", np.zeros((16, 16), np.uint8), axes="YX")
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    dock.presenter.creation.from_folders("mine", folders(images), SplitShares())
+    dock.tasks.finish()
+    assert dock.said.endswith("(and 1 more)")
+    assert "d.tif" in dock.presenter.messages.last.detail
+
+
+def test_folders_that_cannot_be_paired_leave_the_form_open(workspace, images):
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    dock.presenter.begin_creation()
+    dock.presenter.creation.from_folders("", Folders(str(images / "raw"), {"seg": ""}), SplitShares())
+    dock.tasks.finish()
+    assert dock.stages[-1] == "creating"
+    assert "segmentations" in dock.said
+    assert not dock.presenter.creation.activity.running
+    dock.presenter.leave_creation()
+    assert dock.stages[-1] == "empty"
+
+
+@pytest.mark.parametrize(
+    ("raw", "labels", "sentence"), [(False, True, "No raw layer is ticked"), (True, False, "No labels layer")]
+)
+def test_layers_that_were_not_chosen_are_asked_for(workspace, raw, labels, sentence):
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    plane = Plane("cells", np.zeros((8, 8), np.uint8))
+    chosen = ChosenLayers((plane,) if raw else (), {"seg": plane} if labels else {}, NO_SIZE)
+    dock.presenter.creation.from_layers("", chosen, SplitShares())
+    assert sentence in dock.said
+    assert not dock.tasks.waiting
+
+
+def test_layers_become_a_dataset_named_after_the_first(workspace):
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    plane = Plane("cells", np.eye(8, dtype=np.uint8))
+    dock.presenter.creation.from_layers("", ChosenLayers((plane,), {"seg": plane}, NO_SIZE), SplitShares())
+    dock.tasks.finish()
+    assert dock.presenter.current_dataset == workspace.datasets_dir / "cells"
+
+
+def test_cancel_stops_the_creation_and_leaves_nothing(workspace, images):
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    dock.presenter.creation.from_folders("", folders(images), SplitShares())
+    dock.presenter.creation.activity.cancel()
+    dock.tasks.finish()
+    assert not (workspace.datasets_dir / "plate").exists()
+    assert dock.presenter.current_dataset is None
+
+
+def test_the_dataset_reviewed_last_is_opened_again(workspace, images):
+    made = [
+        CuratedDataset.create(workspace.datasets_dir / name, _pairs(images)).path for name in ("one", "two")
+    ]
+    first = Dock(workspace)
+    first.tasks.finish()
+    first.presenter.open_dataset(made[0])
+    first.tasks.finish()
+    again = Dock(workspace)
+    again.tasks.finish()
+    assert again.presenter.current_dataset == made[0]
+
+
+def test_a_dataset_that_cannot_be_opened_is_named(workspace, tmp_path):
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    dock.presenter.open_dataset(tmp_path / "nothing")
+    dock.tasks.finish()
+    assert "nothing" in dock.said
+    assert dock.presenter.stage == "empty"
+
+
+def test_other_docks_hear_of_edits_once_and_a_moment_later(workspace, images):
+    CuratedDataset.create(workspace.datasets_dir / "one", _pairs(images))
+    dock = Dock(workspace)
+    dock.tasks.finish()
+    dock.announced.clear()
+    dock.presenter.review.accept()
+    dock.presenter.review.set_note("quick")
+    assert dock.announced == []
+    dock.clock.advance(1)
+    assert dock.announced == [True]
+
+
+def test_the_channels_of_a_folder_are_offered_by_name(workspace, tmp_path):
+    write_image(
+        tmp_path / "raw" / "a.tif", np.zeros((2, 8, 8), np.uint8), axes="CYX", channel_names=("DAPI", "GFP")
+    )
+    dock = Dock(workspace)
+    found = []
+    dock.presenter.creation.channels_found.connect(found.append)
+    dock.presenter.creation.list_channels(str(tmp_path / "raw"))
+    dock.presenter.creation.list_channels(str(tmp_path / "nowhere"))
+    dock.presenter.creation.list_channels(str(tmp_path / "raw"))
+    dock.tasks.finish()
+    assert found == [("DAPI", "GFP")]
+
+
+def _pairs(images):
+    from segloop.images.pairing import pair_by_stem
+
+    return pair_by_stem(images / "raw", images / "seg").pairs
