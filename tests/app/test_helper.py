@@ -51,7 +51,7 @@ def model(tmp_path_factory):
         axes="YX",
         recipe=RecipeCard(channels=["nuclei"]),
         network=spec.to_dict(),
-        target=TargetCard(kind="semantic"),
+        target=TargetCard(name="semantic", options={"classes": 2}),
         normalisation=NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0),
         stride=list(network.stride),
         halo=list(network.halo),

@@ -10,7 +10,7 @@ from segloop.config.compose import apply, compose, from_dict, load, save, to_dic
 from segloop.config.device import DeviceKind
 from segloop.config.knob import knobs
 from segloop.config.predict import OutputKind, PredictConfig
-from segloop.config.train import NetworkSize, TargetKind, TrainConfig
+from segloop.config.train import NetworkSize, TargetConfig, TrainConfig
 from segloop.core.errors import ConfigError
 
 CHANGED = [
@@ -36,8 +36,8 @@ def test_overrides_reach_typed_fields() -> None:
     config = compose(TrainConfig, CHANGED)
     assert config.dataset == "/data/my set"
     assert config.network.size is NetworkSize.large
-    assert config.target.kind is TargetKind.semantic
-    assert config.target.classes == 3
+    assert config.target.kind == "semantic"
+    assert config.target.options == {"classes": 3}
     assert config.recipe.channels == ["dapi", "1"]
     assert config.patch.size == [64, 96]
     assert config.optimiser.learning_rate == 3e-4
@@ -84,7 +84,7 @@ def test_overrides_on_top_of_a_config_keep_the_rest() -> None:
     config = compose(TrainConfig, CHANGED)
     changed = apply(config, ["network.size=small", "target=instance"])
     assert changed.network.size is NetworkSize.small
-    assert changed.target.kind is TargetKind.instance
+    assert changed.target.kind == "instance"
     assert changed.patch.size == [64, 96]
     assert config.network.size is NetworkSize.large
 
@@ -114,7 +114,10 @@ def test_the_yaml_spells_out_every_knob() -> None:
 
     config = TrainConfig()
     tree = yaml.safe_load(to_yaml(config))
+    assert (tree["target"], tree["loss"]) == ({"kind": "instance"}, {})
     for found in knobs(config):
+        if isinstance(found.value, dict):
+            continue
         node = tree
         for part in found.path.split("."):
             node = node[part]
@@ -172,3 +175,41 @@ def test_a_file_that_is_a_list_is_no_config(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"list\.yaml is not a readable YAML config"):
         load(TrainConfig, tmp_path / "list.yaml")
+
+
+def test_options_stand_beside_the_name_of_the_target(tmp_path: Path) -> None:
+    config = TrainConfig(target=TargetConfig("semantic", {"classes": 3}))
+
+    assert to_dict(config)["target"] == {"kind": "semantic", "classes": 3}
+    assert from_dict(TrainConfig, to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["target=semantic", "target.classes=100"], r"target\.classes=100 is out of bounds: .* 0 and 64"),
+        (["target=semantic", "target.classes=many"], r"target\.classes=many is not valid: .* whole number"),
+        (["target=semantic", "target.clases=3"], r"no target\.clases: choose among classes"),
+        (["target.classes=3"], r"no target\.classes: there are none to choose"),
+        (["target.kind=nonsense"], "no target 'nonsense': choose one of instance, semantic"),
+    ],
+)
+def test_an_option_that_the_target_lacks_is_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        compose(TrainConfig, overrides)
+    with pytest.raises(ConfigError, match=message):
+        apply(TrainConfig(), overrides)
+
+
+def test_another_target_starts_with_its_own_options() -> None:
+    config = TrainConfig(target=TargetConfig("semantic", {"classes": 3}))
+
+    assert apply(config, ["target=semantic"]).target == config.target
+    assert apply(config, ["target=instance"]).target == TargetConfig("instance")
+
+
+def test_the_config_of_a_run_from_before_targets_had_options_is_read() -> None:
+    config = load(TrainConfig, Path(__file__).parent / "config_v1.yaml")
+
+    assert config.target == TargetConfig("instance")
+    assert config.network.size is NetworkSize.small

@@ -20,7 +20,7 @@ def card(pixel_size=(None, 0.5, 0.5), axes="YX", channels=("nuclei",)):
         axes=axes,
         recipe={"channels": list(channels)},
         network={"name": "unet", "dims": dims, "in_channels": len(channels), "out_channels": 2},
-        target={"kind": "instance"},
+        target={"name": "instance"},
         normalisation={"low": 1, "high": 99.8, "clip_low": -1, "clip_high": 3},
         pixel_size_um=pixel_size,
         stride=[8] * dims,

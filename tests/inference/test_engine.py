@@ -100,7 +100,7 @@ def test_images_smaller_than_the_stride_work(shape: tuple[int, ...], make_networ
 
 
 def test_classes_and_several_channels_work(plane: np.ndarray, make_network: MakeNetwork) -> None:
-    engine = Engine(make_network(channels=2, maps=3), make_target("semantic", classes=3))
+    engine = Engine(make_network(channels=2, maps=3), make_target("semantic", {"classes": 3}))
     image = np.concatenate([plane, 1 - plane])
     maps = assemble(engine, image, (64, 64))
     np.testing.assert_allclose(maps.sum(axis=0), 1, atol=1e-4)

@@ -51,7 +51,7 @@ def _save(folder: Path, network: torch.nn.Module, spec: NetworkSpec, target: Any
     } | card
     model_card = ModelCard(
         network=spec.to_dict(),
-        target=TargetCard(kind=target.kind, classes=target.classes),
+        target=TargetCard(name=target.name, options=target.options.values()),
         stride=list(network.stride),  # type: ignore[attr-defined,call-overload]
         halo=list(network.halo),  # type: ignore[attr-defined,call-overload]
         **values,
@@ -63,7 +63,7 @@ def _save(folder: Path, network: torch.nn.Module, spec: NetworkSpec, target: Any
 @pytest.fixture(scope="session")
 def nuclei_model(tmp_path_factory: pytest.TempPathFactory, sample_nuclei: Path) -> Path:
     """Folder of a 2D instance model that has learned nuclei for a few seconds."""
-    target = make_target("instance", 2, 2)
+    target = make_target("instance")
     spec = _spec(2, 1, len(target.maps))
     torch.manual_seed(0)
     network = build_network(spec).train()
@@ -100,7 +100,7 @@ def make_model(tmp_path: Path) -> MakeModel:
     """Make a model with seeded random weights and batch statistics."""
 
     def make(dims: int = 2, channels: int = 1, kind: str = "instance", classes: int = 2, **card: Any) -> Path:
-        target = make_target(kind, classes, dims)
+        target = make_target(kind, {"classes": classes} if kind == "semantic" else {}, dims=dims)
         spec = _spec(dims, channels, len(target.maps))
         torch.manual_seed(3)
         network = build_network(spec)

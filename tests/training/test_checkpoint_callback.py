@@ -19,9 +19,12 @@ from segloop.config.train import (
     TrainConfig,
 )
 from segloop.core.errors import RunError
+from segloop.targets import LossTerm
+from segloop.targets.scoring import proportion_uncertainty
 from segloop.training.augmentation import Batch
 from segloop.training.best_validation import BestValidation
 from segloop.training.checkpoint_callback import CheckpointCallback
+from segloop.training.losses import TargetLoss
 from segloop.training.module import SegmentationModule
 from segloop.training.patches import PatchLoader
 from segloop.training.progress_callback import ProgressCallback
@@ -45,7 +48,7 @@ class SlowValidator:
     def validate(self, module: SegmentationModule) -> Scores | None:
         self._clock.advance(self._seconds)
         self._seconds = self._others
-        return Scores(0.5, 0.9)
+        return Scores(0.5, {"dice": 0.9}, 0.01)
 
     def save_model(self, module: SegmentationModule, epoch: int, scores: Scores | None) -> None:
         pass
@@ -103,9 +106,14 @@ def train(
         default_root_dir=folder,
     )
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Conv2d(2, 1, 1))
-    module = SegmentationModule(network, ["probability"], OptimiserConfig(), schedule.fraction)
+    loss = TargetLoss([LossTerm("foreground", "binary_dice", (0,))])
+    module = SegmentationModule(network, loss, OptimiserConfig(), schedule.fraction)
     trainer.fit(module, loader)
     return run, progress
+
+
+def scored(loss: float, ap50: float, n_objects: int) -> Scores:
+    return Scores(loss, {"ap50": ap50}, proportion_uncertainty(ap50, n_objects))
 
 
 def best_of(*scores: Scores) -> int:
@@ -116,37 +124,37 @@ def best_of(*scores: Scores) -> int:
 
 
 def test_a_clearly_higher_score_wins_whatever_its_loss() -> None:
-    assert best_of(Scores(0.1, 0.9, 0.3, 200), Scores(0.5, 0.9, 0.6, 200)) == 2
+    assert best_of(scored(0.1, 0.3, 200), scored(0.5, 0.6, 200)) == 2
 
 
 def test_among_scores_within_noise_the_lower_loss_wins() -> None:
-    assert best_of(Scores(0.4, 0.9, 0.81, 200), Scores(0.3, 0.9, 0.79, 200)) == 2
-    assert best_of(Scores(0.3, 0.9, 0.79, 200), Scores(0.4, 0.9, 0.81, 200)) == 1
+    assert best_of(scored(0.4, 0.81, 200), scored(0.3, 0.79, 200)) == 2
+    assert best_of(scored(0.3, 0.79, 200), scored(0.4, 0.81, 200)) == 1
 
 
 def test_a_clearly_lower_score_loses_whatever_its_loss() -> None:
-    assert best_of(Scores(0.4, 0.9, 0.8, 2000), Scores(0.1, 0.9, 0.6, 2000)) == 1
+    assert best_of(scored(0.4, 0.8, 2000), scored(0.1, 0.6, 2000)) == 1
 
 
 def test_scores_do_not_creep_down() -> None:
-    falling = [Scores(0.5 - 0.01 * n, 0.9, 0.8 - 0.02 * n, 2000) for n in range(20)]
+    falling = [scored(0.5 - 0.01 * n, 0.8 - 0.02 * n, 2000) for n in range(20)]
 
     assert best_of(*falling) <= 2
 
 
 def test_many_objects_tell_smaller_differences() -> None:
-    few, many = Scores(0.1, 0.9, 0.8, 100), Scores(0.1, 0.9, 0.8, 10_000)
+    few, many = scored(0.1, 0.8, 100), scored(0.1, 0.8, 10_000)
 
     assert many.uncertainty < 0.01 < few.uncertainty < 0.1
 
 
 def test_one_lucky_object_does_not_outweigh_all_later_progress() -> None:
-    assert best_of(Scores(2.6, 0.15, 0.02, 65), Scores(2.3, 0.23, 0.0, 65)) == 2
-    assert best_of(Scores(0.3, 0.9, 0.9, 10), Scores(0.4, 0.9, 1.0, 10)) == 1
+    assert best_of(scored(2.6, 0.02, 65), scored(2.3, 0.0, 65)) == 2
+    assert best_of(scored(0.3, 0.9, 10), scored(0.4, 1.0, 10)) == 1
 
 
 def test_it_is_told_to_a_checkpoint_and_back() -> None:
-    best = BestValidation().next(Scores(0.4, 0.9, 0.8, 200), 3)
+    best = BestValidation().next(scored(0.4, 0.8, 200), 3)
 
     assert BestValidation(**dataclasses.asdict(best)) == best
 
@@ -154,7 +162,7 @@ def test_it_is_told_to_a_checkpoint_and_back() -> None:
 def test_it_counts_the_validations_since() -> None:
     best = BestValidation()
     for epoch, loss in enumerate((0.5, 0.4, 0.6, 0.7), 1):
-        best = best.next(Scores(loss, 0.9), epoch)
+        best = best.next(Scores(loss, {"dice": 0.9}, 0.01), epoch)
 
     assert (best.epoch, best.since) == (2, 2)
 

@@ -24,14 +24,16 @@ from training_fixtures import tiny_sample
 
 from segloop.artifacts.run.plan import PlannedDevice, TrainingPlan
 from segloop.config.train import OptimiserConfig, TrainConfig
+from segloop.targets import LossTerm
 from segloop.training.cache import CachedSample
 from segloop.training.data_module import PatchDataModule
+from segloop.training.losses import TargetLoss
 from segloop.training.module import SegmentationModule
 
 folder = Path(sys.argv[1])
 sample = CachedSample.open(folder / "entry", "tiny")
 plan = TrainingPlan(
-    target="semantic", classes=2, dimensions=2, channels=("0",), network={}, patch_size=(8, 8),
+    target="semantic", dimensions=2, channels=("0",), network={}, patch_size=(8, 8),
     batch_size=2, batches_per_epoch=5, device=PlannedDevice(kind="cpu"),
 )
 
@@ -50,7 +52,8 @@ trainer = pl.Trainer(
     enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
 )
 network = nn.Conv2d(1, 1, 3, padding=1)
-module = SegmentationModule(network, ["probability"], OptimiserConfig(), lambda step: step / 6)
+loss = TargetLoss([LossTerm("foreground", "binary_dice", (0,))])
+module = SegmentationModule(network, loss, OptimiserConfig(), lambda step: step / 6)
 trainer.fit(module, datamodule=PatchDataModule([sample], plan, TrainConfig()))
 torch.save([recorder.seen, network.weight.detach()], folder / f"rank{trainer.global_rank}.pt")
 """

@@ -48,7 +48,7 @@ def test_it_learns_objects(nuclei: Pictures, make_dataset: MakeDataset, tmp_path
 
     require_learnt(run)
     card = Model.load(run.path).card
-    assert (card.axes, card.target.kind, card.recipe.channels) == ("YX", "instance", ["Channel 0"])
+    assert (card.axes, card.target.name, card.recipe.channels) == ("YX", "instance", ["Channel 0"])
     assert card.thresholds.min_size > 0
     assert set(run.metrics()) >= {"train_loss", "val_loss", "val_dice", "val_ap50", "learning_rate"}
 
@@ -57,7 +57,7 @@ def test_it_learns_foreground(nuclei: Pictures, make_dataset: MakeDataset, tmp_p
     run = fit(config(make_dataset(nuclei), QUICK, "target=semantic"), tmp_path / "run")
 
     require_learnt(run)
-    assert Model.load(run.path).card.target.classes == 2
+    assert Model.load(run.path).card.target.options == {"classes": 2}
     assert "val_ap50" not in run.metrics()
 
 
@@ -72,7 +72,7 @@ def test_it_learns_classes(nuclei: Pictures, make_dataset: MakeDataset, tmp_path
     run = fit(config(dataset, QUICK, "target=semantic"), tmp_path / "run")
 
     require_learnt(run)
-    assert Model.load(run.path).card.target.classes == 3
+    assert Model.load(run.path).card.target.options == {"classes": 3}
 
 
 def test_it_learns_volumes(embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -6,34 +6,46 @@ from monai.losses import DiceLoss
 from torch import nn
 from torch.nn import functional
 
+from segloop.core.errors import ConfigError
+from segloop.targets import LossTerm, make_target
 from segloop.training.losses import (
+    LOSSES,
+    TargetLoss,
     masked_bce,
     masked_cross_entropy,
     masked_dice,
     masked_smooth_l1,
-    target_loss,
 )
 
-INSTANCE = ("probability", "distance")
-CLASSES = ("class", "class", "class")
-BINARY = ("probability",)
+INSTANCE = ("instance", 2)
+CLASSES = ("semantic", 3)
+BINARY = ("semantic", 1)
+Case = tuple[str, int]
+"""Name of a target and its number of maps."""
 
 
-def patches(kinds: tuple[str, ...], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def target_loss(logits: torch.Tensor, truth: torch.Tensor, valid: torch.Tensor, case: Case) -> torch.Tensor:
+    name, n_maps = case
+    target = make_target(name, {"classes": max(2, n_maps)} if name == "semantic" else {})
+    assert len(target.maps) == n_maps
+    return TargetLoss(target.losses)(logits, truth, valid)
+
+
+def patches(kinds: Case, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Image (2, 1, 16, 16), maps and valid (2, K, 16, 16) with about a third excluded."""
     generator = torch.Generator().manual_seed(seed)
     image = torch.randn(2, 1, 16, 16, generator=generator)
-    maps = torch.rand(2, len(kinds), 16, 16, generator=generator)
+    maps = torch.rand(2, kinds[1], 16, 16, generator=generator)
     valid = (torch.rand(2, 1, 16, 16, generator=generator) > 0.33).expand(maps.shape)
     return image, maps, valid
 
 
 def loss_and_gradients(
-    kinds: tuple[str, ...], image: torch.Tensor, maps: torch.Tensor, valid: torch.Tensor
+    kinds: Case, image: torch.Tensor, maps: torch.Tensor, valid: torch.Tensor
 ) -> list[torch.Tensor]:
     torch.manual_seed(0)
     network = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, len(kinds), 3, padding=1)
+        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, kinds[1], 3, padding=1)
     )
     loss = target_loss(network(image), maps, valid, kinds)
     loss.backward()
@@ -41,7 +53,7 @@ def loss_and_gradients(
 
 
 @pytest.mark.parametrize("kinds", [INSTANCE, CLASSES, BINARY])
-def test_labels_under_exclusion_change_no_bit_of_loss_or_gradient(kinds: tuple[str, ...]) -> None:
+def test_labels_under_exclusion_change_no_bit_of_loss_or_gradient(kinds: Case) -> None:
     image, maps, valid = patches(kinds)
     changed = torch.where(valid, maps, torch.rand(maps.shape))
     assert not torch.equal(changed, maps)
@@ -54,7 +66,7 @@ def test_labels_under_exclusion_change_no_bit_of_loss_or_gradient(kinds: tuple[s
 
 
 @pytest.mark.parametrize("kinds", [INSTANCE, CLASSES, BINARY])
-def test_the_gradient_of_an_excluded_voxel_is_exactly_zero(kinds: tuple[str, ...]) -> None:
+def test_the_gradient_of_an_excluded_voxel_is_exactly_zero(kinds: Case) -> None:
     _, maps, valid = patches(kinds)
     logits = torch.randn(maps.shape, requires_grad=True)
 
@@ -66,7 +78,7 @@ def test_the_gradient_of_an_excluded_voxel_is_exactly_zero(kinds: tuple[str, ...
 
 
 @pytest.mark.parametrize("kinds", [INSTANCE, CLASSES, BINARY])
-def test_even_a_nan_under_exclusion_reaches_nothing(kinds: tuple[str, ...]) -> None:
+def test_even_a_nan_under_exclusion_reaches_nothing(kinds: Case) -> None:
     _, maps, valid = patches(kinds)
     logits = torch.randn(maps.shape)
     spoilt = torch.where(valid, logits, torch.nan)
@@ -75,7 +87,7 @@ def test_even_a_nan_under_exclusion_reaches_nothing(kinds: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("kinds", [INSTANCE, CLASSES, BINARY])
-def test_nothing_valid_gives_exactly_zero_loss(kinds: tuple[str, ...]) -> None:
+def test_nothing_valid_gives_exactly_zero_loss(kinds: Case) -> None:
     _, maps, valid = patches(kinds)
 
     loss = target_loss(torch.randn(maps.shape), maps, torch.zeros_like(valid), kinds)
@@ -138,3 +150,31 @@ def test_the_right_answer_costs_less_than_a_wrong_one() -> None:
     wrong = target_loss(torch.logit(1 - maps), maps, valid, INSTANCE)
 
     assert right < wrong
+
+
+def test_terms_are_weighted_take_arguments_and_can_be_replaced() -> None:
+    def offset(
+        logits: torch.Tensor, truth: torch.Tensor, valid: torch.Tensor, by: float = 1.0
+    ) -> torch.Tensor:
+        assert logits.shape == truth.shape == valid.shape == (2, 1, 16, 16)
+        return logits.new_tensor(by)
+
+    _, maps, valid = patches(BINARY)
+    terms = (
+        LossTerm("a", "offset", (0,), weight=2, arguments={"by": 3}),
+        LossTerm("b", "binary_dice", (0,)),
+    )
+    with LOSSES.registered("offset", offset):
+        both, swapped = TargetLoss(terms), TargetLoss(terms, {"b": "offset"})
+        second = TargetLoss(terms[1:])
+
+    assert float(both(maps, maps, valid) - second(maps, maps, valid)) == pytest.approx(6)
+    assert float(swapped(maps, maps, valid)) == 7
+
+
+def test_a_loss_or_a_term_that_does_not_exist_is_named() -> None:
+    terms = (LossTerm("a", "nowhere", (0,)),)
+    with pytest.raises(ConfigError, match="no loss 'nowhere'"):
+        TargetLoss(terms)
+    with pytest.raises(ConfigError, match=r"no loss\.b: choose among a"):
+        TargetLoss(terms, {"b": "distance"})

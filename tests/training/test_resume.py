@@ -86,7 +86,7 @@ def test_an_edit_of_the_dataset_does_not_change_what_a_resumed_run_has_chosen(
 
     assert run.job.state() is JobState.finished
     assert any("The labels hold class 4" in text for text in messages(run, "warning"))
-    for name in ("classes", "network", "patch_size", "batch_size", "batches_per_epoch", "channels"):
+    for name in ("target_options", "network", "patch_size", "batch_size", "batches_per_epoch", "channels"):
         assert getattr(run.plan, name) == getattr(chosen, name)
 
 

@@ -10,7 +10,7 @@ from qtpy.QtTest import QTest
 
 from segloop.config.knob import knobs
 from segloop.config.predict import OutputKind, PredictConfig
-from segloop.config.train import NetworkConfig, NetworkSize, StopConfig, TargetConfig, TargetKind, TrainConfig
+from segloop.config.train import NetworkConfig, NetworkSize, StopConfig, TargetConfig, TrainConfig
 from segloop.core.errors import ConfigError
 from segloop.ui.widgets.form import ConfigForm
 
@@ -28,7 +28,7 @@ class Notes(dict):
 def test_every_knob_has_a_row_and_keeps_its_value(qtbot, config):
     form = ConfigForm(config)
     qtbot.addWidget(form)
-    assert set(form.rows) == {knob.path for knob in knobs(config)}
+    assert set(form.rows) == {knob.path for knob in knobs(config) if not isinstance(knob.value, dict)}
     assert form.value() == config
 
 
@@ -36,7 +36,7 @@ def test_set_value_shows_another_config(qtbot):
     form = ConfigForm(TrainConfig())
     qtbot.addWidget(form)
     wanted = TrainConfig(
-        target=TargetConfig(TargetKind.semantic),
+        target=TargetConfig("semantic"),
         network=NetworkConfig(size=NetworkSize.large),
         stop=StopConfig(max_minutes=3.5),
         dataset="d",

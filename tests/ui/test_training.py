@@ -23,7 +23,7 @@ from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.device import DeviceConfig, DeviceKind
-from segloop.config.train import NetworkSize, PatchConfig, StopConfig, TargetKind, TrainConfig
+from segloop.config.train import NetworkSize, PatchConfig, StopConfig, TrainConfig
 from segloop.images.pairing import pair_by_stem
 
 LONG = 180_000  # milliseconds; importing torch alone takes a while on a busy computer
@@ -166,7 +166,7 @@ def test_a_dataset_that_is_gone_is_told(open_dock, dataset, qtbot):
 
 
 def test_choices_are_remembered(ready, qtbot, open_dock, workspace):
-    click(ready.settings.targets[TargetKind.semantic])
+    click(ready.settings.targets["semantic"])
     click(ready.settings.sizes[NetworkSize.medium])
     click(ready.settings.early)
     minutes = ready.settings.stop_minutes.lineEdit()
@@ -178,7 +178,7 @@ def test_choices_are_remembered(ready, qtbot, open_dock, workspace):
     again = open_dock("Training")
     qtbot.waitUntil(again.start_button.isEnabled, timeout=LONG)
     config = again.settings.value()
-    assert config.target.kind is TargetKind.semantic
+    assert config.target.kind == "semantic"
     assert config.network.size is NetworkSize.medium
     assert (config.stop.max_minutes, config.stop.patience) == (7.5, StopConfig().patience)
     assert config.patch.size == [32, 32]

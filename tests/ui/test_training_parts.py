@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
-from segloop.config.train import NetworkSize, StopConfig, TargetKind, TrainConfig
+from segloop.config.train import NetworkSize, StopConfig, TargetConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.ui.training.catalogue import RunCatalogue
 from segloop.ui.training.curves import CurvesPlot
@@ -152,7 +152,7 @@ def test_settings_give_back_what_they_were_given(qtbot, tmp_path):
     panel = SettingsPanel(Workspace(tmp_path))
     qtbot.addWidget(panel)
     config = TrainConfig(init="/models/nuclei", seed=3)
-    config.target.kind, config.target.classes = TargetKind.semantic, 4
+    config.target = TargetConfig("semantic", {"classes": 4})
     config.network.size, config.network.dimensions = NetworkSize.large, 2
     config.stop = StopConfig(max_minutes=0.25, max_epochs=7, patience=0)
     config.recipe.channels = ["DAPI", "2"]

@@ -100,6 +100,6 @@ def _summary(loaded: Model) -> dict[str, Any]:
     return {
         "path": str(loaded.path),
         "axes": card.axes,
-        "target": card.target.kind,
+        "target": card.target.name,
         "channels": list(card.recipe.channels),
     }

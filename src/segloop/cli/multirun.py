@@ -58,6 +58,7 @@ def train_one(node: Any) -> float | None:
     from segloop.config.compose import from_node
     from segloop.config.train import TrainConfig
     from segloop.core.errors import SegloopError
+    from segloop.targets import TARGETS
 
     out = Path(HydraConfig.get().runtime.output_dir)
     try:
@@ -67,8 +68,8 @@ def train_one(node: Any) -> float | None:
     except SegloopError as error:
         click.echo(f"Error: {out.name}: {error}", err=True)
         return None
-    curves = run.metrics()
-    scores = curves.get("val_ap50") or curves.get("val_dice") or []
+    deciding = TARGETS.get(config.target.kind).metrics[0].name
+    scores = run.metrics().get(f"val_{deciding}") or []
     return max((value for _, value in scores), default=None)
 
 

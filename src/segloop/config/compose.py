@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from segloop.config.groups import GROUPS, flat, nested, open_node
 from segloop.config.knob import validate
 from segloop.config.predict import PredictConfig
 from segloop.config.train import TrainConfig
@@ -22,12 +23,15 @@ CONF_DIR = Path(__file__).parent / "conf"
 
 
 def register_schema() -> None:
-    """Tell Hydra's store about the typed schemas (safe to call more than once)."""
+    """Tell Hydra's store about the typed schemas and the groups (safe to call more than once)."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
     for schema, name in _NAMES.items():
-        store.store(group="schema", name=name, node=schema, package="_global_")
+        store.store(group="schema", name=name, node=open_node(schema), package="_global_")
+    for group in GROUPS:
+        for name in group.registry.names():
+            store.store(group=group.field, name=name, node=group.defaults(name), package=group.field)
 
 
 def compose(schema: type[C], overrides: Sequence[str] = ()) -> C:
@@ -72,11 +76,19 @@ def apply(config: C, overrides: Sequence[str]) -> C:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    node = OmegaConf.merge(OmegaConf.structured(type(config)), _literal(to_dict(config)))
+    node: Any = OmegaConf.merge(open_node(type(config)), _literal(to_dict(config)))
+    groups = {group.field: group for group in GROUPS}
     try:
-        for override in OverridesParser.create().parse_overrides(list(overrides)):
-            key = "target.kind" if override.key_or_group == "target" else override.key_or_group
-            OmegaConf.update(node, key, override.value())
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        # As Hydra does, choose the groups before setting values in them.
+        for override in sorted(parsed, key=lambda override: override.key_or_group not in groups):
+            key, value = override.key_or_group, override.value()
+            group = groups.get(key)
+            if group is None:
+                OmegaConf.update(node, key, value)
+            elif node[key][group.key] != value:
+                OmegaConf.update(node, key, group.defaults(str(value)), merge=False)
+            OmegaConf.set_struct(node, True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     return from_node(type(config), node)
@@ -95,7 +107,8 @@ def from_node(schema: type[C], node: Any) -> C:
 
     try:
         # As plain values, or keys that an override such as +new=1 has added would pass.
-        merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.to_container(node))
+        values = nested(schema, cast(dict[str, Any], OmegaConf.to_container(node)))
+        merged = OmegaConf.merge(OmegaConf.structured(schema), values)
         config = cast(C, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         raise ConfigError(_first_line(error)) from error
@@ -107,7 +120,7 @@ def to_yaml(config: TrainConfig | PredictConfig) -> str:
     """Return the whole config as YAML, every knob spelled out."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    return OmegaConf.to_yaml(OmegaConf.create(to_dict(config)))
 
 
 def to_dict(config: TrainConfig | PredictConfig) -> dict[str, Any]:
@@ -115,7 +128,7 @@ def to_dict(config: TrainConfig | PredictConfig) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     node = OmegaConf.structured(config)
-    return cast(dict[str, Any], OmegaConf.to_container(node, enum_to_str=True))
+    return flat(type(config), cast(dict[str, Any], OmegaConf.to_container(node, enum_to_str=True)))
 
 
 def from_dict(schema: type[C], values: dict[str, Any]) -> C:
@@ -154,9 +167,18 @@ def load(schema: type[C], path: str | os.PathLike[str]) -> C:
     if not OmegaConf.is_dict(node):
         raise ConfigError(f"{path} is not a readable YAML config: it holds no keys with values.")
     try:
-        return from_dict(schema, cast(dict[str, Any], OmegaConf.to_container(node)))
+        return from_dict(schema, upgrade(cast(dict[str, Any], OmegaConf.to_container(node))))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def upgrade(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a config as the present version has them."""
+    target = values.get("target")
+    if isinstance(target, dict) and target.get("kind", "instance") == "instance":
+        # Before targets had options of their own, ``classes`` stood there for all of them.
+        values = {**values, "target": {key: value for key, value in target.items() if key != "classes"}}
+    return values
 
 
 def _literal(value: Any) -> Any:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from segloop.config.device import DeviceConfig
 from segloop.config.knob import knob
-
-
-class TargetKind(Enum):
-    """What the network learns."""
-
-    instance = "instance"
-    semantic = "semantic"
 
 
 class NetworkSize(Enum):
@@ -53,22 +47,15 @@ class NormalisationConfig:
 
 @dataclass
 class TargetConfig:
-    """What the network learns."""
+    """What the network learns; the options are those of the chosen target, written beside ``kind``."""
 
-    kind: TargetKind = knob(
-        TargetKind.instance,
+    kind: str = knob(
+        "instance",
         "Learn",
-        "instance: separate objects (foreground and distance to the edge); semantic: foreground or classes.",
+        "Name of a registered target; instance: separate objects (foreground and distance to the edge); "
+        "semantic: foreground or classes.",
     )
-    classes: int = knob(
-        0,
-        "Classes",
-        "Number of classes including background for the semantic target; 0 counts them in the dataset "
-        "(2 gives one foreground map).",
-        minimum=0,
-        maximum=64,
-        advanced=True,
-    )
+    options: dict[str, Any] = knob({}, "Options", "The target's options, such as `target.classes=3`.")
 
 
 @dataclass
@@ -196,6 +183,12 @@ class TrainConfig:
     target: TargetConfig = knob(TargetConfig, "Target", "What the network learns.")
     network: NetworkConfig = knob(NetworkConfig, "Network", "What is trained.")
     stop: StopConfig = knob(StopConfig, "Duration", "When training ends.")
+    loss: dict[str, str] = knob(
+        {},
+        "Losses",
+        "Registered losses in place of the target's own, by the name of the term: `loss.distance=NAME`.",
+        advanced=True,
+    )
     recipe: RecipeConfig = knob(RecipeConfig, "Channels", "Which channels feed the network.")
     normalisation: NormalisationConfig = knob(
         NormalisationConfig, "Normalisation", "How intensities are scaled."

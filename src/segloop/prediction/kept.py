@@ -26,7 +26,7 @@ from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.record import Place
 from segloop.prediction.rethreshold import with_thresholds
 from segloop.prediction.writing import time_points, write_decoded
-from segloop.targets import Target, Thresholds, make_target
+from segloop.targets import Target, Thresholds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +82,7 @@ class KeptPrediction:
         if not self._images:
             raise ImageError(f"{record} names no outputs, its prediction did not finish: predict again.")
         used = self.provenance.model
-        self.target: Target = make_target(used.target, used.classes, used.dimensions, used.pixel_size_um)
+        self.target: Target = used.build_target()
 
     @property
     def provenance(self) -> Provenance:

@@ -25,7 +25,7 @@ from segloop.prediction.outputs import Slices, allocate
 from segloop.prediction.progress import part_of
 from segloop.prediction.record import Place, describe
 from segloop.prediction.writing import PredictionWriter, writing
-from segloop.targets import Target, Thresholds, make_target, quantise
+from segloop.targets import Target, Thresholds, quantise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -219,9 +219,11 @@ class ImagePrediction:
         """Predict a time point into the outputs."""
         context.progress(0, 1, self.image.name)
         shape = self.image.shape[2:]
-        block_target = decodes_by_block(self.target, self.config.outputs, self.thresholds)
+        decoded = [kind for kind in self.config.outputs if kind is not OutputKind.probability]
+        # A block is predicted without surroundings, so only what needs none is decoded block by block.
+        by_block = all(self.target.context(kind, self.thresholds) == (0, 0, 0) for kind in decoded)
         whole: NDArray[np.uint8] | None = None
-        if writer.needs_decoding and block_target is None:
+        if decoded and not by_block:
             whole = allocate((len(self.target.maps), *shape), np.uint8, scratch)
         network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
         blocks = self.engine.run(
@@ -233,14 +235,11 @@ class ImagePrediction:
             writer.write_maps(t, at, maps if self.config.float_probability else reduced)
             if whole is not None:
                 whole[(slice(None), *at)] = reduced
-            elif block_target is not None:
-                writer.write_block(t, at, block_target.decode(reduced, self._blockwise()))
+            elif decoded:
+                writer.write_block(t, at, self.target.decode_block(reduced, self.thresholds, decoded))
         if whole is not None:
             context.check()
             writer.write_time_point(t, self.target.decode(whole, self.thresholds))
-
-    def _blockwise(self) -> Thresholds:
-        return Thresholds(self.thresholds.foreground, 0, self.thresholds.splitting)
 
     def _reader(self, t: int, ranges: NDArray[np.float32]) -> Callable[[Slices], NDArray[np.float32]]:
         scale = self.model.card.normalisation
@@ -250,18 +249,6 @@ class ImagePrediction:
             return normalise(block, ranges, scale.clip_low, scale.clip_high)
 
         return read
-
-
-def decodes_by_block(target: Target, kinds: list[OutputKind], thresholds: Thresholds) -> Target | None:
-    """Return the target that decodes a block of maps just as the whole would be, or None if none can.
-
-    Objects need the whole image: to number them, and to know their size.
-    """
-    if OutputKind.labels in kinds or thresholds.min_size > 1:
-        return None
-    if target.kind == "instance":  # its objects fill the foreground, so the mask needs no objects
-        return make_target("semantic", 2, target.dims)
-    return target
 
 
 def _empty(image: Image, n_empty: int) -> str:

@@ -25,7 +25,7 @@ from segloop.prediction.output_plan import output_specs
 from segloop.prediction.outputs import OutputSpec
 from segloop.prediction.record import Place
 from segloop.prediction.writing import time_points, write_decoded
-from segloop.targets import Target, Thresholds, make_target
+from segloop.targets import Target, Thresholds
 
 if TYPE_CHECKING:
     from segloop.images.image import Image
@@ -115,7 +115,7 @@ def rethreshold(
     context = context or Context()
     record = prediction.provenance
     used = record.model
-    target = make_target(used.target, used.classes, used.dimensions, used.pixel_size_um)
+    target = used.build_target()
     image = _kept_maps(prediction, target)
     chosen = Thresholds(**used.thresholds.model_dump()).override(thresholds)
     if otsu:
@@ -174,7 +174,9 @@ def _otsu(target: Target, image: Image, context: Context) -> float:
     counts = np.zeros(256, np.int64)
     for _, maps in time_points(image):
         context.check()
-        foreground = 255 - maps[0] if target.maps[0].kind == "class" else maps[0]
+        foreground = target.foreground(maps)
+        if foreground is None:
+            raise ImageError(f"Otsu's method can't choose a threshold of the target '{target.name}'.")
         counts += np.bincount(foreground.ravel(), minlength=256)
     present = np.flatnonzero(counts)
     values = np.arange(present[0], present[-1] + 1)

@@ -1,39 +1,67 @@
-"""Labels to network targets and network outputs back to labels, one module a target."""
+"""Targets: what a network learns, one module each; labels to maps and maps back to outputs."""
 
 from __future__ import annotations
 
-from segloop.core.errors import ModelError
-from segloop.targets.instance import InstanceTarget
-from segloop.targets.maps import Decoded, Encoded, MapSpec, Target, Thresholds, quantise, suggested_min_size
-from segloop.targets.semantic import SemanticTarget
+from collections.abc import Mapping
+from typing import Any
+
+from segloop.config import registries
+from segloop.core.registry import Registry
+from segloop.targets.maps import Decoded, Thresholds, quantise, suggested_min_size
+from segloop.targets.parameters import NoParameters, ParameterField, ParameterSet, parameter
+from segloop.targets.target import (
+    Choice,
+    Encoded,
+    LabelFacts,
+    LossTerm,
+    MapSpec,
+    Metric,
+    Score,
+    Target,
+)
 
 __all__ = [
+    "TARGETS",
+    "Choice",
     "Decoded",
     "Encoded",
-    "InstanceTarget",
+    "LabelFacts",
+    "LossTerm",
     "MapSpec",
-    "SemanticTarget",
+    "Metric",
+    "NoParameters",
+    "ParameterField",
+    "ParameterSet",
+    "Score",
     "Target",
     "Thresholds",
     "make_target",
+    "parameter",
     "quantise",
     "suggested_min_size",
 ]
 
+TARGETS: Registry[type[Target]] = registries.TARGETS
+"""The targets by name: our own, those registered by a script, and those of installed packages."""
+
 
 def make_target(
-    kind: str, classes: int = 2, dims: int = 2, voxel_size: tuple[float | None, ...] | None = None
+    name: str,
+    options: Mapping[str, Any] | ParameterSet | None = None,
+    *,
+    dims: int = 2,
+    voxel_size: tuple[float | None, ...] | None = None,
 ) -> Target:
-    """Return the target of that kind.
+    """Return the target of a name.
 
     Parameters
     ----------
-    kind : {"instance", "semantic"}
-        What the network learns.
-    classes : int
-        Number of classes including background, semantic only; 2 gives one foreground map.
+    name : str
+        In the registry, such as ``"instance"`` or ``"semantic"``.
+    options : mapping of str to plain value, optional
+        Such as ``{"classes": 3}``; defaults for those left out.
     dims : {2, 3}
-        Whether objects live in planes (a stack is then taken slice by slice) or in volumes.
+        Whether objects lie in planes (a stack is then taken slice by slice) or in volumes.
     voxel_size : tuple of (float or None), optional
         Z, Y, X in micrometres, for distances in anisotropic volumes.
 
@@ -41,9 +69,10 @@ def make_target(
     ------
     ModelError
         If there is no such target.
+    ConfigError
+        If it has no such option, or a value is not valid.
     """
-    if kind == "instance":
-        return InstanceTarget(dims=dims, voxel_size=voxel_size)
-    if kind == "semantic":
-        return SemanticTarget(classes=max(2, classes), dims=dims)
-    raise ModelError(f"There is no target '{kind}'; choose 'instance' or 'semantic'.")
+    target_type = TARGETS.get(name)
+    values = options.values() if isinstance(options, ParameterSet) else options or {}
+    chosen = target_type.options_type.from_values(values, "target")
+    return target_type(name, chosen, dims, voxel_size)

@@ -2,62 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segloop.config.predict import OutputKind
+from segloop.core.metrics import count_pixels
 from segloop.targets.basins import merge_shallow
-from segloop.targets.maps import Decoded, Encoded, MapSpec, Thresholds, all_valid, at_least, quantise
+from segloop.targets.maps import Decoded, Thresholds, all_valid, at_least, quantise, suggested_min_size
 from segloop.targets.objects import connected_objects, remove_small
+from segloop.targets.parameters import NoParameters
+from segloop.targets.scoring import (
+    DICE_UNCERTAINTY,
+    ObjectCounts,
+    count_objects,
+    middle_of_plateau,
+    proportion_uncertainty,
+)
+from segloop.targets.target import Choice, Encoded, LossTerm, MapSpec, Metric, Score, Target
+
+SPLITTING_CANDIDATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25)
+"""Values of ``splitting`` that calibration tries."""
+
+_IOU = (0.5, 0.6, 0.7)
 
 
-@dataclass(frozen=True)
-class InstanceTarget:
-    """Two sigmoid maps: foreground, and distance to the object's edge divided by its maximum in the object.
+class InstanceTarget(Target[NoParameters]):
+    """Two sigmoid maps: foreground, and distance to the edge divided by its maximum in the object."""
 
-    Attributes
-    ----------
-    dims : {2, 3}
-        With 2, each slice of a stack stands on its own.
-    voxel_size : tuple of (float or None), optional
-        Z, Y, X in micrometres; only their ratio counts, None is taken as 1.
-    """
-
-    dims: int = 2
-    voxel_size: tuple[float | None, ...] | None = None
-
-    @property
-    def kind(self) -> str:
-        """Name of the target."""
-        return "instance"
-
-    @property
-    def classes(self) -> int:
-        """Number of classes including background."""
-        return 2
+    title = "objects"
+    description = "Separate objects, each with a label of its own"
+    metrics = (Metric("ap50", "AP at IoU 0.5"), Metric("dice", "Dice"))
 
     @property
     def maps(self) -> tuple[MapSpec, ...]:
         """The network's outputs, in order."""
-        return MapSpec("foreground", "probability"), MapSpec("distance", "distance")
+        return MapSpec("foreground"), MapSpec("distance")
 
     @property
-    def activation(self) -> str:
-        """What turns logits into maps."""
-        return "sigmoid"
+    def losses(self) -> tuple[LossTerm, ...]:
+        """One term for each map."""
+        return LossTerm("foreground", "binary_dice", (0,)), LossTerm("distance", "distance", (1,))
 
     @property
     def outputs(self) -> tuple[OutputKind, ...]:
         """What it can give, the natural one first."""
         return OutputKind.labels, OutputKind.mask, OutputKind.probability
 
-    @property
-    def thresholds(self) -> Thresholds:
-        """Defaults."""
-        return Thresholds()
+    def initial_thresholds(self, sizes: NDArray[np.int64]) -> tuple[Thresholds, str]:
+        """Choose the smallest size by the objects in the labels."""
+        smallest = suggested_min_size(sizes)
+        note = f"Objects below {smallest} pixels will be removed, by the sizes in the labels."
+        return replace(self.thresholds, min_size=smallest), note if smallest > 1 else ""
 
     @property
     def _spacing(self) -> tuple[float, float, float]:
@@ -127,6 +126,51 @@ class InstanceTarget:
             last += int(found.max(initial=0))
         sized = remove_small(labels, thresholds.min_size)
         return Decoded(labels=sized, mask=(sized > 0).astype(np.uint8))
+
+    def context(self, output: OutputKind, thresholds: Thresholds) -> tuple[int, int, int] | None:
+        """The mask needs no surroundings as long as no object is removed, since objects fill it."""
+        return (0, 0, 0) if output is OutputKind.mask and thresholds.min_size <= 1 else None
+
+    def decode_block(
+        self, maps: NDArray[Any], thresholds: Thresholds, outputs: Sequence[OutputKind]
+    ) -> Decoded:
+        """Return the mask of a block."""
+        return Decoded(mask=at_least(quantise(maps[0]), thresholds.foreground).astype(np.uint8))
+
+    def foreground(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the first map."""
+        return np.asarray(maps[0])
+
+    def measure(self, decoded: Decoded, labels: NDArray[Any], valid: NDArray[np.bool_]) -> ObjectCounts:
+        """Count the pixels and the objects that agree."""
+        assert decoded.labels is not None
+        return ObjectCounts(
+            count_pixels(decoded.labels, labels, valid),
+            count_objects(decoded.labels, labels, valid, self.dims, _IOU),
+        )
+
+    def score(self, counts: ObjectCounts) -> Score:
+        """Return average precision at IoU 0.5, which decides, and the Dice coefficient."""
+        ap50, n_objects = counts.objects.average_precision(0.5), counts.objects.n_truth
+        uncertainty = proportion_uncertainty(ap50, n_objects) if n_objects else DICE_UNCERTAINTY
+        return Score({"ap50": ap50, "dice": counts.pixels.dice}, uncertainty)
+
+    def candidates(self, thresholds: Thresholds) -> list[Thresholds]:
+        """Return several values of ``splitting``."""
+        return [replace(thresholds, splitting=splitting) for splitting in SPLITTING_CANDIDATES]
+
+    def choose(self, counts: Sequence[ObjectCounts]) -> Choice | None:
+        """Choose by average precision (mean of IoU 0.5, 0.6 and 0.7), see `middle_of_plateau`."""
+        n_objects = counts[0].objects.n_truth
+        if n_objects == 0:
+            return None
+        scores = [each.objects.mean_average_precision() for each in counts]
+        index = middle_of_plateau(scores, n_objects)
+        return Choice(
+            index,
+            f"Splitting {SPLITTING_CANDIDATES[index]:g} is in the middle of what works best on the "
+            f"{n_objects} objects of the validation images.",
+        )
 
 
 def _untouched(labels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,31 +1,14 @@
-"""What all targets share: their maps, thresholds, and results."""
+"""Maps between 0 and 1, and what they are decoded to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segloop.config.predict import OutputKind, ThresholdConfig
-
-
-@dataclass(frozen=True)
-class MapSpec:
-    """One output map of a network.
-
-    Attributes
-    ----------
-    name : str
-        Such as ``"foreground"``.
-    kind : {"probability", "distance", "class"}
-        A probability of its own; a distance to the edge between 0 and 1; or one of several classes whose
-        probabilities add up to 1.
-    """
-
-    name: str
-    kind: str
+from segloop.config.predict import ThresholdConfig
 
 
 @dataclass(frozen=True)
@@ -55,21 +38,6 @@ class Thresholds:
         )
 
 
-class Encoded(NamedTuple):
-    """What a network should give for some labels, and where that counts.
-
-    Attributes
-    ----------
-    maps : (K, Z, Y, X) float32
-        Between 0 and 1, one per `MapSpec`.
-    valid : (K, Z, Y, X) bool
-        False where loss and gradient must be exactly zero.
-    """
-
-    maps: NDArray[np.float32]
-    valid: NDArray[np.bool_]
-
-
 @dataclass(frozen=True)
 class Decoded:
     """What the maps of an image mean; None where the target can't tell.
@@ -87,51 +55,6 @@ class Decoded:
     labels: NDArray[np.uint32] | None = None
     mask: NDArray[np.uint8] | None = None
     classes: NDArray[np.uint8] | None = None
-
-
-class Target(Protocol):
-    """Encoding of labels into network targets and decoding of maps back, kept together.
-
-    Attributes
-    ----------
-    kind : str
-        Name of the target.
-    classes : int
-        Number of classes including background.
-    dims : int
-        2 where each slice stands on its own, 3 for volumes.
-    maps : tuple of MapSpec
-        The network's outputs, in order.
-    activation : {"sigmoid", "softmax"}
-        What turns the network's outputs (logits) into maps.
-    outputs : tuple of OutputKind
-        What it can give, the natural one first.
-    thresholds : Thresholds
-        Defaults.
-    """
-
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def classes(self) -> int: ...  # noqa: D102
-    @property
-    def dims(self) -> int: ...  # noqa: D102
-    @property
-    def maps(self) -> tuple[MapSpec, ...]: ...  # noqa: D102
-    @property
-    def activation(self) -> str: ...  # noqa: D102
-    @property
-    def outputs(self) -> tuple[OutputKind, ...]: ...  # noqa: D102
-    @property
-    def thresholds(self) -> Thresholds: ...  # noqa: D102
-
-    def encode(self, labels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Encoded:
-        """Turn labels (Z, Y, X) and where they count (Z, Y, X) into network targets."""
-        ...
-
-    def decode(self, maps: NDArray[Any], thresholds: Thresholds | None = None) -> Decoded:
-        """Turn maps (K, Z, Y, X), uint8 or float, into labels, mask or classes."""
-        ...
 
 
 def quantise(maps: NDArray[Any]) -> NDArray[np.uint8]:

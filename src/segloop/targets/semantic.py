@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,29 +9,67 @@ from numpy.typing import NDArray
 
 from segloop.config.predict import OutputKind
 from segloop.core.errors import DatasetError
-from segloop.targets.maps import Decoded, Encoded, MapSpec, Thresholds, all_valid, at_least, quantise
+from segloop.core.metrics import BinaryCounts, count_pixels
+from segloop.targets.maps import Decoded, Thresholds, all_valid, at_least, quantise
 from segloop.targets.objects import connected_objects, remove_small
+from segloop.targets.parameters import ParameterSet, parameter
+from segloop.targets.scoring import DICE_UNCERTAINTY
+from segloop.targets.target import Encoded, LabelFacts, LossTerm, MapSpec, Metric, Score, Target
+
+MAX_CLASSES = 64
 
 
-@dataclass(frozen=True)
-class SemanticTarget:
-    """Foreground (one sigmoid map), or one of ``classes`` classes (a softmax map each).
+class SemanticOptions(ParameterSet):
+    """What can be chosen for a training of the semantic target."""
 
-    Attributes
-    ----------
-    classes : int
-        Number of classes including background, at least 2.
-    dims : {2, 3}
-        Whether touching pixels of neighbouring slices belong to the same object.
-    """
+    classes: int = parameter(
+        0,
+        "Classes",
+        "Number of classes including background; 0 counts them in the dataset (2 gives one foreground map).",
+        minimum=0,
+        maximum=MAX_CLASSES,
+    )
 
-    classes: int = 2
-    dims: int = 2
+
+class SemanticTarget(Target[SemanticOptions]):
+    """Foreground (one sigmoid map), or one of several classes (a softmax map each)."""
+
+    title = "foreground or classes"
+    description = "Which pixels are foreground, or of which class they are"
+    options_type = SemanticOptions
+    metrics = (Metric("dice", "Dice"),)
+
+    @classmethod
+    def resolve_options(cls, options: SemanticOptions, labels: LabelFacts) -> tuple[SemanticOptions, str]:
+        """Count the classes where their number is left open.
+
+        Raises
+        ------
+        DatasetError
+            If there are too many different values to be classes.
+        """
+        if options.classes:
+            return SemanticOptions(classes=max(2, options.classes)), ""
+        if labels.kind == "instances":
+            return SemanticOptions(classes=2), "One foreground map because the labels number objects."
+        values = labels.values()
+        if len(values) <= 1:
+            note = "One foreground map because the labels have one value besides background."
+            return SemanticOptions(classes=2), note
+        highest = max(values)
+        if highest >= MAX_CLASSES:
+            raise DatasetError(
+                f"The labels in {labels.name} go up to {highest}, too many for classes (at most "
+                f"{MAX_CLASSES - 1}): choose the instance target if they number objects, else renumber the "
+                "classes from 1."
+            )
+        note = f"{highest + 1} classes with background because the labels go up to {highest}."
+        return SemanticOptions(classes=highest + 1), note
 
     @property
-    def kind(self) -> str:
-        """Name of the target."""
-        return "semantic"
+    def classes(self) -> int:
+        """Number of classes including background, at least 2."""
+        return max(2, self.options.classes)
 
     @property
     def binary(self) -> bool:
@@ -43,14 +80,21 @@ class SemanticTarget:
     def maps(self) -> tuple[MapSpec, ...]:
         """The network's outputs, in order."""
         if self.binary:
-            return (MapSpec("foreground", "probability"),)
+            return (MapSpec("foreground"),)
         names = ["background", *(f"class {number}" for number in range(1, self.classes))]
-        return tuple(MapSpec(name, "class") for name in names)
+        return tuple(MapSpec(name) for name in names)
 
     @property
     def activation(self) -> str:
         """What turns logits into maps."""
         return "sigmoid" if self.binary else "softmax"
+
+    @property
+    def losses(self) -> tuple[LossTerm, ...]:
+        """Cross-entropy and Dice."""
+        if self.binary:
+            return (LossTerm("foreground", "binary_dice", (0,)),)
+        return (LossTerm("classes", "class_dice", tuple(range(self.classes))),)
 
     @property
     def outputs(self) -> tuple[OutputKind, ...]:
@@ -59,10 +103,9 @@ class SemanticTarget:
             return OutputKind.mask, OutputKind.labels, OutputKind.probability
         return OutputKind.classes, OutputKind.mask, OutputKind.probability
 
-    @property
-    def thresholds(self) -> Thresholds:
-        """Defaults."""
-        return Thresholds()
+    def summary(self) -> str:
+        """Return what a model of this target finds."""
+        return "foreground" if self.binary else f"{self.classes} classes"
 
     def encode(self, labels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Encoded:
         """Turn labels into network targets.
@@ -124,3 +167,28 @@ class SemanticTarget:
             foreground = remove_small(connected_objects(foreground, self.dims), thresholds.min_size) > 0
         classes = np.where(foreground, quantised[1:].argmax(axis=0) + 1, 0).astype(np.uint8)
         return Decoded(mask=foreground.astype(np.uint8), classes=classes)
+
+    def context(self, output: OutputKind, thresholds: Thresholds) -> tuple[int, int, int] | None:
+        """Mask and classes need to see whether a part of the foreground has ``min_size`` pixels.
+
+        A part with fewer pixels lies within ``min_size`` of any of them; of a larger one, those within that
+        distance and connected there are as many.
+        """
+        if output is OutputKind.labels:
+            return None
+        reach = thresholds.min_size if thresholds.min_size > 1 else 0
+        return (reach if self.dims == 3 else 0), reach, reach
+
+    def foreground(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the probability of not being background."""
+        return np.asarray(maps[0] if self.binary else 255 - maps[0])
+
+    def measure(self, decoded: Decoded, labels: NDArray[Any], valid: NDArray[np.bool_]) -> BinaryCounts:
+        """Count the pixels that agree; with several classes only those of the right class."""
+        found = decoded.mask if decoded.classes is None else decoded.classes
+        assert found is not None
+        return count_pixels(found, labels, valid, classes=not self.binary)
+
+    def score(self, counts: BinaryCounts) -> Score:
+        """Return the Dice coefficient; with several classes the micro average over them."""
+        return Score({"dice": counts.dice}, DICE_UNCERTAINTY)

@@ -1,28 +1,20 @@
-"""How deep a notch must be to cut objects apart, chosen on the validation images."""
+"""Thresholds chosen on the validation images after training."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
-
-import numpy as np
+from typing import Any
 
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
-from segloop.core.metrics import InstanceCounts
 from segloop.inference.engine import Engine
 from segloop.targets import Target, Thresholds, quantise
 from segloop.training.cache import CachedSample
-from segloop.training.validation import count_objects, predict_maps
-
-CANDIDATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25)
-"""Values of ``splitting`` that are tried."""
-
-_IOU = (0.5, 0.6, 0.7)
+from segloop.training.validation import measure, predict_maps
 
 
 @dataclass(frozen=True)
@@ -32,13 +24,13 @@ class Calibration:
     Attributes
     ----------
     thresholds : Thresholds
-        With the chosen ``splitting``.
-    n_objects : int
-        Number of true objects it rests on.
+        The chosen ones.
+    reason : str
+        Why, in one sentence; may be empty.
     """
 
     thresholds: Thresholds
-    n_objects: int
+    reason: str
 
 
 def calibrate(
@@ -50,76 +42,53 @@ def calibrate(
     context: Context,
     seconds: float,
 ) -> Calibration | None:
-    """Choose ``splitting`` by average precision (mean of IoU 0.5, 0.6, 0.7), see `middle_of_plateau`.
+    """Try the target's candidates on images and let it choose among them.
 
     Parameters
     ----------
     samples : sequence of CachedSample
-        Images that were not learnt from.
+        Images that were not used for training.
     engine : Engine
         Holds the network.
     target : Target
-        The instance target.
+        Names the candidates, measures their results and chooses.
     thresholds : Thresholds
-        The others are kept.
+        What the candidates start from.
     normalisation : NormalisationConfig
         Where scaled intensities are clipped.
     context : Context
-        Cancels between images.
+        Cancels between candidates.
     seconds : float
         When this time is used up, further images are left out.
 
     Returns
     -------
     Calibration or None
-        None if not even one image could be tried in time, or there are no objects.
+        None if there are no candidates, not even one image could be tried in time, or nothing in the images
+        tells them apart.
 
     Raises
     ------
     Cancelled
         If the user asks to stop.
     """
+    candidates = target.candidates(thresholds)
+    if not candidates:
+        return None
     started = time.monotonic()
-    counts: list[list[InstanceCounts]] = []
+    counts: list[list[Any]] = []
     for sample in samples:
         maps = quantise(predict_maps(sample, engine, len(target.maps), normalisation, context))
-        arrays = sample.arrays()
-        valid = np.asarray(arrays.valid[0])
         row = []
-        for splitting in CANDIDATES:
+        for candidate in candidates:
             context.check()
             if time.monotonic() - started > seconds:
                 break
-            found = target.decode(maps, replace(thresholds, splitting=splitting)).labels
-            assert found is not None
-            row.append(count_objects(found, arrays.labels, valid, target.dims, _IOU))
-        if len(row) < len(CANDIDATES):
+            row.append(measure(maps, sample, target, candidate))
+        if len(row) < len(candidates):
             break
         counts.append(row)
     if not counts:
         return None
-    pooled = [reduce(add, column) for column in zip(*counts, strict=True)]
-    if pooled[0].n_truth == 0:
-        return None
-    scores = [float(np.mean([count.average_precision(iou) for iou in _IOU])) for count in pooled]
-    splitting = CANDIDATES[middle_of_plateau(scores, pooled[0].n_truth)]
-    return Calibration(replace(thresholds, splitting=splitting), pooled[0].n_truth)
-
-
-def middle_of_plateau(scores: Sequence[float], n_objects: int) -> int:
-    """Return the position in the middle of those scores that are as good as the best.
-
-    The best value of a few images is mostly chance; the middle of the good ones is not.
-
-    Parameters
-    ----------
-    scores : sequence of float
-        Average precision, 0 to 1, for neighbouring values of a threshold.
-    n_objects : int
-        Number of true objects the scores rest on: less than one standard error of a proportion among so many
-        is no difference.
-    """
-    smooth = np.convolve(np.pad(scores, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    best = float(smooth.max())
-    good = np.flatnonzero(smooth >= best - math.sqrt(best * (1 - best) / n_objects))
-    return int(good[len(good) // 2])
+    choice = target.choose([reduce(add, column) for column in zip(*counts, strict=True)])
+    return None if choice is None else Calibration(candidates[choice.index], choice.reason)

@@ -7,11 +7,16 @@ exactly zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from segloop.core.errors import ConfigError
+from segloop.core.registry import Registry
+from segloop.targets import LossTerm
 
 _SMOOTH = 1.0
 
@@ -103,8 +108,13 @@ def masked_cross_entropy(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor
     return _mean(-(torch.where(mask, truth, zero) * log_probability).sum(1), valid)
 
 
-def class_loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-    """Cross-entropy plus the mean soft Dice over the classes; shapes (B, K, *S), ``valid`` alike."""
+def binary_dice(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Cross-entropy plus soft Dice of one foreground map; shapes (B, 1, *S)."""
+    return masked_bce(logits, truth, valid) + masked_dice(torch.sigmoid(logits), truth, valid)
+
+
+def class_dice(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Cross-entropy plus the mean soft Dice over K classes, which share a softmax; shapes (B, K, *S)."""
     mask = valid.all(dim=1)
     zero = logits.new_zeros(())
     probability = torch.softmax(torch.where(mask.unsqueeze(1), logits, zero), dim=1)
@@ -112,17 +122,12 @@ def class_loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     return masked_cross_entropy(logits, truth, mask) + torch.stack(dice).mean()
 
 
-def probability_loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-    """Cross-entropy plus soft Dice of one foreground map; shapes (B, *S)."""
-    return masked_bce(logits, truth, valid) + masked_dice(torch.sigmoid(logits), truth, valid)
-
-
-def distance_loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-    """Cross-entropy with soft labels plus smooth L1 of one distance map in 0..1; shapes (B, *S).
+def distance(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Cross-entropy with soft labels plus smooth L1 of a distance map between 0 and 1; shapes (B, 1, *S).
 
     Cross-entropy has the right minimum and a strong gradient from the first step on; smooth L1 sharpens the
-    valleys between touching objects. Objects, usually the smaller part of an image, count once more by
-    themselves.
+    valleys between touching objects. Objects, usually the smaller part of an image, count twice in the
+    cross-entropy with half the weight.
     """
     inside = valid & (truth > 0)
     return (
@@ -132,31 +137,73 @@ def distance_loss(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     )
 
 
-def target_loss(logits: Tensor, truth: Tensor, valid: Tensor, kinds: Sequence[str]) -> Tensor:
-    """Sum the losses of all maps of a target.
+Loss = Callable[..., Tensor]
+"""Takes logits, truth and valid, each (B, k, *S), and a term's arguments; returns a scalar.
+
+Where ``valid`` is False, neither logit nor truth may change the loss, and the gradient must be zero.
+"""
+
+LOSSES: Registry[Loss] = Registry(
+    "segloop.losses",
+    "loss",
+    {
+        "binary_dice": "segloop.training.losses:binary_dice",
+        "class_dice": "segloop.training.losses:class_dice",
+        "distance": "segloop.training.losses:distance",
+    },
+)
+"""The losses by name: our own, those registered by a script, and those of installed packages."""
+
+
+class TargetLoss:
+    """The sum of the loss terms of a target.
 
     Parameters
     ----------
-    logits : (B, K, *S) float
-        Network output.
-    truth : (B, K, *S) float
-        Encoded ground truth, 0 to 1.
-    valid : (B, K, *S) bool
-        False where a map is to be ignored.
-    kinds : sequence of str
-        Of each map ``"probability"``, ``"distance"`` or ``"class"``; the classes share one softmax.
+    terms : sequence of LossTerm
+        As the target names them.
+    replaced : mapping of str to str, optional
+        Names of other losses by the name of the term.
 
-    Returns
-    -------
-    () float32
-        The loss; exactly 0, with exactly zero gradient, where nothing is valid.
+    Raises
+    ------
+    ConfigError
+        If there is no such loss or no such term.
     """
-    logits, truth = logits.float(), truth.float()
-    if all(kind == "class" for kind in kinds):
-        return class_loss(logits, truth, valid)
-    losses = {"probability": probability_loss, "distance": distance_loss}
-    terms = [losses[kind](logits[:, k], truth[:, k], valid[:, k]) for k, kind in enumerate(kinds)]
-    return torch.stack(terms).sum()
+
+    def __init__(self, terms: Sequence[LossTerm], replaced: Mapping[str, str] | None = None) -> None:
+        replaced = replaced or {}
+        names = [term.name for term in terms]
+        for name in replaced:
+            if name not in names:
+                raise ConfigError(f"The target has no loss.{name}: choose among {', '.join(names)}.")
+        # What a term passes on is meant for its own loss.
+        own = [term if term.name not in replaced else replace(term, arguments={}) for term in terms]
+        self._terms = [(LOSSES.get(replaced.get(term.name, term.loss)), term) for term in own]
+
+    def __call__(self, logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+        """Return the loss.
+
+        Parameters
+        ----------
+        logits : (B, K, *S) float
+            Network output.
+        truth : (B, K, *S) float
+            Encoded ground truth, 0 to 1.
+        valid : (B, K, *S) bool
+            False where a map is to be ignored.
+
+        Returns
+        -------
+        () float32
+            The loss; exactly 0, with exactly zero gradient, where nothing is valid.
+        """
+        logits, truth = logits.float(), truth.float()
+        losses = [
+            term.weight * loss(*(x[:, list(term.maps)] for x in (logits, truth, valid)), **term.arguments)
+            for loss, term in self._terms
+        ]
+        return torch.stack(losses).sum()
 
 
 def _mean(loss: Tensor, valid: Tensor) -> Tensor:

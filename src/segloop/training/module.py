@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from segloop.config.train import OptimiserConfig
 from segloop.training.augmentation import Batch
-from segloop.training.losses import target_loss
+from segloop.training.losses import TargetLoss
 from segloop.training.schedule import WarmUpCosine
 
 _SLOWEST_AVERAGE = 0.999
@@ -29,8 +29,8 @@ class SegmentationModule(pl.LightningModule):
     ----------
     network : torch.nn.Module
         (B, C, *S) float to (B, K, *S) logits.
-    kinds : sequence of str
-        Kind of each output map.
+    loss : TargetLoss
+        Of the network's logits.
     optimiser : OptimiserConfig
         Learning rate and weight decay.
     fraction : callable
@@ -40,14 +40,14 @@ class SegmentationModule(pl.LightningModule):
     def __init__(
         self,
         network: nn.Module,
-        kinds: Sequence[str],
+        loss: TargetLoss,
         optimiser: OptimiserConfig,
         fraction: Callable[[int], float],
     ) -> None:
         super().__init__()
         self.network = network
         self.average = copy.deepcopy(network).requires_grad_(False).eval()
-        self._kinds = tuple(kinds)
+        self._target_loss = loss
         self._optimiser = optimiser
         self._fraction = fraction
         self._loss = torch.zeros(())
@@ -60,7 +60,7 @@ class SegmentationModule(pl.LightningModule):
         if image.ndim == 4:
             # Convolutions in planes are faster on channels-last memory.
             image = image.contiguous(memory_format=torch.channels_last)
-        loss = target_loss(self.network(image), batch.maps, batch.valid, self._kinds)
+        loss = self._target_loss(self.network(image), batch.maps, batch.valid)
         self._loss = loss.detach()
         return loss
 

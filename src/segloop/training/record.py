@@ -33,7 +33,7 @@ def pinned(config: TrainConfig, plan: TrainingPlan) -> TrainConfig:
         config,
         patch=patch,
         network=replace(config.network, dimensions=plan.dimensions),
-        target=replace(config.target, classes=plan.classes),
+        target=replace(config.target, options=dict(plan.target_options)),
         recipe=replace(config.recipe, channels=list(plan.channels)),
     )
 

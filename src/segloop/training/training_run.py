@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -27,12 +27,13 @@ from segloop.core.errors import Cancelled, DatasetError, RunError
 from segloop.core.wording import counted
 from segloop.inference.device import ResolvedDevice
 from segloop.networks import NetworkSpec, build_network
-from segloop.targets import Target, make_target, suggested_min_size
+from segloop.targets import Target, make_target
 from segloop.training.cache import CachedSample, cache_folder, prune
 from segloop.training.checkpoint_callback import CheckpointCallback
 from segloop.training.data_module import PatchDataModule
 from segloop.training.environment import KeepCacheEntries, KeepSignalHandlers
-from segloop.training.judge import ModelFacts, RunJudge, summary
+from segloop.training.losses import TargetLoss
+from segloop.training.model_export import ModelDescription, ModelExporter, summary
 from segloop.training.module import SegmentationModule
 from segloop.training.planning.hardware import find_hardware
 from segloop.training.planning.plan import plan_training
@@ -164,7 +165,10 @@ class TrainingRun:
         found = survey(dataset, config, self._context)
         for problem in found.problems:
             self._say(f"Left out: {problem}", "warning")
-        target = make_target(config.target.kind.value, found.classes, found.dims, found.voxel_size_um)
+        target = make_target(
+            config.target.kind, found.options, dims=found.dims, voxel_size=found.voxel_size_um
+        )
+        loss = TargetLoss(target.losses, config.loss)
         samples = self._prepare(dataset, found, target)
         init = Model.load(config.init) if config.init and previous is None else None
         plan = plan_training(
@@ -188,13 +192,12 @@ class TrainingRun:
         network = init.network().train() if init is not None else build_network(spec)
         size = sum(parameter.numel() for parameter in network.parameters())
         self._say(f"The network has {size / 1e6:.2f} million weights.")
-        facts = self._facts(dataset, found, material, target, spec, device)
-        plan = plan.model_copy(update={"thresholds": asdict(facts.thresholds)})
+        description = self._describe(dataset, found, material, target, loss, spec, device)
+        plan = plan.model_copy(update={"thresholds": asdict(description.thresholds)})
         self._run.write_plan(plan)
-        judge = RunJudge(
-            self._run, facts, material.val, (material.val or material.train)[0], device, self._context
-        )
-        return self._fit(network, target, material, plan, judge, checkpoint)
+        example = (material.val or material.train)[0]
+        exporter = ModelExporter(self._run, description, material.val, example, device, self._context)
+        return self._fit(network, target, loss, material, plan, exporter, checkpoint)
 
     def _checkpoint(self, resumed: bool) -> Path | None:
         checkpoint = self._run.last_checkpoint
@@ -227,26 +230,23 @@ class TrainingRun:
         prune(root, [sample.folder for sample in samples])
         return {sample.id: sample for sample in samples}
 
-    def _facts(
+    def _describe(
         self,
         dataset: CuratedDataset,
         found: Survey,
         material: Material,
         target: Target,
+        loss: TargetLoss,
         spec: NetworkSpec,
         device: ResolvedDevice,
-    ) -> ModelFacts:
-        thresholds = target.thresholds
-        if target.kind == "instance":
-            sizes = np.concatenate([sample.arrays().sizes for sample in material.train])
-            thresholds = replace(thresholds, min_size=suggested_min_size(sizes))
-            if thresholds.min_size > 1:
-                self._say(
-                    f"Objects below {thresholds.min_size} pixels will be removed, by the sizes in the labels."
-                )
-        return ModelFacts(
+    ) -> ModelDescription:
+        sizes = np.concatenate([sample.arrays().sizes for sample in material.train])
+        thresholds, note = target.initial_thresholds(sizes)
+        self._say(note)
+        return ModelDescription(
             spec=spec,
             target=target,
+            loss=loss,
             thresholds=thresholds,
             channels=found.channels,
             normalisation=self._config.normalisation,
@@ -258,23 +258,23 @@ class TrainingRun:
         self,
         network: nn.Module,
         target: Target,
+        loss: TargetLoss,
         material: Material,
         plan: TrainingPlan,
-        judge: RunJudge,
+        exporter: ModelExporter,
         checkpoint: Path | None,
     ) -> Outcome:
         config, run = self._config, self._run
         schedule = Schedule(config.stop, plan.batches_per_epoch, clock=self._clock)
         if plan.dimensions == 2:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        kinds = [spec.kind for spec in target.maps]
-        module = SegmentationModule(network, kinds, config.optimiser, schedule.fraction)
+        module = SegmentationModule(network, loss, config.optimiser, schedule.fraction)
         if checkpoint is not None:
             epoch = _epoch_of(checkpoint)
             run.drop_metrics_after(epoch)
             self._say(f"Resuming after epoch {epoch}.")
         progress = ProgressCallback(schedule, self._log)
-        checkpoints = CheckpointCallback(run, self._log, progress, schedule, judge, plan.validate_every)
+        checkpoints = CheckpointCallback(run, self._log, progress, schedule, exporter, plan.validate_every)
         trainer = pl.Trainer(
             accelerator="gpu" if plan.device.kind == "cuda" else plan.device.kind,
             devices=1,
@@ -303,12 +303,13 @@ class TrainingRun:
         if not progress.stopped:
             seconds = math.inf if schedule.repeatable else _CALIBRATION_SHARE * schedule.seconds
             with suppress(Cancelled):
-                self._say(judge.calibrate(seconds))
-        return self._conclude(trainer, progress, checkpoints, schedule)
+                self._say(exporter.calibrate(seconds))
+        return self._conclude(trainer, target, progress, checkpoints, schedule)
 
     def _conclude(
         self,
         trainer: pl.Trainer,
+        target: Target,
         progress: ProgressCallback,
         checkpoints: CheckpointCallback,
         schedule: Schedule,
@@ -324,9 +325,8 @@ class TrainingRun:
         steps = f"{counted(int(trainer.global_step), 'step')} in {counted(trainer.current_epoch, 'epoch')}"
         text = f"{verb} after {steps} and {schedule.elapsed / 60:.1f} minutes"
         if checkpoints.best_epoch:
-            text += (
-                f"; the model is that of epoch {checkpoints.best_epoch} (in validation {summary(at_best)})"
-            )
+            score = summary(at_best, target.metrics)
+            text += f"; the model is that of epoch {checkpoints.best_epoch} (in validation {score})"
         elif not math.isnan(scores.get("train_loss", math.nan)):
             text += "; the model is the latest, it was not validated"
         self._say(f"{text}.")

@@ -1,8 +1,7 @@
-"""How well a network does on whole held-aside images, by the very tiles that prediction uses."""
+"""Scores of a network on whole validation images, computed in the same tiles as a prediction."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -15,14 +14,11 @@ from numpy.typing import NDArray
 
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
-from segloop.core.metrics import BinaryCounts, InstanceCounts, count_pixels, match_instances
 from segloop.images.normalisation import normalise
 from segloop.inference.engine import Engine
 from segloop.targets import Target, Thresholds
 from segloop.training.cache import CachedSample
-from segloop.training.losses import target_loss
-
-_DICE_UNCERTAINTY = 0.01
+from segloop.training.losses import TargetLoss
 
 
 @dataclass(frozen=True)
@@ -33,41 +29,24 @@ class Scores:
     ----------
     loss : float
         Mean over the images of the training loss on the whole image.
-    dice : float
-        Dice coefficient pooled over the images; with several classes the micro average over them.
-    ap50 : float or None
-        Average precision at IoU 0.5 pooled over the images, for the instance target.
-    n_objects : int
-        Number of true objects that ``ap50`` rests on.
+    metrics : dict of str to float
+        Of each of the target's metrics, by name, pooled over the images; the first one decides.
+    uncertainty : float
+        Difference of two scores below which they are as good as equal.
     """
 
     loss: float
-    dice: float
-    ap50: float | None = None
-    n_objects: int = 0
+    metrics: dict[str, float]
+    uncertainty: float
 
     @property
     def score(self) -> float:
-        """What counts, 0 to 1: AP where there is one, else Dice."""
-        return self.dice if self.ap50 is None else self.ap50
-
-    @property
-    def uncertainty(self) -> float:
-        """Difference of two scores below which they are as good as equal.
-
-        Of AP, two standard errors of a proportion among so many objects, with two found and two missed added:
-        else it would be 0 where none or all were found, however few there are (Agresti and Coull 1998).
-        """
-        if self.ap50 is None or self.n_objects == 0:
-            return _DICE_UNCERTAINTY
-        n = self.n_objects + 4
-        found = (self.ap50 * self.n_objects + 2) / n
-        return 2 * math.sqrt(found * (1 - found) / n)
+        """The metric that decides, 0 to 1."""
+        return next(iter(self.metrics.values()))
 
     def values(self) -> dict[str, float]:
         """Return the values by the names they have in events and in ``metrics.csv``."""
-        named = {"val_loss": self.loss, "val_dice": self.dice}
-        return named if self.ap50 is None else {**named, "val_ap50": self.ap50}
+        return {"val_loss": self.loss, **{f"val_{name}": value for name, value in self.metrics.items()}}
 
 
 def validate(
@@ -75,6 +54,7 @@ def validate(
     engine: Engine,
     target: Target,
     thresholds: Thresholds,
+    loss: TargetLoss,
     normalisation: NormalisationConfig,
     context: Context,
 ) -> Scores:
@@ -87,9 +67,11 @@ def validate(
     engine : Engine
         Holds the network.
     target : Target
-        Decodes its maps.
+        Decodes and measures its maps.
     thresholds : Thresholds
         Where maps become objects.
+    loss : TargetLoss
+        Of the training.
     normalisation : NormalisationConfig
         Where scaled intensities are clipped.
     context : Context
@@ -100,24 +82,21 @@ def validate(
     Cancelled
         If the user asks to stop.
     """
-    losses, pixels, objects = [], [], []
+    losses, counts = [], []
     for sample in samples:
         context.check()
         maps = predict_maps(sample, engine, len(target.maps), normalisation, context)
-        losses.append(whole_loss(maps, sample, target))
-        arrays = sample.arrays()
-        valid = np.asarray(arrays.valid[0])
-        decoded = target.decode(maps, thresholds)
-        found = decoded.classes if decoded.classes is not None else decoded.mask
-        assert found is not None
-        pixels.append(count_pixels(found, arrays.labels, valid, classes=decoded.classes is not None))
-        if target.kind == "instance" and decoded.labels is not None:
-            objects.append(count_objects(decoded.labels, arrays.labels, valid, target.dims, (0.5,)))
-    total: BinaryCounts = reduce(add, pixels)
-    if not objects:
-        return Scores(float(np.mean(losses)), total.dice)
-    matched: InstanceCounts = reduce(add, objects)
-    return Scores(float(np.mean(losses)), total.dice, matched.average_precision(0.5), matched.n_truth)
+        losses.append(whole_loss(maps, sample, target, loss))
+        counts.append(measure(maps, sample, target, thresholds))
+    score = target.score(reduce(add, counts))
+    metrics = {metric.name: score.values[metric.name] for metric in target.metrics}
+    return Scores(float(np.mean(losses)), metrics, score.uncertainty)
+
+
+def measure(maps: NDArray[Any], sample: CachedSample, target: Target, thresholds: Thresholds) -> Any:
+    """Decode the maps (K, Z, Y, X) of an image and compare with its labels, as the target does."""
+    arrays = sample.arrays()
+    return target.measure(target.decode(maps, thresholds), arrays.labels, np.asarray(arrays.valid[0]))
 
 
 def predict_maps(
@@ -138,26 +117,11 @@ def predict_maps(
     return maps
 
 
-def whole_loss(maps: NDArray[np.float32], sample: CachedSample, target: Target) -> float:
+def whole_loss(maps: NDArray[np.float32], sample: CachedSample, target: Target, loss: TargetLoss) -> float:
     """Return the training loss of activated maps (K, Z, Y, X) on a whole image."""
     arrays = sample.arrays()
     truth = torch.from_numpy(arrays.maps.astype(np.float32) / np.float32(255))
     valid = torch.from_numpy(np.broadcast_to(arrays.valid, maps.shape).copy())
     probability = torch.from_numpy(maps).clamp(1e-6, 1 - 1e-6)
     logits = probability.log() if target.activation == "softmax" else torch.logit(probability)
-    kinds = [spec.kind for spec in target.maps]
-    return float(target_loss(logits[None], truth[None], valid[None], kinds))
-
-
-def count_objects(
-    found: NDArray[Any],
-    truth: NDArray[Any],
-    valid: NDArray[np.bool_],
-    dims: int,
-    thresholds: Sequence[float],
-) -> InstanceCounts:
-    """Match objects (Z, Y, X), slice by slice where ``dims`` is 2, at some IoU thresholds."""
-    if dims == 3:
-        return match_instances(found, truth, thresholds, valid)
-    planes = zip(found, truth, valid, strict=True)
-    return reduce(add, [match_instances(p, t, thresholds, v) for p, t, v in planes])
+    return float(loss(logits[None], truth[None], valid[None]))

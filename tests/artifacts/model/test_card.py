@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from segloop.artifacts.model.card import ModelCard, card_name
+from segloop.artifacts.model.card import ModelCard, card_name, parse_card
 
 
 def card(name: str) -> ModelCard:
@@ -20,7 +22,7 @@ def card(name: str) -> ModelCard:
             "axes": "YX",
             "recipe": {"channels": ["DNA"]},
             "network": network,
-            "target": {"kind": "instance"},
+            "target": {"name": "instance"},
             "normalisation": {"low": 1, "high": 99, "clip_low": 0, "clip_high": 1},
             "stride": [1, 1],
         }
@@ -48,3 +50,26 @@ def card(name: str) -> ModelCard:
 def test_a_card_takes_any_folder_for_its_name(folder: str, name: str) -> None:
     assert card_name(folder) == name
     assert card(card_name(folder)).name == name
+
+
+def test_a_card_of_version_1_is_upgraded() -> None:
+    old = parse_card((Path(__file__).parent / "model_v1.json").read_bytes(), "model_v1.json")
+
+    assert old.version == 2
+    assert (old.target.name, old.target.options) == ("semantic", {"classes": 3})
+    assert old.thresholds.min_size == 12
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ({"name": "sorcery"}, "no target 'sorcery'"),
+        ({"name": "semantic", "options": {"classes": 100}}, r"target\.classes=100 is out of bounds"),
+        ({"name": "instance", "options": {"classes": 2}}, r"no target\.classes"),
+    ],
+)
+def test_a_card_names_a_target_and_options_that_exist(target: dict[str, Any], problem: str) -> None:
+    values = card("nuclei").model_dump() | {"target": target}
+
+    with pytest.raises(ValidationError, match=problem):
+        ModelCard.model_validate(values)

@@ -47,7 +47,7 @@ def card(**changes: Any) -> ModelCard:
         "axes": "YX",
         "recipe": RecipeCard(channels=["DAPI"]),
         "network": SPEC.to_dict(),
-        "target": TargetCard(kind="instance"),
+        "target": TargetCard(name="instance"),
         "normalisation": NormalisationCard(low=1, high=99.8, clip_low=-1, clip_high=4),
         "pixel_size_um": (None, 0.5, 0.5),
         "stride": [4, 4],
@@ -86,7 +86,7 @@ def test_a_saved_model_comes_back_whole(model: Model) -> None:
     assert loaded.card == model.card
     assert loaded.network_spec == SPEC
     assert loaded.thresholds == Thresholds(0.4, 7, 0.2)
-    assert (loaded.target().kind, loaded.target().dims) == ("instance", 2)
+    assert (loaded.target().name, loaded.target().dims) == ("instance", 2)
     image = torch.rand(1, 1, 16, 16)
     with torch.inference_mode():
         torch.testing.assert_close(loaded.network()(image), network()(image))
@@ -145,7 +145,7 @@ def test_weights_of_another_network_are_refused(model: Model) -> None:
 
 
 def test_a_newer_version_says_to_update(model: Model) -> None:
-    edit_card(model.path, version=2)
+    edit_card(model.path, version=3)
     with pytest.raises(ModelError, match=r"newer Segloop .* update napari-segloop"):
         Model.load(model.path)
 
@@ -157,7 +157,7 @@ def test_a_newer_version_says_to_update(model: Model) -> None:
         ({"name": "../escape"}, "name"),
         ({"axes": "ZYX"}, "axes ZYX but a network of 2 dimensions"),
         ({"recipe": {"channels": ["a", "b"]}}, "2 channels named but the network takes 1"),
-        ({"target": {"kind": "semantic", "classes": 2}}, "needs 1 maps"),
+        ({"target": {"name": "semantic", "options": {"classes": 2}}}, "needs 1 maps"),
         ({"stride": [4]}, "stride"),
         ({"network": {"name": "unet"}}, "incomplete"),
         ({"network": SPEC.to_dict() | {"in_channels": float("inf")}}, "damaged"),

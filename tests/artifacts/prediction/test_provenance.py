@@ -29,13 +29,22 @@ def test_a_record_reads_back_as_written(tmp_path: Path) -> None:
 def test_a_record_names_its_format_and_version(tmp_path: Path) -> None:
     _record("labels").write(tmp_path / "a.json")
     saved = json.loads((tmp_path / "a.json").read_text())
-    assert (saved["format"], saved["version"]) == ("segloop-prediction", 1)
+    assert (saved["format"], saved["version"]) == ("segloop-prediction", 2)
 
 
 def test_a_record_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    _record("labels").model_copy(update={"version": 2}).write(tmp_path / "a.json")
+    _record("labels").model_copy(update={"version": 3}).write(tmp_path / "a.json")
     with pytest.raises(ImageError, match=r"a\.json was written by a newer Segloop"):
         Provenance.read(tmp_path / "a.json")
+
+
+def test_a_record_of_version_1_is_upgraded() -> None:
+    record = Provenance.read(Path(__file__).parent / "prediction_v1.json")
+
+    assert (record.version, record.model.target, record.model.options) == (2, "semantic", {"classes": 3})
+    assert record.thresholds.foreground == 0.4
+    assert record.model.build_target().dims == 2
+    assert [output.kind for output in record.outputs] == ["classes", "probability"]
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"some": "other"}', "[]"])

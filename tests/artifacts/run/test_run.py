@@ -106,7 +106,6 @@ def test_the_plan_is_kept(tmp_path: Path) -> None:
     assert run.plan is None
     plan = TrainingPlan(
         target="instance",
-        classes=2,
         dimensions=2,
         channels=("DAPI",),
         network={"name": "unet"},

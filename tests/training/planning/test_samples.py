@@ -9,21 +9,22 @@ import tifffile
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
-from segloop.config.train import NetworkConfig, RecipeConfig, TargetConfig, TargetKind, TrainConfig
+from segloop.config.train import NetworkConfig, RecipeConfig, TargetConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
-from segloop.training.planning.samples import choose_dims, classes_of, survey
+from segloop.targets.semantic import SemanticOptions
+from segloop.training.planning.samples import choose_dims, survey
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
 
-SEMANTIC = TargetConfig(kind=TargetKind.semantic)
+SEMANTIC = TargetConfig(kind="semantic")
 
 
 def test_flat_images_get_a_2d_network(nuclei: Pictures, make_dataset: MakeDataset) -> None:
     found = survey(make_dataset(nuclei), TrainConfig(), Context())
 
-    assert (found.dims, found.classes, len(found.train), len(found.val)) == (2, 2, 5, 1)
+    assert (found.dims, len(found.train), len(found.val)) == (2, 5, 1)
 
 
 def test_stacks_get_a_3d_network(embryo: Pictures, make_dataset: MakeDataset) -> None:
@@ -98,25 +99,13 @@ def test_classes_are_counted(nuclei: Pictures, make_dataset: MakeDataset) -> Non
 
     found = survey(dataset, TrainConfig(target=SEMANTIC), Context())
 
-    assert found.classes == 3
+    assert found.options == SemanticOptions(classes=3)
 
 
 def test_numbered_objects_are_one_foreground(nuclei: Pictures, make_dataset: MakeDataset) -> None:
     found = survey(make_dataset(nuclei), TrainConfig(target=SEMANTIC), Context())
 
-    assert found.classes == 2
-
-
-@pytest.mark.parametrize(("values", "classes"), [(set(), 2), ({1}, 2), ({255}, 2), ({1, 2}, 3), ({1, 3}, 4)])
-def test_one_value_besides_background_is_foreground(values: set[int], classes: int) -> None:
-    assert classes_of(values, "data")[0] == classes
-
-
-def test_object_numbers_are_refused_as_classes() -> None:
-    with pytest.raises(
-        DatasetError, match=r"go up to 300, too many for classes .* choose the instance target"
-    ):
-        classes_of(set(range(1, 301)), "data")
+    assert found.options == SemanticOptions(classes=2)
 
 
 def test_a_damaged_sample_is_told_and_the_others_are_learnt(

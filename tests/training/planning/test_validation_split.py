@@ -28,7 +28,6 @@ def split(
 def plan(train: Sequence[str], val: Sequence[str]) -> TrainingPlan:
     return TrainingPlan(
         target="instance",
-        classes=2,
         dimensions=2,
         channels=("Channel 0",),
         network={},

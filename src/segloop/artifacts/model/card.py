@@ -8,12 +8,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segloop.core.errors import ModelError
+from segloop.core.errors import ModelError, SegloopError
 from segloop.networks import NetworkSpec
 from segloop.targets import make_target
+from segloop.targets.parameters import Value
 
 FORMAT = "segloop-model"
-VERSION = 1
+VERSION = 2
 
 CARD = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -37,10 +38,10 @@ class RecipeCard(_Part):
 
 
 class TargetCard(_Part):
-    """What the network learned."""
+    """What the network learned: the name of a target, and its options."""
 
-    kind: Literal["instance", "semantic"]
-    classes: int = Field(default=2, ge=2, le=64)
+    name: str
+    options: dict[str, Value] = {}
 
 
 class NormalisationCard(_Part):
@@ -84,7 +85,7 @@ class ModelCard(_Part):
     """
 
     format: Literal["segloop-model"] = "segloop-model"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     name: str = Field(pattern=_NAME)
     axes: Literal["YX", "ZYX"]
     recipe: RecipeCard
@@ -102,9 +103,9 @@ class ModelCard(_Part):
     def _consistent(self) -> Self:
         try:
             spec = NetworkSpec.from_dict(self.network)
-        except ModelError as error:
+            maps = len(make_target(self.target.name, self.target.options, dims=spec.dims).maps)
+        except SegloopError as error:
             raise ValueError(str(error)) from error
-        maps = len(make_target(self.target.kind, self.target.classes, spec.dims).maps)
         if spec.dims != len(self.axes):
             raise ValueError(f"axes {self.axes} but a network of {spec.dims} dimensions")
         if maps != spec.out_channels:
@@ -124,6 +125,18 @@ def card_name(folder_name: str) -> str:
     """Return the folder's name as a model may have it: forbidden characters replaced, and not too long."""
     text = folder_name.encode("utf-8", "replace").decode("utf-8")
     return re.sub(f"[{_NOT_IN_NAMES}]", "_", text).strip(" .")[:_LONGEST_NAME] or "model"
+
+
+def upgrade_card(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an older card as the present version has them."""
+    if values.get("version") == 1:
+        target = values.get("target")
+        if isinstance(target, dict) and "kind" in target:
+            # Every target had a number of classes; it meant something for the semantic target alone.
+            options = {"classes": target.get("classes", 2)} if target["kind"] == "semantic" else {}
+            values = {**values, "target": {"name": target["kind"], "options": options}}
+        values = {**values, "version": 2}
+    return values
 
 
 def parse_card(content: bytes, where: str) -> ModelCard:
@@ -156,7 +169,7 @@ def parse_card(content: bytes, where: str) -> ModelCard:
             f"this one reads up to {VERSION}): update napari-segloop."
         )
     try:
-        return ModelCard.model_validate(values)
+        return ModelCard.model_validate(upgrade_card(values))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

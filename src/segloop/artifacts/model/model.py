@@ -100,7 +100,9 @@ class Model:
     def target(self) -> Target:
         """Return the target that turns maps into labels."""
         target = self.card.target
-        return make_target(target.kind, target.classes, self.network_spec.dims, self.card.pixel_size_um)
+        return make_target(
+            target.name, target.options, dims=self.network_spec.dims, voxel_size=self.card.pixel_size_um
+        )
 
     def network(self) -> nn.Module:
         """Build the network with its weights, in evaluation mode on the CPU.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
 from segloop.core.fingerprint import Fingerprint
 from segloop.images.image import PixelSize
+from segloop.targets import Target, make_target
+from segloop.targets.parameters import Value
 
-VERSION = 1
+FORMAT: Literal["segloop-prediction"] = "segloop-prediction"
+VERSION: Literal[2] = 2
 
 _NOT_IN_A_NAME = frozenset("/\\:\0" if os.name == "nt" else "/\0")
 
@@ -51,7 +55,11 @@ class ModelUsed(_Record):
     ----------
     name, path, weights_sha256 : str
         Which model.
-    target, classes, dimensions, pixel_size_um
+    target : str
+        Name of its target.
+    options : dict
+        The options of its target by name.
+    dimensions, pixel_size_um
         Those of its target; the pixel size is Z, Y, X.
     thresholds : ThresholdValues
         The model's own.
@@ -61,10 +69,20 @@ class ModelUsed(_Record):
     path: str
     weights_sha256: str
     target: str
-    classes: int
+    options: dict[str, Value]
     dimensions: int
     pixel_size_um: PixelSize
     thresholds: ThresholdValues
+
+    def build_target(self) -> Target:
+        """Return the target that decodes the maps.
+
+        Raises
+        ------
+        ModelError
+            If the package that brings it is not installed.
+        """
+        return make_target(self.target, self.options, dims=self.dimensions, voxel_size=self.pixel_size_um)
 
 
 class OutputFile(_Record):
@@ -125,8 +143,8 @@ class Provenance(_Record):
         Wall time of the prediction.
     """
 
-    format: Literal["segloop-prediction"] = "segloop-prediction"
-    version: int = VERSION
+    format: Literal["segloop-prediction"] = FORMAT
+    version: Literal[2] = VERSION
     image: str
     scene: str = ""
     input: Fingerprint | None
@@ -165,16 +183,31 @@ class Provenance(_Record):
         """
         path = Path(path)
         try:
-            record = cls.model_validate_json(path.read_bytes())
+            values = json.loads(path.read_bytes())
+            if isinstance(values, dict) and values.get("format") == FORMAT:
+                values = _upgraded(values, path)
+            record = cls.model_validate(values)
         except OSError as error:
             raise ImageError(f"{path} can't be read: {error.strerror or error}.") from error
-        except ValidationError as error:
+        except (ValueError, RecursionError) as error:
             raise ImageError(
                 f"{path} is not a readable record of a prediction: predict the image again."
             ) from error
-        if record.version > VERSION:
-            raise ImageError(f"{path} was written by a newer Segloop: update Segloop to read it.")
         return record
+
+
+def _upgraded(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the values of an older record as the present version has them."""
+    version = values.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise ImageError(f"{path} was written by a newer Segloop: update Segloop to read it.")
+    if version == 1:
+        model = dict(values.get("model") or {})
+        classes = model.pop("classes", 2)
+        # Every target had a number of classes; it meant something for the semantic target alone.
+        model["options"] = {"classes": classes} if model.get("target") == "semantic" else {}
+        values = {**values, "model": model, "version": VERSION}
+    return values
 
 
 @dataclass(frozen=True)

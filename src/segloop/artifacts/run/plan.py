@@ -57,8 +57,8 @@ class TrainingPlan(_Frozen):
     ----------
     target : str
         What the network learns: a name in the registry of targets.
-    classes : int
-        Number of classes including background.
+    target_options : dict
+        Its options by name, with nothing left open.
     dimensions : {2, 3}
         Spatial dimensions of the network.
     channels : tuple of str
@@ -98,7 +98,7 @@ class TrainingPlan(_Frozen):
 
     version: Literal[2] = 2
     target: str
-    classes: int
+    target_options: dict[str, Any] = {}
     dimensions: Literal[2, 3]
     channels: tuple[str, ...]
     voxel_size_um: tuple[float | None, float | None, float | None] = (None, None, None)
@@ -158,5 +158,7 @@ def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(values)
     rest = {name: value for name, value in values.items() if name != "notes"}
     rest["target"] = "instance" if int(values["network"]["out_channels"]) == 2 else "semantic"
+    classes = rest.pop("classes", 2)
+    rest["target_options"] = {"classes": classes} if rest["target"] == "semantic" else {}
     rest["choices"] = [{"name": "", "value": "", "reason": note} for note in values.get("notes", ())]
     return {"version": VERSION, **rest}

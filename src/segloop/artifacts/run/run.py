@@ -14,6 +14,7 @@ from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import clear_leftovers, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
+from segloop.targets import TARGETS
 
 CONFIG_FILE = "config.yaml"
 PLAN_FILE = "plan.json"
@@ -27,10 +28,11 @@ COLUMNS = (
     "train_loss",
     "learning_rate",
     "val_loss",
-    "val_dice",
-    "val_ap50",
 )
-"""Columns of ``metrics.csv``: one row an epoch, blank where nothing was measured; ``seconds`` of training."""
+"""First columns of ``metrics.csv``, then ``val_<name>`` of each of the target's metrics: one row per epoch.
+
+``seconds`` counts training time; a value is blank where nothing was measured.
+"""
 
 DATASET_FOLDER = "dataset"
 """Folder in a run for a dataset that was made for this run only."""
@@ -125,7 +127,7 @@ class Run:
 
     @property
     def metrics_file(self) -> Path:
-        """Table of the epochs; its columns are `COLUMNS`."""
+        """Table of the epochs; it begins with `COLUMNS`."""
         return self.path / METRICS_FILE
 
     @property
@@ -213,10 +215,11 @@ class Run:
         write_json(self.path / PLAN_FILE, plan.to_dict())
 
     def append_metrics(self, row: Mapping[str, float | int]) -> None:
-        """Add the values of an epoch to ``metrics.csv``; keys are names out of `COLUMNS`."""
+        """Add the values of an epoch to ``metrics.csv``; keys are names of its columns."""
         new = not self.metrics_file.exists()
+        columns = self._columns()
         with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, restval="")
+            writer = csv.DictWriter(file, columns, restval="")
             if new:
                 writer.writeheader()
             writer.writerow({name: _as_text(value) for name, value in row.items()})
@@ -229,17 +232,30 @@ class Run:
     def drop_metrics_after(self, epoch: int) -> None:
         """Delete the rows of epochs after ``epoch``, which a continued run will do again."""
         rows = [row for row in self._rows() if int(row["epoch"]) <= epoch]
-        lines = [",".join(COLUMNS), *(",".join(row[name] for name in COLUMNS) for row in rows)]
+        columns = self._columns()
+        lines = [",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]
         write_text(self.metrics_file, "\n".join(lines) + "\n")
 
     def metrics(self) -> dict[str, list[tuple[int, float]]]:
         """Return the curves: of each measured quantity the pairs (epoch, value), in order of epochs."""
         curves: dict[str, dict[int, float]] = {}
         for row in self._rows():
-            for name in COLUMNS[1:]:
-                if row[name]:
-                    curves.setdefault(name, {})[int(row["epoch"])] = float(row[name])
+            for name, value in row.items():
+                if name != "epoch" and value:
+                    curves.setdefault(name, {})[int(row["epoch"])] = float(value)
         return {name: sorted(curve.items()) for name, curve in curves.items()}
+
+    def _columns(self) -> list[str]:
+        """Return the columns of ``metrics.csv``: as in its first line, or by the target if there is none."""
+        try:
+            with self.metrics_file.open(encoding="utf-8") as file:
+                header = file.readline().strip()
+        except FileNotFoundError:
+            header = ""
+        if header:
+            return header.split(",")
+        metrics = TARGETS.get(self.config.target.kind).metrics
+        return [*COLUMNS, *(f"val_{metric.name}" for metric in metrics)]
 
     def _rows(self) -> list[dict[str, str]]:
         try:

@@ -26,8 +26,8 @@ def require_compatible(model: Model, target: Target, n_channels: int, name: str)
             f"The model {name} has {spec.in_channels} channels ({', '.join(model.card.recipe.channels)}), "
             f"the training has {n_channels}: choose them under Channels, or start from scratch."
         )
-    if (own.kind, own.classes) != (target.kind, target.classes):
+    if (own.name, own.options) != (target.name, target.options):
         raise ModelError(
-            f"The model {name} learned the target {own.kind} with {own.classes} classes, the training is "
-            f"{target.kind} with {target.classes}: choose the same target, or start from scratch."
+            f"The model {name} learned the target {own.name} ({own.summary()}), the training is for "
+            f"{target.name} ({target.summary()}): choose the same target, or start from scratch."
         )

@@ -123,7 +123,7 @@ def plan_training(
         objects = Counted(
             *(ObjectCount(sum(usable[i] for i in part), len(part), len(part)) for part in (train, val))
         )
-    target = make_target(config.target.kind.value, found.classes, found.dims, found.voxel_size_um)
+    target = make_target(config.target.kind, found.options, dims=found.dims, voxel_size=found.voxel_size_um)
     shapes = [found.headers[i].shape for i in train]
     if previous is not None:
         spec = NetworkSpec.from_dict(previous.network)
@@ -149,8 +149,8 @@ def plan_training(
     steps = total_steps(config.stop, patches.batches)
     minutes, duration = plan_duration(config.stop, patches, hardware, config.network.size)
     return TrainingPlan(
-        target=target.kind,
-        classes=found.classes,
+        target=target.name,
+        target_options=found.options.values(),
         dimensions=found.dims,
         channels=found.channels,
         voxel_size_um=found.voxel_size_um,

@@ -1,4 +1,4 @@
-"""The accepted samples of a dataset, and what follows from them: channels, dimensions, classes."""
+"""The accepted samples of a dataset, and what follows: channels, dimensions, options of the target."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Sample, Split
 from segloop.artifacts.run.plan import Choice
-from segloop.config.train import TargetKind, TrainConfig
+from segloop.config.train import TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
 from segloop.images.image import Image
 from segloop.images.recipe import resolve_channels
+from segloop.targets import TARGETS, LabelFacts, ParameterSet
 
-MAX_CLASSES = 64
+_MOST_VALUES = 256  # of labels; more can only be objects
 
 VoxelSize = tuple[float | None, float | None, float | None]
 
@@ -60,8 +61,8 @@ class Survey:
         Spatial dimensions of the network.
     channels : tuple of str
         Names of the channels to use, in order.
-    classes : int
-        Number of classes including background.
+    options : ParameterSet
+        The target's options, with nothing left open.
     voxel_size_um : tuple of float or None
         Z, Y, X in micrometres.
     choices : tuple of Choice
@@ -74,7 +75,7 @@ class Survey:
     val: tuple[Header, ...]
     dims: Literal[2, 3]
     channels: tuple[str, ...]
-    classes: int
+    options: ParameterSet
     voxel_size_um: VoxelSize
     choices: tuple[Choice, ...]
     problems: tuple[str, ...]
@@ -114,12 +115,12 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     headers = train + val
     dims, reason = choose_dims([(h.image.name, h.shape[0]) for h in headers], config.network.dimensions)
     channels = _common_names(headers)
-    classes, note = _choose_classes(dataset, headers, config, context)
+    options, note = _choose_options(dataset, headers, config, context)
     voxel_size = _voxel_size(dataset, headers)
     choices = (
         Choice(name="Dimensions", value=f"{dims}D", reason=reason),
         Choice(name="Channels", value=", ".join(channels), reason=_channel_reason(config, channels)),
-        *([Choice(name="Classes", value=str(classes), reason=note)] if note else []),
+        *_option_choices(options, note),
         Choice(name="Pixel size", value=_in_micrometres(voxel_size), reason=_PIXEL_SIZE_REASON),
     )
     return Survey(
@@ -127,7 +128,7 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
         val=tuple(val),
         dims=dims,
         channels=channels,
-        classes=classes,
+        options=options,
         voxel_size_um=voxel_size,
         choices=choices,
         problems=tuple(problems),
@@ -220,45 +221,34 @@ def _common_names(headers: Sequence[Header]) -> tuple[str, ...]:
     return tuple(names) if len(set(names)) == len(names) else tuple(str(n) for n in headers[0].channels)
 
 
-def _choose_classes(
+def _choose_options(
     dataset: CuratedDataset, headers: Sequence[Header], config: TrainConfig, context: Context
-) -> tuple[int, str]:
-    if config.target.kind is TargetKind.instance:
-        return 2, ""
-    if config.target.classes:
-        return max(2, config.target.classes), ""
-    if dataset.label_kind == "instances":
-        return 2, "One foreground map because the labels number objects."
-    values: set[int] = set()
-    for done, header in enumerate(headers):
-        context.progress(done, len(headers), "Counting classes")
-        try:
-            truth = dataset.ground_truth(header.sample)
-        except (ImageError, DatasetError):
-            continue  # reported when the sample is read for training
-        values.update(np.unique(truth.labels[truth.valid]).tolist())
-        if len(values) > 4 * MAX_CLASSES:
-            break
-    return classes_of(values - {0}, str(dataset.path))
+) -> tuple[ParameterSet, str]:
+    target = TARGETS.get(config.target.kind)
+    wanted = target.options_type.from_values(config.target.options, "target")
+
+    def label_values() -> set[int]:
+        values: set[int] = set()
+        for done, header in enumerate(headers):
+            context.progress(done, len(headers), "Counting classes")
+            try:
+                truth = dataset.ground_truth(header.sample)
+            except (ImageError, DatasetError):
+                continue  # reported when the sample is read for training
+            values.update(np.unique(truth.labels[truth.valid]).tolist())
+            if len(values) > _MOST_VALUES:
+                break
+        return values - {0}
+
+    return target.resolve_options(wanted, LabelFacts(dataset.label_kind, str(dataset.path), label_values))
 
 
-def classes_of(values: set[int], name: str) -> tuple[int, str]:
-    """Return the number of classes including background for the label values above 0, and why.
-
-    Raises
-    ------
-    DatasetError
-        If there are too many of them to be classes.
-    """
-    if len(values) <= 1:
-        return 2, "One foreground map because the labels have one value besides background."
-    highest = max(values)
-    if highest >= MAX_CLASSES:
-        raise DatasetError(
-            f"The labels in {name} go up to {highest}, too many for classes (at most {MAX_CLASSES - 1}): "
-            "choose the instance target if they number objects, else renumber the classes from 1."
-        )
-    return highest + 1, f"{highest + 1} classes with background because the labels go up to {highest}."
+def _option_choices(options: ParameterSet, note: str) -> list[Choice]:
+    if not note:
+        return []
+    values = options.values()
+    titles = ", ".join(field.title for field in options.fields())
+    return [Choice(name=titles, value=", ".join(str(value) for value in values.values()), reason=note)]
 
 
 def _voxel_size(dataset: CuratedDataset, headers: Sequence[Header]) -> VoxelSize:

@@ -237,7 +237,7 @@ class PredictionDock(Page):
         if entry.model is not None:
             target = entry.model.target()
             self.outputs.offer(target.outputs, self._wanted_kinds(target))
-            self.thresholds.set_model(entry.model.thresholds, splits=target.kind == "instance")
+            self.thresholds.set_model(entry.model.thresholds, splits=target.name == "instance")
             if not self.results.finished():
                 self.thresholds.set_value(self.settings.thresholds(entry.model) or entry.model.thresholds)
             self.results.set_kinds(self.outputs.value())

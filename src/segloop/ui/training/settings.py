@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.config.train import NetworkSize, StopConfig, TargetKind, TrainConfig
+from segloop.config.train import NetworkSize, StopConfig, TrainConfig
+from segloop.core.errors import SegloopError
+from segloop.targets import TARGETS, NoParameters
 from segloop.ui.training.path_box import PathBox
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.form import ConfigForm
 from segloop.ui.widgets.memory import Memory
+from segloop.ui.widgets.parameter_form import ParameterForm
+
+logger = logging.getLogger(__name__)
 
 _SECTIONS = ("recipe", "normalisation", "patch", "augmentation", "optimiser", "device")
-_MORE = ("seed", "target.classes", "network.name", "network.dimensions", "stop.max_epochs")
+_MORE = ("seed", "network.name", "network.dimensions", "stop.max_epochs")
 
-_TARGETS = {
-    TargetKind.instance: ("objects", "Separate objects, each with a label of its own"),
-    TargetKind.semantic: ("foreground or classes", "Which pixels are foreground, or of which class they are"),
-}
 _SIZES = {
     NetworkSize.small: "Fast, and enough for most nuclei and cells",
     NetworkSize.medium: "About four times the work; finer distinctions",
@@ -71,6 +73,8 @@ class SettingsPanel(QWidget):
         form.addRow("Stop after", self._make_stop())
         settings = Fold("Settings: channels, patches, augmentation…", memory, "training.settings")
         more = Fold("More", memory, "training.more")
+        for options in self.options.values():
+            more.body.addWidget(options)
         more.body.addWidget(self.more_form)
         settings.body.addWidget(self.form)
         settings.body.addWidget(more)
@@ -79,8 +83,10 @@ class SettingsPanel(QWidget):
         layout.setSpacing(4)
         layout.addLayout(form)
         layout.addWidget(settings)
-        for each in (self.form, self.more_form):
-            each.changed.connect(self.changed)
+        for knobs in (self.form, self.more_form):
+            knobs.changed.connect(self.changed)
+        for options in self.options.values():
+            options.changed.connect(self.changed)
         self.set_value(self._config)
 
     @property
@@ -101,7 +107,8 @@ class SettingsPanel(QWidget):
         for path in _MORE:
             _put(config, path, _get(more, path))
         config.init = self.start_from.value()
-        config.target.kind = next(kind for kind, button in self.targets.items() if button.isChecked())
+        name = self._target()
+        config.target.kind, config.target.options = name, self.options[name].value()
         config.network.size = next(size for size, button in self.sizes.items() if button.isChecked())
         config.stop.max_minutes = self.minutes
         patience = self._config.stop.patience or StopConfig().patience
@@ -115,11 +122,14 @@ class SettingsPanel(QWidget):
             self.form.set_value(config)
             self.more_form.set_value(config)
             self.start_from.set_value(config.init)
-            self.targets[config.target.kind].setChecked(True)
+            if config.target.kind in self.targets:
+                self.targets[config.target.kind].setChecked(True)
+                self.options[config.target.kind].set_value(config.target.options)
             self.sizes[config.network.size].setChecked(True)
             self.stop_minutes.setValue(config.stop.max_minutes)
             self.early.setChecked(config.stop.patience > 0)
         self._show_size()
+        self._show_options()
 
     def offer_models(self, models: Mapping[str, Path]) -> None:
         """Offer models and runs to start from, by the name to show."""
@@ -131,13 +141,32 @@ class SettingsPanel(QWidget):
         field.setPlaceholderText(f"all: {', '.join(names)}" if names else "all")
 
     def _make_targets(self) -> QWidget:
-        self.targets: dict[TargetKind, QRadioButton] = {}
+        self.targets: dict[str, QRadioButton] = {}
+        self.options: dict[str, ParameterForm] = {}
         self._target_group = QButtonGroup(self)
-        for kind, (words, tip) in _TARGETS.items():
-            self.targets[kind] = QRadioButton(words, toolTip=tip)
-            self._target_group.addButton(self.targets[kind])
-        self._target_group.buttonClicked.connect(lambda _: self.changed.emit())
+        for name in TARGETS.names():
+            try:
+                target = TARGETS.get(name)
+            except SegloopError:
+                logger.exception("The target %s can't be offered", name)
+                continue
+            self.targets[name] = QRadioButton(target.label(name), toolTip=target.description)
+            self._target_group.addButton(self.targets[name])
+            self.options[name] = ParameterForm(target.options_type)
+        self._target_group.buttonClicked.connect(self._on_target)
         return _row(*self.targets.values())
+
+    def _target(self) -> str:
+        return next(name for name, button in self.targets.items() if button.isChecked())
+
+    def _on_target(self) -> None:
+        self._show_options()
+        self.changed.emit()
+
+    def _show_options(self) -> None:
+        chosen = self._target()
+        for name, form in self.options.items():
+            form.setVisible(name == chosen and TARGETS.get(name).options_type is not NoParameters)
 
     def _make_sizes(self) -> QWidget:
         self.sizes: dict[NetworkSize, QRadioButton] = {}

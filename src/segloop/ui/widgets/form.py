@@ -50,6 +50,7 @@ class ConfigForm(QWidget):
     """Edits any config dataclass of `segloop.config`.
 
     Plain knobs become rows; a nested config becomes a fold of its own; advanced knobs go into a fold "More".
+    Values by open names (dicts) are left out.
 
     Parameters
     ----------
@@ -130,7 +131,11 @@ class ConfigForm(QWidget):
     def _fill(self, layout: QVBoxLayout, config: Any, prefix: str) -> None:
         hints = typing.get_type_hints(type(config))
         found = [(field, f"{prefix}{field.name}") for field in dataclasses.fields(config)]
-        found = [(field, path) for field, path in found if self._shown(path)]
+        found = [
+            (field, path)
+            for field, path in found
+            if self._shown(path) and typing.get_origin(hints[field.name]) is not dict
+        ]
         plain, more, nested = [], [], []
         for field, path in found:
             value = getattr(config, field.name)

@@ -13,6 +13,7 @@ from segloop.artifacts.model.model import Model
 from segloop.core.context import Context
 from segloop.core.errors import ModelError
 from segloop.core.wording import counted
+from segloop.targets import Metric
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,8 @@ def describe_model(model: Model) -> str:
     """Return in a few lines what a model is for, what it was trained on and its scores."""
     card = model.card
     dims = "3D" if card.axes == "ZYX" else "2D"
-    if card.target.kind == "instance":
-        learned = "objects"
-    else:
-        learned = "foreground" if card.target.classes == 2 else f"{card.target.classes} classes"
-    first = [f"{dims} {learned}"]
+    target = model.target()
+    first = [f"{dims} {target.summary()}"]
     pixel = _pixel_size(card.pixel_size_um)
     first += [f"{pixel} pixels"] if pixel else []
     provenance = card.provenance
@@ -154,7 +152,7 @@ def describe_model(model: Model) -> str:
     if provenance.get("created"):
         trained.append(str(provenance["created"])[:10])
     lines += [", ".join(trained)] if trained else []
-    scores = _scores(provenance.get("scores") or {})
+    scores = _scores(provenance.get("scores") or {}, target.metrics)
     lines += [scores] if scores else []
     return "\n".join(lines)
 
@@ -165,12 +163,9 @@ def _images(number: Any) -> str:
     return counted(number, "image")
 
 
-def _scores(scores: Mapping[str, Any]) -> str:
-    parts = []
-    if scores.get("val_ap50") is not None:
-        parts.append(f"AP at IoU 0.5 {scores['val_ap50']:.2f}")
-    if scores.get("val_dice") is not None:
-        parts.append(f"Dice {scores['val_dice']:.2f}")
+def _scores(scores: Mapping[str, Any], metrics: Sequence[Metric]) -> str:
+    known = [(metric.title, scores.get(f"val_{metric.name}")) for metric in metrics]
+    parts = [f"{title} {value:.2f}" for title, value in known if value is not None]
     return f"Validation: {', '.join(parts)}" if parts else ""
 
 

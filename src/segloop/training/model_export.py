@@ -1,4 +1,4 @@
-"""Scores the network in training, and makes of it the model that the run keeps."""
+"""The model that a run keeps: scored on the validation images, calibrated, saved."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from segloop.core.context import Context
 from segloop.inference.device import ResolvedDevice
 from segloop.inference.engine import Engine
 from segloop.networks import NetworkSpec
-from segloop.targets import Target, Thresholds
+from segloop.targets import Metric, Target, Thresholds
 from segloop.training.cache import CachedSample
 from segloop.training.calibration import calibrate
+from segloop.training.losses import TargetLoss
 from segloop.training.module import SegmentationModule
 from segloop.training.patches import choose_corner, read_patch
 from segloop.training.validation import Scores, validate
@@ -39,8 +40,8 @@ _TEST_SIDE = {2: 128, 3: 32}  # pixels; of the test input that goes along with a
 
 
 @dataclass(frozen=True)
-class ModelFacts:
-    """What a model says about itself, all but its weights.
+class ModelDescription:
+    """Everything that goes into a model except its weights.
 
     Attributes
     ----------
@@ -48,6 +49,8 @@ class ModelFacts:
         The network.
     target : Target
         What it learns.
+    loss : TargetLoss
+        By which it learns.
     thresholds : Thresholds
         Where maps become objects.
     channels : tuple of str
@@ -62,6 +65,7 @@ class ModelFacts:
 
     spec: NetworkSpec
     target: Target
+    loss: TargetLoss
     thresholds: Thresholds
     channels: tuple[str, ...]
     normalisation: NormalisationConfig
@@ -69,14 +73,14 @@ class ModelFacts:
     provenance: Mapping[str, Any]
 
 
-class RunJudge:
+class ModelExporter:
     """Validates on whole images and saves the run's model.
 
     Parameters
     ----------
     run : Run
         Gets the model.
-    facts : ModelFacts
+    description : ModelDescription
         Goes into it.
     val : sequence of CachedSample
         Images to score on; may be empty.
@@ -91,14 +95,14 @@ class RunJudge:
     def __init__(
         self,
         run: Run,
-        facts: ModelFacts,
+        description: ModelDescription,
         val: Sequence[CachedSample],
         example: CachedSample,
         device: ResolvedDevice,
         context: Context,
     ) -> None:
         self._run = run
-        self._facts = facts
+        self._description = description
         self._val = tuple(val)
         self._example = example
         self._device = device
@@ -114,14 +118,23 @@ class RunJudge:
         """
         if not self._val:
             return None
-        facts = self._facts
-        engine = Engine(module.average, facts.target, self._device.device, self._device.mixed)
-        return validate(self._val, engine, facts.target, facts.thresholds, facts.normalisation, self._context)
+        about = self._description
+        engine = Engine(module.average, about.target, self._device.device, self._device.mixed)
+        return validate(
+            self._val,
+            engine,
+            about.target,
+            about.thresholds,
+            about.loss,
+            about.normalisation,
+            self._context,
+        )
 
     def save_model(self, module: SegmentationModule, epoch: int, scores: Scores | None) -> None:
         """Replace the run's model by the averaged network, atomically."""
         extra = {"epoch": epoch, "scores": scores.values() if scores else {}}
-        self._save(copy.deepcopy(module.average), self._facts.thresholds, {**self._facts.provenance, **extra})
+        provenance = {**self._description.provenance, **extra}
+        self._save(copy.deepcopy(module.average), self._description.thresholds, provenance)
 
     def calibrate(self, seconds: float) -> str:
         """Choose thresholds for the run's model on the validation images, and save it with them.
@@ -141,25 +154,22 @@ class RunJudge:
         Cancelled
             If the user asks to stop; the model is then as it was.
         """
-        facts = self._facts
-        if facts.target.kind != "instance" or not self._val or not self._run.model_dir.is_dir():
+        about = self._description
+        if not self._val or not self._run.model_dir.is_dir() or not about.target.candidates(about.thresholds):
             return ""
         model = Model.load(self._run.model_dir)
         network = model.network()
-        engine = Engine(network, facts.target, self._device.device, self._device.mixed)
+        engine = Engine(network, about.target, self._device.device, self._device.mixed)
         found = calibrate(
-            self._val, engine, facts.target, facts.thresholds, facts.normalisation, self._context, seconds
+            self._val, engine, about.target, about.thresholds, about.normalisation, self._context, seconds
         )
         if found is None:
             return ""
         self._save(network, found.thresholds, model.card.provenance)
-        return (
-            f"Splitting {found.thresholds.splitting:g} is in the middle of what works best on the "
-            f"{found.n_objects} objects of the validation images."
-        )
+        return found.reason
 
     def _save(self, network: nn.Module, thresholds: Thresholds, provenance: Mapping[str, Any]) -> None:
-        facts = self._facts
+        about = self._description
         network = network.to(torch.device("cpu"), torch.float32).eval()
         test_input = self._test_input(network)
         with torch.inference_mode():
@@ -167,12 +177,12 @@ class RunJudge:
         stride, halo = _geometry(network)
         card = ModelCard(
             name=card_name(self._run.name),
-            axes="YX" if facts.spec.dims == 2 else "ZYX",
-            recipe=RecipeCard(channels=list(facts.channels)),
-            network=facts.spec.to_dict(),
-            target=TargetCard.model_validate({"kind": facts.target.kind, "classes": facts.target.classes}),
-            normalisation=NormalisationCard(**asdict(facts.normalisation)),
-            pixel_size_um=facts.voxel_size_um,
+            axes="YX" if about.spec.dims == 2 else "ZYX",
+            recipe=RecipeCard(channels=list(about.channels)),
+            network=about.spec.to_dict(),
+            target=TargetCard(name=about.target.name, options=about.target.options.values()),
+            normalisation=NormalisationCard(**asdict(about.normalisation)),
+            pixel_size_um=about.voxel_size_um,
             stride=stride,
             halo=halo,
             thresholds=ThresholdCard(**asdict(thresholds)),
@@ -188,7 +198,7 @@ class RunJudge:
         window = [1] * (3 - len(size)) + size
         places = self._example.arrays().foreground
         corner = choose_corner(self._example.shape, window, places, np.random.default_rng(0))
-        image, _, _ = read_patch(self._example, corner, window, self._facts.normalisation)
+        image, _, _ = read_patch(self._example, corner, window, self._description.normalisation)
         return np.ascontiguousarray(image.reshape(image.shape[0], *size))
 
 
@@ -198,11 +208,7 @@ def _geometry(network: nn.Module) -> tuple[list[int], list[int] | None]:
     return [int(step) for step in stride], None if halo is None else [int(side) for side in halo]
 
 
-def summary(scores: Mapping[str, float]) -> str:
-    """Return scores in words, such as ``AP at IoU 0.5 is 0.81, Dice 0.92``."""
-    parts = []
-    if not math.isnan(scores.get("val_ap50", math.nan)):
-        parts.append(f"AP at IoU 0.5 {scores['val_ap50']:.3f}")
-    if "val_dice" in scores:
-        parts.append(f"Dice {scores['val_dice']:.3f}")
-    return ", ".join(parts)
+def summary(scores: Mapping[str, float], metrics: Sequence[Metric]) -> str:
+    """Return scores as in ``metrics.csv`` in words, such as ``AP at IoU 0.5 0.810, Dice 0.920``."""
+    known = [(metric.title, scores.get(f"val_{metric.name}", math.nan)) for metric in metrics]
+    return ", ".join(f"{title} {value:.3f}" for title, value in known if not math.isnan(value))
