@@ -71,7 +71,7 @@ def tox_environments() -> set[str]:
     named = {
         section.removeprefix("testenv:") for section in parser.sections() if section.startswith("testenv:")
     }
-    return named | {f"py3{minor}{qt}" for minor in (11, 12, 13) for qt in ("", "-pyqt6")}
+    return named | {f"py3{minor}{qt}" for minor in (11, 12, 13) for qt in ("", "-pyqt6", "-pyside6")}
 
 
 @page
@@ -189,7 +189,9 @@ def test_the_readme_has_one_line_for_the_demo_and_one_for_the_tests() -> None:
 def test_workflows_run_tox_environments_that_exist(path: Path) -> None:
     jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
 
-    named = {name for job in jobs.values() for name in job["strategy"]["matrix"]["tox"]}
+    matrices = [job["strategy"]["matrix"] for job in jobs.values() if "strategy" in job]
+    named = {name for matrix in matrices for name in matrix["tox"]}
+    named |= {entry["tox"] for matrix in matrices for entry in matrix.get("include", ())}
 
     assert named
     assert named <= tox_environments()
