@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.images.pairing import Pair
+from segloop.images.pairing import Pair, pair_by_stem
 from segloop.images.write import write_image
 
 
@@ -178,3 +178,27 @@ def test_the_units_follow_layers_of_the_user_in_pixels(open_dock, stack, viewer,
     settle(dock)
     assert tuple(viewer.layers["Curation: raw"].scale) == (1.0, 0.5, 0.5)
     assert tuple(map(str, viewer.layers["Curation: raw"].units)) == ("micrometer",) * 3
+
+
+def test_naparis_hint_names_the_keys_that_work_in_these_layers(dock, viewer, canvas):
+    hint = "<A> accept, <R> reject, <N> next, <B> back, <E> exclude, <M> merge, <1>, <2>... base"
+    assert viewer.help == hint
+    canvas.key(Qt.Key.Key_E)
+    assert viewer.help == hint
+    viewer.layers.selection.active = viewer.layers["Curation: seg"]
+    assert viewer.help == hint
+    mine = viewer.add_labels(np.zeros((8, 8), np.uint8))
+    viewer.layers.selection.active = mine
+    assert "accept" not in viewer.help
+
+
+def test_three_long_names_fit_a_dock_of_400_pixels(open_dock, workspace, nuclei_folders, settle):
+    folders = dict.fromkeys(("otsu_with_long_name", "another_long_name"), nuclei_folders / "otsu")
+    pairing = pair_by_stem(
+        nuclei_folders / "raw", nuclei_folders / "seg", folders, name="by_hand_and_checked"
+    )
+    CuratedDataset.create(workspace.datasets_dir / "long", pairing.pairs)
+    dock = open_dock("Curation")
+    settle(dock)
+    assert dock.panel.merge.source.isVisible()
+    assert dock.content.minimumSizeHint().width() <= 384

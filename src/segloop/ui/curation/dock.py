@@ -39,7 +39,9 @@ class CurationDock(Page):
         )
         self.review = self.presenter.review
         self._make_widgets()
-        self.view = SampleView(shared.viewer, self.review.regions, self.canvas_keys(), self._on_tool)
+        self.view = SampleView(
+            shared.viewer, self.review.regions, self.canvas_keys(), _key_hint(), self._on_tool
+        )
         self._connect_presenter()
         self._connect_widgets()
         self.on_workspace(shared.app.workspace)
@@ -225,3 +227,10 @@ class CurationDock(Page):
 
     def _open_training(self) -> None:
         self.viewer_app.dock("Training")
+
+
+def _key_hint() -> str:
+    """Return the main keys and what they do, in a line."""
+    names = ("accept", "reject", "next", "back", "exclude", "merge")
+    keys = [f"<{key_of('Curation', name)}> {name}" for name in names]
+    return ", ".join([*keys, f"<{key_of('Curation', 'base_1')}>, <{key_of('Curation', 'base_2')}>... base"])

@@ -43,6 +43,9 @@ class RegionRow(QWidget):
         self.source.setToolTip("The segmentation that new merge regions take labels from")
         self.source.setAccessibleName("Merge from")
         self.source.textActivated.connect(self.source_chosen)
+        # A long name must not make the dock wider.
+        self.source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.source.setMinimumContentsLength(4)
         self.source.hide()
         self.count = QLabel("none")
         self.menu = QMenu(self)

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QRadioButton, Q
 from segloop.ui.curation.layers import segmentation_colour, segmentation_group
 from segloop.ui.widgets.memory import Memory
 
-_COLUMNS = 4
-_LONGEST_NAME = 12
+_MOST_COLUMNS = 4
+_LONGEST_NAME = 13
 
 
 class BaseRow(QWidget):
@@ -32,7 +32,11 @@ class BaseRow(QWidget):
             for button in self.buttons.values():
                 self._group.removeButton(button)
                 _drop(button)
-            self.buttons = {name: self._button(number, name) for number, name in enumerate(names)}
+            columns = _columns(names)
+            self.buttons = {}
+            for number, name in enumerate(names):
+                self.buttons[name] = self._button(number, name)
+                self._grid.addWidget(self.buttons[name], number // columns, number % columns)
         self.buttons[base].setChecked(True)
 
     def _button(self, number: int, name: str) -> QRadioButton:
@@ -41,7 +45,6 @@ class BaseRow(QWidget):
         button.setToolTip(f"The ground truth starts from the segmentation {name}{key}")
         button.clicked.connect(lambda: self.chosen.emit(name))
         self._group.addButton(button)
-        self._grid.addWidget(button, number // _COLUMNS, number % _COLUMNS)
         return button
 
 
@@ -81,11 +84,12 @@ class ShownRow(QWidget):
         for box in self.boxes.values():
             _drop(box)
         self.boxes = {}
+        columns = _columns([text for text, _ in groups.values()])
         for number, (group, (text, tip)) in enumerate(groups.items()):
             on = bool(self._memory.recall(f"curation.show.{group}", True))
             box = QCheckBox(text, checked=on, toolTip=tip)
             box.toggled.connect(lambda on, group=group: self._on_toggled(group, on))
-            self._grid.addWidget(box, number // _COLUMNS, number % _COLUMNS)
+            self._grid.addWidget(box, number // columns, number % columns)
             self.boxes[group] = box
             self.chosen.emit(group, on)
 
@@ -105,8 +109,14 @@ def _grid(widget: QWidget) -> QGridLayout:
     grid = QGridLayout(widget)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setSpacing(4)
-    grid.setColumnStretch(_COLUMNS, 1)
+    grid.setColumnStretch(_MOST_COLUMNS, 1)
     return grid
+
+
+def _columns(texts: Sequence[str]) -> int:
+    """Return how many columns fit a dock of 400 pixels."""
+    longest = max(len(text) for text in texts)
+    return _MOST_COLUMNS if longest <= 5 else 3 if longest <= 8 else 2
 
 
 def _drop(button: QWidget) -> None:

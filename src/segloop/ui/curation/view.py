@@ -30,6 +30,8 @@ class SampleView:
         What becomes of drawn shapes.
     keys : mapping of str to callable
         napari key bindings that work while one of the own layers is selected.
+    hint : str
+        What napari says about the keys in its status bar.
     on_mode : callable
         Called when drawing begins or ends.
     """
@@ -39,10 +41,12 @@ class SampleView:
         viewer: Viewer,
         edits: RegionEdits,
         keys: Mapping[str, Callable[[], None]],
+        hint: str,
         on_mode: Callable[[], None],
     ) -> None:
         self._viewer = viewer
         self._keys = keys
+        self._hint = hint
         self._on_mode = on_mode
         self.layers = SampleLayers(viewer, self._bind)
         kinds: tuple[Kind, ...] = ("merge", "exclude")
@@ -196,6 +200,12 @@ class SampleView:
     def _bind(self, layer: Layer) -> None:
         for key, action in self._keys.items():
             layer.bind_key(key, _ignoring_layer(action), overwrite=True)
+        # napari's own hint names keys that do something else in these layers.
+        layer.help = self._hint
+        layer.events.help.connect(self._on_help)
+
+    def _on_help(self, event: Any) -> None:
+        event.source.help = self._hint
 
 
 def _focus_canvas(viewer: Viewer) -> None:
