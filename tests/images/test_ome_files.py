@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from segloop.core.errors import ImageError
 from segloop.images.image import Image
-from segloop.images.read import image_files, open_image, scene_names
+from segloop.images.listing import image_files
+from segloop.images.read import open_image, scene_names
 
 ALL = slice(None)
 SIDE = 24

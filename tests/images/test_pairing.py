@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import tempfile
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from segloop.core.errors import ImageError, PairingError
-from segloop.images.pairing import Pair, pair_by_stem, stem_of
+from segloop.images.names import is_named_as, stem_of
+from segloop.images.pairing import Pair, pair_by_stem
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -122,7 +127,7 @@ def test_second_segmentation_is_optional_image_by_image(tmp_path: Path) -> None:
     ("raw", "seg"),
     [
         ("cell1", "cell001"),
-        ("cell1", "cell1_mask"),
+        ("cell1", "cell1_b"),
         ("Cell1", "cell1"),
         ("cell1", "sub/cell1"),
         ("nuclei_01", "nuclei-01"),
@@ -135,7 +140,7 @@ def test_near_match_is_hinted_at_but_not_paired(tmp_path: Path, raw: str, seg: s
     assert f"the nearest is {tmp_path / 'seg' / seg}.tif" in pairing.problems[0]
 
 
-@pytest.mark.parametrize(("raw", "seg"), [("cell{}", "cell{}_mask"), ("cell{}_c1", "cell{}_c2")])
+@pytest.mark.parametrize(("raw", "seg"), [("cell{}", "cell{}_b"), ("cell{}_x1", "cell{}_x2")])
 def test_thousands_of_files_without_a_partner_are_told_of_in_seconds(
     tmp_path: Path, raw: str, seg: str
 ) -> None:
@@ -151,7 +156,9 @@ def test_thousands_of_files_without_a_partner_are_told_of_in_seconds(
 
 def test_no_pair_at_all(tmp_path: Path) -> None:
     touch(tmp_path, "raw/a.tif", "seg/b.tif")
-    with pytest.raises(PairingError, match=r"None of the 1 raw images .* rename them") as error:
+    with pytest.raises(
+        PairingError, match=r"None of the 1 raw images .* rename them .*rule for pairing"
+    ) as error:
         pair_by_stem(tmp_path / "raw", tmp_path / "seg")
     assert str(tmp_path / "raw") in str(error.value)
 
@@ -160,6 +167,8 @@ def test_same_folder_for_both(tmp_path: Path) -> None:
     touch(tmp_path, "a.tif", "b.tif")
     with pytest.raises(PairingError, match="choose different folders"):
         pair_by_stem(tmp_path, tmp_path)
+    with pytest.raises(PairingError, match="choose different folders"):
+        pair_by_stem(tmp_path / "a.tif", tmp_path / "a.tif")
 
 
 def test_empty_folder(tmp_path: Path) -> None:
@@ -173,3 +182,195 @@ def test_bundled_sample_pairs_completely(sample_nuclei: Path) -> None:
     pairing = pair_by_stem(sample_nuclei / "raw", sample_nuclei / "seg")
     assert len(pairing.pairs) == 29
     assert pairing.problems == ()
+
+
+# Names as tools and people write them: the raw image, its segmentation.
+NAMES = [
+    ("{}", "{}_cp_masks"),
+    ("{}", "{}_cp_mask"),
+    ("{}", "{}_seg"),
+    ("{}", "{}_mask"),
+    ("{}", "{}-masks"),
+    ("{}", "{}.label"),
+    ("{}", "{}_labels"),
+    ("{}", "{}_gt"),
+    ("{}", "{}_Simple Segmentation"),
+    ("{}", "{}_Object Identities"),
+    ("{}", "mask_{}"),
+    ("{}", "Count Masks of {}"),
+    ("{}_raw", "{}"),
+    ("{}_raw", "{}_mask"),
+    ("{}_img", "{}_masks"),
+    ("{}_image", "{}_label"),
+    ("img_{}", "mask_{}"),
+    ("{}_dapi", "{}"),
+    ("{}_DAPI", "{}_mask"),
+    ("{}_ch01", "{}_seg"),
+    ("{}", "{}_nuclei_masks"),
+    ("images/{}", "masks/{}"),
+    ("images/{}", "labels/{}_cp_masks"),
+    ("{}/raw", "{}/mask"),
+    ("{}/image", "{}/label"),
+]
+stems = st.lists(
+    st.from_regex(r"[a-z]{2}[0-9]{1,3}(_[a-z][0-9]{2})?", fullmatch=True), min_size=2, max_size=5, unique=True
+).filter(lambda found: len({stem.split("_")[0] for stem in found}) == len(found))
+
+
+@settings(max_examples=60, deadline=None)
+@given(stems=stems, names=st.sampled_from(NAMES), one_folder=st.booleans())
+def test_the_usual_names_are_paired_in_one_folder_or_two(
+    stems: list[str], names: tuple[str, str], one_folder: bool
+) -> None:
+    """Each raw image gets the segmentation of its own name, whatever else lies beside."""
+    raw_name, seg_name = names
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        raw_folder, seg_folder = (root, root) if one_folder else (root / "left", root / "right")
+        expected = {}
+        for stem in stems:
+            raw = raw_folder / f"{raw_name.format(stem)}.tif"
+            seg = seg_folder / f"{seg_name.format(stem)}.png"
+            touch(root, str(raw), str(seg))
+            expected[raw] = seg
+        if one_folder and not is_named_as(seg_name.format("x1"), "labels"):
+            return  # then nothing but the folder tells them apart
+        if one_folder and any(is_named_as(raw_name.format(stem), "labels") for stem in stems):
+            return
+        pairing = pair_by_stem(raw_folder, seg_folder)
+    assert {pair.raw: pair.seg for pair in pairing.pairs} == expected
+    assert pairing.problems == ()
+    assert all(pair.rule.startswith("same name without ") for pair in pairing.pairs)
+    for pair, (raw, seg, why) in zip(pairing.pairs, pairing.rows(), strict=True):
+        assert (raw, seg, why) == (str(pair.raw), str(pair.seg), pair.rule)
+
+
+@pytest.mark.parametrize(
+    ("raws", "segs"),
+    [
+        (["a_dapi", "a_gfp"], ["a_mask"]),
+        (["a"], ["a_mask", "a_seg"]),
+        (["a", "a_raw"], ["a_mask"]),
+        (["a_dapi", "a_gfp"], ["a"]),
+    ],
+)
+def test_several_candidates_are_named_and_not_paired(
+    tmp_path: Path, raws: list[str], segs: list[str]
+) -> None:
+    touch(tmp_path, *(f"raw/{name}.tif" for name in ["x", *raws]))
+    touch(tmp_path, *(f"seg/{name}.tif" for name in ["x", *segs]))
+    pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg")
+    assert [pair.stem for pair in pairing.pairs] == ["x"]
+    assert len(pairing.unpaired) == len(raws) + len(segs)
+    assert all(one.ambiguous for one in pairing.unpaired)
+    assert all(str(one.path) in one.problem for one in pairing.unpaired)
+    assert [row[2] for row in pairing.rows()[1:]] == ["several candidates"] * len(pairing.unpaired)
+
+
+def test_equal_names_come_before_shortened_ones(tmp_path: Path) -> None:
+    touch(tmp_path, "raw/a.tif", "raw/a_raw.tif", "seg/a.tif", "seg/a_raw.tif")
+    pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg")
+    assert [(pair.raw.name, pair.seg.name) for pair in pairing.pairs] == [
+        ("a.tif", "a.tif"),
+        ("a_raw.tif", "a_raw.tif"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "raws", "segs", "pairs"),
+    [
+        (
+            "*_t1=*_truth2",
+            ["a_t1", "b_t1", "a_t2"],
+            ["b_truth2", "a_truth2"],
+            [("a_t1", "a_truth2"), ("b_t1", "b_truth2")],
+        ),
+        ("*_t1.tif=*_x.png", ["a_t1"], ["a_x"], [("a_t1", "a_x")]),
+        ("img??=seg??", ["img01", "img02"], ["seg02", "seg01"], [("img01", "seg01"), ("img02", "seg02")]),
+        (
+            "*/one=*/two",
+            ["w1/one", "w2/one"],
+            ["w1/two", "w2/two"],
+            [("w1/one", "w1/two"), ("w2/one", "w2/two")],
+        ),
+        (r"re:(\w)_c(\d)=s(\d)(\w)", ["a_c1"], ["s1a"], []),
+        (r"re:(\w+)_c\d=(\w+)_s\d", ["a_c1", "b_c2"], ["a_s5", "b_s7"], [("a_c1", "a_s5"), ("b_c2", "b_s7")]),
+        (r"re:(\w+)(?=_c)_c=(\w+)_s", ["a_c"], ["a_s"], [("a_c", "a_s")]),
+    ],
+)
+@pytest.mark.parametrize("one_folder", [True, False])
+def test_a_rule_of_the_user_replaces_the_usual_ones(
+    tmp_path: Path,
+    rule: str,
+    raws: list[str],
+    segs: list[str],
+    pairs: list[tuple[str, str]],
+    one_folder: bool,
+) -> None:
+    folders = (tmp_path, tmp_path) if one_folder else (tmp_path / "raw", tmp_path / "seg")
+    touch(folders[0], *(f"{name}.tif" for name in raws))
+    touch(folders[1], *(f"{name}.tif" for name in segs))
+    if not pairs:
+        with pytest.raises(PairingError):
+            pair_by_stem(*folders, rule=rule)
+        return
+    pairing = pair_by_stem(*folders, rule=rule)
+    found = [
+        tuple(
+            path.relative_to(folder).with_suffix("").as_posix()
+            for path, folder in zip((p.raw, p.seg), folders, strict=True)
+        )
+        for p in pairing.pairs
+    ]
+    assert found == pairs
+    assert {pair.rule for pair in pairing.pairs} == {f"rule {rule}"}
+
+
+@pytest.mark.parametrize("rule", ["*_raw", "a=b", "*=*_?", "re:(a=(b", "=*", "*=*=*=*", ""])
+def test_a_rule_that_is_none_is_refused_with_an_example(tmp_path: Path, rule: str) -> None:
+    touch(tmp_path, "raw/a.tif", "seg/a.tif")
+    with pytest.raises(PairingError, match=r"is not a rule for pairing.*\*_raw=\*_mask"):
+        pair_by_stem(tmp_path / "raw", tmp_path / "seg", rule=rule)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [["labels", "probability"], ["mask", "classes", "probability"], ["probability", "labels", "mask"]],
+)
+def test_a_folder_of_predictions_is_a_folder_of_labels(tmp_path: Path, outputs: list[str]) -> None:
+    touch(tmp_path, "raw/p/a.tif", "raw/p/b.tif")
+    for name in "ab":
+        touch(tmp_path, f"seg/p/{name}.json", *(f"seg/p/{name}.{output}.tif" for output in outputs))
+    pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg")
+    best = next(output for output in ("labels", "classes", "mask") if output in outputs)
+    assert pairing.problems == ()
+    assert [(pair.stem, pair.seg.name) for pair in pairing.pairs] == [
+        ("p/a", f"a.{best}.tif"),
+        ("p/b", f"b.{best}.tif"),
+    ]
+
+
+letters = st.text(
+    st.characters(categories=["Ll"], min_codepoint=0xC0, max_codepoint=0x17F), min_size=1, max_size=4
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=letters, brackets=st.sampled_from(["", "[1]", "[a-z]", "{x}", "(2)"]))
+def test_composed_and_decomposed_names_and_brackets_pair(name: str, brackets: str) -> None:
+    """As from a Mac and from Linux; folders with brackets are no patterns."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / f"data {brackets}"
+        touch(
+            root,
+            f"raw/{unicodedata.normalize('NFC', name)}.tif",
+            f"seg/{unicodedata.normalize('NFD', name)}.tif",
+        )
+        for seg in (
+            root / "seg",
+            root / "seg" / "*.tif",
+            root / "seg" / f"{unicodedata.normalize('NFD', name)}.tif",
+        ):
+            pairing = pair_by_stem(root / "raw" / "*.tif", seg)
+            assert len(pairing.pairs) == 1
+            assert pairing.problems == ()

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.prediction.provenance import find_predictions
 from segloop.core.context import Context
-from segloop.core.errors import ImageError
-from segloop.images.pairing import Pair, Pairing, files_by_stem, pair_by_stem
+from segloop.core.errors import PairingError
+from segloop.images.listing import image_files
+from segloop.images.pairing import Pairing, pair_by_stem
 
 if TYPE_CHECKING:
     from segloop.evaluation.evaluate import LabelKind
 
 _SCORED_KINDS = ("labels", "classes", "mask")
-"""Outputs of a prediction that can be scored, best first."""
+"""Outputs of a prediction that can be scored."""
 
 Source = str | os.PathLike[str]
 
@@ -101,9 +102,10 @@ def evaluate(
     config_yaml: str = "",
     only_predicted: bool = False,
     label_kind: LabelKind | None = None,
+    rule: str | None = None,
     context: Context | None = None,
 ) -> Evaluation:
-    """Score predictions against truth; files are paired by subfolder and stem.
+    """Score predictions against truth; files are paired as by `segloop.images.pairing.pair_by_stem`.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ def evaluate(
         Folder, glob or file of label images, masks or classes; a folder that Segloop predicted into may hold
         several outputs of an image, of which the labels (else classes, else mask) are scored.
     truth : path-like
-        Folder, glob or file of label images or masks.
+        Folder, glob or file of label images or masks; may be a folder of predictions too.
     out : path-like
         Folder for ``metrics.json``, ``metrics.csv`` and ``report.html``.
     raw : path-like, optional
@@ -123,6 +125,8 @@ def evaluate(
     label_kind : {"instances", "semantic"}, optional
         Whether values number objects or name classes, see `segloop.evaluation.evaluate.evaluate_files`; by
         default what the records of the predictions say, else guessed from the values.
+    rule : str, optional
+        A rule for pairing predictions and truth that replaces the usual ones, such as ``*_pred=*_mask``.
     context : Context, optional
         Progress and cancel.
 
@@ -133,59 +137,58 @@ def evaluate(
     """
     from segloop.evaluation.evaluate import evaluate_files
 
-    outputs = _scored_outputs(Path(predictions))
-    if outputs:
-        files = {stem: path for stem, (_, path) in outputs.items()}
-        pairing = _match(files, files_by_stem(truth), Path(predictions), only_predicted)
-    else:
-        pairing = pair_by_stem(predictions, truth)
+    kinds = _recorded_outputs(Path(predictions))
+    pairing = pair_by_stem(
+        _scored(Path(predictions), kinds) or predictions,
+        truth,
+        rule=rule,
+        roles=("labels", "labels"),
+        report_unused=not only_predicted,
+    )
     raws: dict[str, Path | None] = {}
+    problems = list(pairing.problems)
     if raw is not None:
-        raws = dict(files_by_stem(raw))
+        by_truth = _raws_of(raw, truth, problems)
+        raws = {pair.stem: by_truth.get(pair.seg) for pair in pairing.pairs}
     result = evaluate_files(
         pairing.pairs,
         out,
-        label_kind=label_kind or _recorded_kind(outputs, pairing),
+        label_kind=label_kind or _recorded_kind(kinds, pairing),
         context=context or Context(),
         baseline_raw=raws,
         title=title,
         curves=curves,
         config_yaml=config_yaml,
-        problems=pairing.problems,
+        problems=problems,
     )
-    problems = tuple(result.pop("problems"))
-    return Evaluation(result, problems, Path(out))
+    return Evaluation(result, tuple(result.pop("problems")), Path(out))
 
 
-def _scored_outputs(folder: Path) -> dict[str, tuple[str, Path]]:
-    """Return kind and file of the output to score, by stem, of each prediction in a folder."""
-    outputs: dict[str, tuple[str, Path]] = {}
+def _raws_of(raw: Source, truth: Source, problems: list[str]) -> dict[Path, Path]:
+    """Return the raw image of each truth that has one; no pair at all is a problem to report."""
+    try:
+        return {pair.seg: pair.raw for pair in pair_by_stem(raw, truth, report_unused=False).pairs}
+    except PairingError as error:
+        problems.append(f"There is no baseline: {error}")
+        return {}
+
+
+def _recorded_outputs(folder: Path) -> dict[Path, str]:
+    """Return the kind of every output that the records of predictions in a folder list."""
+    kinds: dict[Path, str] = {}
     for prediction in find_predictions(folder) if folder.is_dir() else ():
-        for kind in _SCORED_KINDS:
-            path = prediction.output(kind)
-            if path is not None:
-                stem = prediction.path.relative_to(folder).as_posix().removesuffix(".json")
-                outputs[stem] = (kind, path)
-                break
-    return outputs
+        kinds |= {path: kind for kind, path in prediction.outputs().items()}
+    return kinds
 
 
-def _recorded_kind(outputs: Mapping[str, tuple[str, Path]], pairing: Pairing) -> LabelKind | None:
+def _scored(folder: Path, kinds: Mapping[Path, str]) -> list[Path]:
+    """Return the images in a folder without the outputs that can't be scored."""
+    if not kinds:
+        return []
+    return [file for file in image_files(folder) if kinds.get(file, "labels") in _SCORED_KINDS]
+
+
+def _recorded_kind(kinds: Mapping[Path, str], pairing: Pairing) -> LabelKind | None:
     """Return "semantic" if the records of all predictions say that they are classes."""
-    classes = outputs and all(outputs[pair.stem][0] == "classes" for pair in pairing.pairs)
+    classes = all(kinds.get(pair.raw) == "classes" for pair in pairing.pairs)
     return "semantic" if classes else None
-
-
-def _match(
-    outputs: Mapping[str, Path], truths: Mapping[str, Path], folder: Path, only_predicted: bool
-) -> Pairing:
-    pairs = [Pair(stem, path, truths[stem]) for stem, path in outputs.items() if stem in truths]
-    if not pairs:
-        raise ImageError(f"None of the {len(outputs)} predictions in {folder} has a truth of the same stem.")
-    problems = [
-        f"{path} has no truth of the same stem." for stem, path in outputs.items() if stem not in truths
-    ]
-    if not only_predicted:
-        missing = [path for stem, path in truths.items() if stem not in outputs]
-        problems += [f"{path} has no prediction of the same stem." for path in missing]
-    return Pairing(tuple(pairs), tuple(problems))

@@ -13,6 +13,12 @@ import click
 _OVERRIDE = re.compile(r"^[+~]{0,2}[A-Za-z_][\w./@]*=")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+pair_option = click.option(
+    "--pair",
+    "rule",
+    metavar="RAW=SEG",
+    help="Rule for pairing, such as '*_raw=*_mask'; 're:' before regular expressions. By name if absent.",
+)
 
 
 def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from segloop.cli.arguments import json_option, print_data
+from segloop.cli.arguments import json_option, pair_option, print_data
 
 
 @click.group()
@@ -47,6 +47,8 @@ def dataset() -> None:
 @click.option(
     "--undecided", is_flag=True, help="Leave the verdicts to curation; else every pair is accepted."
 )
+@pair_option
+@click.option("--dry-run", is_flag=True, help="Print which files would be paired and why, and make nothing.")
 @json_option
 def create(
     path: Path,
@@ -60,13 +62,16 @@ def create(
     seed: int,
     label_kind: Literal["instances", "semantic"] | None,
     undecided: bool,
+    rule: str | None,
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Make a curated dataset from raw images and their segmentations.
 
-    The original files are never changed. Files that can't be paired or used are named, and the others go in.
-    Each image needs a segmentation from the first --seg; those of further ones are optional. Unnamed
-    segmentations are called seg, seg2, and so on.
+    Raw images and segmentations are paired by name, never by order: names may differ by usual additions such
+    as _raw, _mask or _cp_masks. The original files are never changed. Files that can't be paired or used are
+    named, and the others go in. Each image needs a segmentation from the first --seg; those of further ones
+    are optional. Unnamed segmentations are called seg, seg2, and so on.
 
     \b
     Examples:
@@ -75,10 +80,15 @@ def create(
     """
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.cli.progress import progress_shown
-    from segloop.images.pairing import pair_by_stem
+    from segloop.core.wording import counted
+    from segloop.images.pairing import SAME_NAME, pair_by_stem
 
     (name, first), *others = _by_name([*segmentations, *([second] if second else [])]).items()
-    pairing = pair_by_stem(raw, first, dict(others), name=name)
+    pairing = pair_by_stem(raw, first, dict(others), name=name, rule=rule)
+    if dry_run:
+        rows = [dict(zip(("raw", "seg", "rule"), row, strict=True)) for row in pairing.rows()]
+        print_data({"pairs": rows, "problems": list(pairing.problems)}, pairing.table(), as_json)
+        return 1 if pairing.problems else 0
     with progress_shown() as context:
         made = CuratedDataset.create(
             path,
@@ -110,7 +120,8 @@ def create(
             " to decide on."
             if undecided
             else f": {splits['train']} train, {splits['val']} val, {splits['test']} test."
-        )
+        ),
+        *(f"{counted(n, 'pair')} by {found}." for found, n in pairing.rules().items() if found != SAME_NAME),
     ]
     print_data(data, lines, as_json)
     return 1 if problems else 0

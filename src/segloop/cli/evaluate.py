@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from segloop.cli.arguments import json_option, print_data
+from segloop.cli.arguments import json_option, pair_option, print_data
 
 
 @click.command()
@@ -24,6 +24,7 @@ from segloop.cli.arguments import json_option, print_data
     type=click.Choice(["instances", "semantic"]),
     help="Whether values number objects or name classes; guessed from the labels if absent.",
 )
+@pair_option
 @json_option
 def evaluate(
     predictions: str,
@@ -31,9 +32,10 @@ def evaluate(
     out: Path,
     raw: str | None,
     label_kind: Literal["instances", "semantic"] | None,
+    rule: str | None,
     as_json: bool,
 ) -> int:
-    """Score PREDICTIONS (labels or masks) against TRUTH; files are paired by stem.
+    """Score PREDICTIONS (labels, masks or classes) against TRUTH; files are paired by name.
 
     Writes metrics.json, metrics.csv (per image) and report.html.
 
@@ -45,7 +47,9 @@ def evaluate(
     from segloop.cli.progress import progress_shown
 
     with progress_shown() as context:
-        result = evaluate_files(predictions, truth, out=out, raw=raw, label_kind=label_kind, context=context)
+        result = evaluate_files(
+            predictions, truth, out=out, raw=raw, label_kind=label_kind, rule=rule, context=context
+        )
     for problem in result.problems:
         click.echo(f"Warning: {problem}", err=True)
     print_data(result.metrics, [*result.summary(), f"Report: {out / 'report.html'}"], as_json)

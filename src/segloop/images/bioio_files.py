@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 from segloop.core.errors import ImageError
 from segloop.core.units import micrometres
 from segloop.images.image import RGB, Image, PixelSize, default_names, to_tczyx
+from segloop.images.ome_zarr import image_folders, require_image
 
 _IMAGEIO, _OME_ZARR = "bioio_imageio", "bioio_ome_zarr"
 
@@ -32,9 +32,9 @@ def open_with_bioio(path: Path, choose: Callable[[Sequence[str], int], int], mod
     Raises
     ------
     ImageError
-        If the file can't be read, or a Zarr folder is no OME-Zarr image.
+        If the file can't be read, or a Zarr folder is not an OME-Zarr image.
     """
-    series = _bioformats2raw_series(path)
+    series = image_folders(path) if path.is_dir() else ()
     if series:
         index = choose(series, 0)
         image = open_with_bioio(path / series[index], lambda _scenes, default: default, module)
@@ -60,9 +60,9 @@ def bioio_scenes(path: Path, module: str | None) -> tuple[str, ...]:
     Raises
     ------
     ImageError
-        If the file can't be read, or a Zarr folder is no OME-Zarr image.
+        If the file can't be read, or a Zarr folder is not an OME-Zarr image.
     """
-    series = _bioformats2raw_series(path)
+    series = image_folders(path) if path.is_dir() else ()
     if series:
         return series
     with _quiet():
@@ -75,7 +75,7 @@ def _bio_image(path: Path, module: str | None) -> Any:
     from bioio import BioImage
 
     if path.is_dir():
-        _check_zarr(path)
+        require_image(path)
     reader = module or (_OME_ZARR if path.is_dir() else _IMAGEIO)
     # Naming the reader saves bioio from trying all of them, and from logging what each had to say.
     with _one_sentence(path):
@@ -127,60 +127,3 @@ def _pixel_size(bio: Any, shape: Sequence[int]) -> PixelSize:
         found.append(micrometres(size, "um" if unit is None else str(unit)))
     z, y, x = found
     return z, y, x
-
-
-def _attributes(folder: Path) -> dict[str, Any]:
-    """Attributes of a local Zarr group, format 2 or 3; empty where there are none."""
-    for name in ("zarr.json", ".zattrs"):
-        file = folder / name
-        if file.is_file():
-            try:
-                content = json.loads(file.read_text(encoding="utf-8"))
-            except (ValueError, RecursionError) as error:
-                raise ImageError(
-                    f"{folder} is damaged ({name} is no JSON): copy or export it again."
-                ) from error
-            attributes = _dict(_dict(content).get("attributes") if name == "zarr.json" else content)
-            return {**attributes, **_dict(attributes.get("ome"))}
-    return {}
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _bioformats2raw_series(path: Path) -> tuple[str, ...]:
-    """Subfolders with the images of a store that bioformats2raw wrote; bioio does not open its root."""
-    if not path.is_dir() or "bioformats2raw.layout" not in _attributes(path):
-        return ()
-    listed = _attributes(path / "OME").get("series")
-    if isinstance(listed, list) and listed and all(_is_inside(path, str(name)) for name in listed):
-        return tuple(str(name) for name in listed)
-    numbered = [folder.name for folder in path.iterdir() if folder.is_dir() and folder.name.isdecimal()]
-    if not numbered:
-        raise ImageError(f"{path} holds no image: convert the original again with bioformats2raw.")
-    return tuple(sorted(numbered, key=int))
-
-
-def _is_inside(path: Path, name: str) -> bool:
-    return Path(name).name == name != ".." and (path / name).is_dir()
-
-
-def _check_zarr(path: Path) -> None:
-    attributes = _attributes(path)
-    if "plate" in attributes or "well" in attributes:
-        raise ImageError(
-            f"{path} is a plate or well, not an image: choose an image in it, such as {path}/A/1/0."
-        )
-    multiscales = attributes.get("multiscales")
-    if not isinstance(multiscales, list) or not multiscales:
-        raise ImageError(
-            f"{path} is no OME-Zarr image (it has no multiscales metadata): save it as OME-Zarr or TIFF."
-        )
-    with _one_sentence(path):
-        for entry in multiscales:
-            first = entry["datasets"][0]["path"]
-            if not any((path / first / name).exists() for name in (".zarray", "zarr.json")):
-                raise ImageError(
-                    f"{path} is incomplete (its array {first} is missing): copy or export it again."
-                )

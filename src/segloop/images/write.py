@@ -14,7 +14,7 @@ import numpy as np
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ImageError
 from segloop.images.image import AXES, UNKNOWN_SIZE, PixelSize
-from segloop.images.pairing import stem_of
+from segloop.images.names import stem_of
 
 if TYPE_CHECKING:
     import zarr

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
 from segloop.core.errors import JobError, SegloopError
-from segloop.images.pairing import stem_of
-from segloop.images.read import image_files
-
-_WILDCARDS = frozenset("*?[")
+from segloop.images.listing import image_files, root_of
+from segloop.images.names import composed, stem_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Item:
 
 
 def plan_items(inputs: Sequence[str], out: Path) -> tuple[list[Item], list[str]]:
-    """List the files behind files, folders and glob patterns, each once, with the names of their predictions.
+    """List the images that files, folders and glob patterns name, each once, and name their predictions.
 
     Earlier predictions are not taken as images where ``out`` lies inside a folder among the inputs.
 
@@ -46,9 +44,9 @@ def plan_items(inputs: Sequence[str], out: Path) -> tuple[list[Item], list[str]]
     items: dict[Path, Item] = {}
     problems = []
     for text in inputs:
-        root = _root(text)
         try:
             files = image_files(text)
+            root = root_of(text, files)
         except SegloopError as error:
             problems.append(str(error))
             continue
@@ -66,12 +64,12 @@ def check_names(items: Sequence[Item], out: Path, config: PredictConfig) -> None
     Raises
     ------
     JobError
-        Naming the files that get in each other's way.
+        Naming the files that conflict.
     """
     taken: dict[str, Item] = {}
     inputs = {item.path.absolute() for item in items}
     for item in items:
-        other = taken.setdefault(item.stem.casefold(), item)
+        other = taken.setdefault(composed(item.stem).casefold(), item)
         if other is not item:
             raise JobError(
                 f"`{other.path}` and `{item.path}` would both be written to `{item.stem}` in {out}: "
@@ -99,24 +97,13 @@ def scene_stem(stem: str, scene: int, scenes: Sequence[str]) -> str:
     if len(scenes) <= 1:
         return stem
     names = [_safe(name) for name in scenes]
-    folded = [name.casefold() for name in names]
+    folded = [composed(name).casefold() for name in names]
     unique = names[scene] != "" and folded.count(folded[scene]) == 1
     return f"{stem}_{names[scene] if unique else scene}"
 
 
 def _writes_zarr(path: Path, chosen: OutputFormat) -> bool:
     return chosen is OutputFormat.zarr or (chosen is OutputFormat.auto and path.suffix.lower() == ".zarr")
-
-
-def _root(text: str) -> Path:
-    """Return the folder below which subfolders are kept."""
-    path = Path(text)
-    if path.is_dir() and path.suffix.lower() != ".zarr":
-        return path
-    fixed = path.parent
-    while _WILDCARDS & set(str(fixed)) and not fixed.exists():
-        fixed = fixed.parent
-    return fixed
 
 
 def _relative_stem(path: Path, root: Path) -> str:

@@ -18,8 +18,9 @@ from segloop.core.context import Context
 from segloop.core.errors import DatasetError, SegloopError
 from segloop.images.image import PixelSize
 from segloop.images.labels import read_labels
+from segloop.images.names import natural_key
 from segloop.images.pairing import Pair
-from segloop.images.read import natural_key, open_image
+from segloop.images.read import open_image
 
 
 @dataclass(frozen=True)

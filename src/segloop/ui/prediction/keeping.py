@@ -155,7 +155,7 @@ def save_all(
 
 def _stems(wanted: Sequence[tuple[str, str]]) -> list[str]:
     """Return what to call each result: like the file behind it, or like its layer where files are shared."""
-    from segloop.images.pairing import stem_of
+    from segloop.images.names import stem_of
 
     stems = [
         stem_of(Path(source).name) if source else safe_file_name(name, "layer") for name, source in wanted

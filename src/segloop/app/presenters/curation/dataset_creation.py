@@ -157,7 +157,8 @@ def _create_sample(path: Path, context: Context) -> Created:
 
 
 def _channel_names(folder: str, context: Context) -> tuple[str, ...]:
-    from segloop.images.read import image_files, open_image
+    from segloop.images.listing import image_files
+    from segloop.images.read import open_image
 
     image = open_image(image_files(folder)[0])
     context.check()

@@ -102,7 +102,8 @@ def check_images(
     context : Context
         Cancel.
     """
-    from segloop.images.read import image_files, open_image
+    from segloop.images.listing import image_files
+    from segloop.images.read import open_image
 
     images: list[Image] = []
     remarks: list[Remark] = []

@@ -1,0 +1,151 @@
+"""Finding images: in folders, by glob patterns, and inside OME-Zarr stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from glob import has_magic
+from pathlib import Path
+
+from segloop.core.errors import ImageError
+from segloop.images.names import SUFFIXES, natural_key
+from segloop.images.ome_zarr import holds_image, is_zarr, listed_labels
+
+PathLike = str | os.PathLike[str]
+
+
+def image_files(source: PathLike) -> list[Path]:
+    """List images in natural order (2 before 10).
+
+    Parameters
+    ----------
+    source : path-like
+        A folder, searched with its subfolders, linked ones too; a glob pattern (``**`` spans subfolders); or
+        one image. A path that exists is never read as a pattern. An OME-Zarr folder counts as one image,
+        whatever its name, and so does an OME-TIFF in several files, of which the first is listed. Hidden
+        files and those without a known image suffix are left out.
+
+    Raises
+    ------
+    ImageError
+        If there is none, or ``**`` doesn't stand alone in a pattern.
+    """
+    path = Path(source)
+    if path.exists() and is_image(path):
+        return [path]
+    if path.is_dir():
+        found = _walk(path)
+        if not found:
+            raise ImageError(
+                f"The folder {path} holds no images; choose one with files such as .tif, .png or .zarr."
+            )
+    elif path.exists():
+        raise ImageError(f"{path} is not an image by its suffix; choose a file such as .tif, .png or .zarr.")
+    else:
+        root, pattern = split_pattern(source)
+        if not has_magic(pattern):
+            raise ImageError(f"{path} does not exist; check its name and that its drive is connected.")
+        _require_lone_stars(source)
+        matching = set(root.glob(pattern))
+        stores = {each for each in matching if each.is_dir() and is_image(each)}
+        found = [each for each in matching if not stores.intersection(each.parents) and is_image(each)]
+        if not found:
+            raise ImageError(f"No image matches {source}; correct the pattern or the folder in it.")
+    return without_repeated_sets(sorted(found, key=natural_key))
+
+
+def without_repeated_sets(files: Sequence[Path]) -> list[Path]:
+    """Keep one file, the first, of each OME-TIFF that lies in several files.
+
+    Only files whose names end in ``.ome.tif`` or ``.ome.tiff`` are looked into.
+    """
+    from segloop.images.ome_files import set_members
+
+    named = [file for file in files if file.name.lower().endswith((".ome.tif", ".ome.tiff"))]
+    if len(named) < 2:
+        return list(files)
+    dropped: set[Path] = set()
+    known = set(named)
+    for file in named:
+        if file not in dropped:
+            members = {file.parent / name for name in set_members(file)} & known
+            dropped |= members - {file}
+    return [file for file in files if file not in dropped]
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path looks like an image that `open_image` reads.
+
+    It does if its name ends in a known image suffix, or if it is a folder with an OME-Zarr image, plate or
+    well in it. Hidden files and folders are no images.
+    """
+    if path.name.startswith("."):
+        return False
+    if path.is_dir():
+        return path.suffix.lower() == ".zarr" or (is_zarr(path) and holds_image(path))
+    return path.suffix.lower() in SUFFIXES
+
+
+def label_groups(path: Path) -> list[Path]:
+    """Return the label images stored inside an OME-Zarr image, in its group ``labels``."""
+    return listed_labels(path) if path.is_dir() else []
+
+
+def is_pattern(source: PathLike) -> bool:
+    """Whether a text is a glob pattern; what exists under that very name is not."""
+    return has_magic(str(source)) and not Path(source).exists()
+
+
+def split_pattern(source: PathLike) -> tuple[Path, str]:
+    """Split a glob pattern into the folder before its first wildcard and the rest.
+
+    Folders that exist are taken literally, such as ``plate [1]``.
+    """
+    root = Path()
+    parts = Path(source).parts
+    for number, part in enumerate(parts):
+        if has_magic(part) and not (root / part).exists():
+            return root, str(Path(*parts[number:]))
+        root = root / part
+    return root.parent, root.name
+
+
+def root_of(source: PathLike, files: Sequence[Path]) -> Path:
+    """Return the folder from which the subfolders of listed files count."""
+    path = Path(source)
+    if path in files:
+        return path.parent
+    return split_pattern(source)[0] if is_pattern(source) else path
+
+
+def _require_lone_stars(source: PathLike) -> None:
+    """Refuse ``**.tif``, which Python's versions read differently."""
+    parts = Path(source).parts
+    meant = ["**/" + part.replace("**", "*") if "**" in part and part != "**" else part for part in parts]
+    if meant != list(parts):
+        raise ImageError(
+            f"The ** in {source} stands for folders and must stand alone: write {Path(*meant).as_posix()}."
+        )
+
+
+def _walk(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder, followlinks=True):
+        found += [
+            Path(root, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+        ]
+        stores = {name for name in folders if is_image(Path(root, name))}
+        found += [Path(root, name) for name in stores]
+        folders[:] = [
+            name
+            for name in folders
+            if name not in stores and not name.startswith(".") and not _is_loop(Path(root, name))
+        ]
+    return found
+
+
+def _is_loop(folder: Path) -> bool:
+    """Whether a folder is a link to one of those that it was reached through."""
+    return folder.is_symlink() and any(folder.samefile(parent) for parent in folder.absolute().parents)
