@@ -9,57 +9,21 @@ import numpy as np
 import psutil
 import pytest
 import tifffile
-import torch
 
 from segloop.app.app import App
-from segloop.app.jobs import PredictionHelper
+from segloop.app.helper import HelperState, PredictionHelper
 from segloop.app.layers import LayerImage, new_scratch, start, start_files
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.events import OutputEvent, ProgressEvent
 from segloop.artifacts.job.state import JobState
-from segloop.artifacts.model.model import (
-    Model,
-    ModelCard,
-    NormalisationCard,
-    RecipeCard,
-    TargetCard,
-    ThresholdCard,
-)
 from segloop.artifacts.prediction.provenance import find_predictions
 from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import JobError
-from segloop.networks import NetworkSpec, build_network
 
 pytestmark = pytest.mark.slow
 PATIENCE = 240  # seconds; importing torch alone takes a while on a busy computer
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A 2D foreground model with seeded random weights."""
-    kwargs = {"filters": [16, 32, 64], "strides": [[1, 1], [2, 2], [2, 2]], "kernels": [[3, 3]] * 3}
-    spec = NetworkSpec("unet", 2, 1, 1, kwargs)
-    torch.manual_seed(0)
-    network = build_network(spec).eval()
-    test_input = torch.randn(1, 1, 32, 32)
-    with torch.inference_mode():
-        test_output = network(test_input)
-    card = ModelCard(
-        name="random",
-        axes="YX",
-        recipe=RecipeCard(channels=["nuclei"]),
-        network=spec.to_dict(),
-        target=TargetCard(name="semantic", options={"classes": 2}),
-        normalisation=NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0),
-        stride=list(network.stride),
-        halo=list(network.halo),
-        thresholds=ThresholdCard(),
-    )
-    folder = tmp_path_factory.mktemp("models") / "random"
-    Model.save(folder, card, network.state_dict(), test_input[0].numpy(), test_output[0].numpy())
-    return folder
 
 
 @pytest.fixture
@@ -109,6 +73,48 @@ def test_a_second_prediction_starts_quicker(helper, workspace, model, nuclei):
         seconds.append(time.monotonic() - begun)
 
     assert seconds[1] < seconds[0] / 2
+
+
+def test_the_helper_says_what_it_does(helper, workspace, model, nuclei):
+    states = []
+    helper.changed.connect(states.append)
+    assert helper.state is HelperState.absent
+
+    job = submit(helper, workspace, model, nuclei).job
+    said = []
+    until(lambda: said.append(job.waiting_for) or job.state() is not JobState.waiting, "it did not begin")
+    assert end(job) is JobState.finished
+    until(lambda: helper.state is HelperState.ready, "it is not ready for the next job")
+
+    assert states == [HelperState.loading, HelperState.ready, HelperState.busy, HelperState.ready]
+    assert "Loading torch: about 20 s, once per session" in said
+    assert job.waiting_for == ""
+    psutil.Process(helper.pid).kill()
+    until(lambda: states[-1] is HelperState.absent, "its end was not noticed")
+    assert helper.state is HelperState.absent
+
+
+def test_a_job_waits_for_the_one_before_it(helper, workspace, model, nuclei):
+    first = submit(helper, workspace, model, np.tile(nuclei, (12, 12))).job
+    second = submit(helper, workspace, model, nuclei).job
+    until(lambda: first.folder.last(ProgressEvent), "the first did not begin")
+    until(lambda: helper.state is HelperState.busy, "it did not say that it began")
+    assert first.waiting_for == ""
+    assert second.waiting_for == "Waiting for the prediction before this one"
+    assert end(first) is JobState.finished
+    assert end(second) is JobState.finished
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"format": "segloop-task", "version": 99, "kind": "predict"}'])
+def test_a_job_that_is_refused_says_why(helper, workspace, model, nuclei, tmp_path, text):
+    folder = tmp_path / "job"
+    if text is not None:
+        folder.mkdir()
+        (folder / "task.json").write_text(text)
+    job = helper.submit(folder)
+    assert end(job) is JobState.failed
+    assert str(folder / "task.json") in job.failure()
+    assert end(submit(helper, workspace, model, nuclei).job) is JobState.finished
 
 
 def test_a_layer_comes_back_as_growing_and_then_whole_zarr(helper, workspace, model, nuclei):

@@ -103,4 +103,4 @@ def test_verbs_that_take_a_model_show_their_progress_too(
 
     sample = CuratedDataset.open(study / "nuclei").split("val")[1]
     assert f"run: {sample}  50%|" in terminal.getvalue()
-    assert "Decoding  50%|" in terminal.getvalue()
+    assert "Decoding 100%|" in terminal.getvalue()

@@ -14,11 +14,11 @@ import tifffile
 from segloop.artifacts.job.events import MessageEvent, OutputEvent, ProgressEvent, StateEvent
 from segloop.artifacts.job.job import EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.job.task import PredictTask
 from segloop.artifacts.prediction.provenance import Provenance, find_predictions
 from segloop.config.device import DeviceConfig
 from segloop.core.errors import Cancelled, ConfigError, ImageError, JobError, ModelError
 from segloop.prediction.job import ModelCache, Summary, predict_files
-from segloop.prediction.request import PredictRequest
 
 
 class Job:
@@ -29,14 +29,14 @@ class Job:
         self.folder = folder / "job"
 
     def run(self, *inputs: Path, scene: str | int | None = None, **config: Any) -> Summary:
-        request = PredictRequest(
+        task = PredictTask(
             model=str(self.model),
             inputs=[str(path) for path in inputs],
             out=str(self.out),
             config=config,
             scene=scene,
         )
-        return predict_files(request, EventLog(self.folder))
+        return predict_files(task, EventLog(self.folder))
 
     @property
     def events(self) -> JobFolder:

@@ -62,9 +62,9 @@ def test_facts_are_told_in_a_line(changes, line):
 
 def test_more_time_lifts_the_limit_that_ended_the_run():
     stop = StopConfig(max_minutes=15, max_epochs=50, patience=10)
-    assert more_time(stop, "time", 15.0, 5) == StopConfig(20, 50, 10)
-    assert more_time(stop, "epochs", 3.0, 5) == StopConfig(8, 1050, 10)
-    assert more_time(stop, "patience", 3.0, 5) == StopConfig(8, 50, 0)
+    assert more_time(stop, "time", 15.0, 5) == StopConfig(max_minutes=20, max_epochs=50, patience=10)
+    assert more_time(stop, "epochs", 3.0, 5) == StopConfig(max_minutes=8, max_epochs=1050, patience=10)
+    assert more_time(stop, "patience", 3.0, 5) == StopConfig(max_minutes=8, max_epochs=50, patience=0)
 
 
 def test_the_catalogue_notices_what_changed(tmp_path):

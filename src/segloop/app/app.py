@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from segloop.app.jobs import Job, PredictionHelper, resume_training, start_training
+from segloop.app.helper import PredictionHelper
+from segloop.app.jobs import Job, resume_training, start_training
 from segloop.app.workspace import Workspace
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import JobError

@@ -14,12 +14,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segloop.app.jobs import Job, PredictionHelper
+from segloop.app.helper import PredictionHelper
+from segloop.app.jobs import Job
+from segloop.app.tasks import submit
+from segloop.artifacts.job.task import PredictTask
 from segloop.config import compose
 from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.core.atomic import remove
 from segloop.core.context import Context
-from segloop.core.errors import ImageError, JobError
+from segloop.core.errors import ImageError
 from segloop.core.file_names import free_name, plain_file_name
 
 if TYPE_CHECKING:
@@ -154,8 +157,6 @@ def start(
     Cancelled
         If the user asked to stop; the scratch folder is then removed.
     """
-    from segloop.prediction.request import PredictRequest
-
     context = context or Context()
     try:
         inputs = []
@@ -165,13 +166,13 @@ def start(
             path = folder / "input" / f"{stem}.ome.zarr"
             write_layer(layer.image(), path, _part(context, number, len(images)))
             inputs.append(str(path))
-        request = PredictRequest(
+        task = PredictTask(
             model=model,
             inputs=inputs,
             out=str(folder / "output"),
             config=compose.to_dict(replace(config, format=OutputFormat.zarr)),
         )
-        request.write(folder)
+        submit(folder, task)
         context.check()
         return LayerJob(helper.submit(folder), folder, tuple(inputs))
     except BaseException:
@@ -188,28 +189,21 @@ def start_files(
     folder: Path,
     context: Context | None = None,
 ) -> Job:
-    """Have the helper predict files; see `PredictRequest` for ``inputs`` and ``out``.
+    """Have the helper predict files; see `PredictTask` for ``inputs`` and ``out``.
 
     Parameters
     ----------
     folder : Path
-        Of the job: its request and its events go there.
+        Of the job: its task and its events go there.
 
     Raises
     ------
     JobError
         If a job in this folder is under way, the folder can't be written, or the helper can't be started.
     """
-    from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, JobFolder
-    from segloop.prediction.request import PredictRequest
-
-    if not JobFolder(folder).state().ended and (folder / EVENTS_FILE).exists():
-        raise JobError(f"A prediction into {out} is under way: wait for it, or choose another folder.")
-    request = PredictRequest(model=model, inputs=list(inputs), out=str(out), config=compose.to_dict(config))
-    request.write(folder)
-    # What an earlier job left here would be taken for news of this one.
-    for name in (EVENTS_FILE, STOP_FILE):
-        (folder / name).unlink(missing_ok=True)
+    submit(
+        folder, PredictTask(model=model, inputs=list(inputs), out=str(out), config=compose.to_dict(config))
+    )
     return helper.submit(folder)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segloop.app.model import Model
-from segloop.artifacts.job.job import EventLog
+from segloop.app.tasks import TaskResult, execute, submit
+from segloop.app.training import absolute_if_path
+from segloop.artifacts.job.task import PredictTask, RethresholdTask
 from segloop.config import compose
-from segloop.config.predict import PredictConfig
+from segloop.config.predict import PredictConfig, ThresholdConfig
 from segloop.core.context import Context
+from segloop.core.errors import ImageError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,11 +23,13 @@ if TYPE_CHECKING:
     from segloop.config.from_python import Settings
     from segloop.config.predict import OutputKind
     from segloop.images.image import Image
-    from segloop.prediction.job import Summary
     from segloop.prediction.rethreshold import RethresholdSummary
 
 JOB_FOLDER = ".segloop"
-"""Folder below the outputs that holds the events of a prediction started at the command line."""
+"""Folder below the outputs that holds the task and the events of a prediction of files."""
+
+RETHRESHOLD_FOLDER = f"{JOB_FOLDER}/rethreshold"
+"""Folder below the outputs that holds the task and the events of a change of thresholds."""
 
 
 def predict_files(
@@ -34,8 +39,8 @@ def predict_files(
     out: str | os.PathLike[str],
     config: PredictConfig | None = None,
     overrides: Sequence[str] = (),
-) -> Summary:
-    """Predict image files in this process, speaking through ``out/.segloop/events.jsonl``.
+) -> TaskResult:
+    """Predict image files in this process; the events go to ``out/.segloop/events.jsonl``.
 
     Parameters
     ----------
@@ -52,7 +57,7 @@ def predict_files(
 
     Returns
     -------
-    Summary
+    TaskResult
         How many were predicted, and a sentence for each input that was not.
 
     Raises
@@ -60,14 +65,50 @@ def predict_files(
     ModelError, ConfigError, JobError
         If the model, the config or the folder can't be used at all.
     """
-    from segloop.prediction import job
-    from segloop.prediction.request import PredictRequest
-
     chosen = compose.apply(config or PredictConfig(), overrides)
-    request = PredictRequest(
-        model=str(model), inputs=[str(path) for path in inputs], out=str(out), config=compose.to_dict(chosen)
+    task = PredictTask(
+        model=absolute_if_path(model),
+        inputs=[str(Path(path).absolute()) for path in inputs],
+        out=str(Path(out).absolute()),
+        config=compose.to_dict(chosen),
     )
-    return job.predict_files(request, EventLog(Path(out) / JOB_FOLDER))
+    folder = Path(out) / JOB_FOLDER
+    submit(folder, task)
+    return execute(folder)
+
+
+def rethreshold_files(
+    folder: str | os.PathLike[str], thresholds: ThresholdConfig, *, otsu: bool = False
+) -> TaskResult:
+    """Decode the probabilities kept in a folder with other thresholds, as a task in this process.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder of the predictions; the events go to ``.segloop/rethreshold/events.jsonl`` below it.
+    thresholds : ThresholdConfig
+        The new thresholds; -1 takes the model's own.
+    otsu : bool, optional
+        Whether to choose the foreground threshold of each image by Otsu's method.
+
+    Returns
+    -------
+    TaskResult
+        How many were decoded, and a sentence for each prediction that was not.
+
+    Raises
+    ------
+    ImageError
+        If the folder does not exist or keeps no probabilities.
+    JobError
+        If the folder can't be written.
+    """
+    if not Path(folder).is_dir():
+        raise ImageError(f"There is no folder {folder}.")
+    job_folder = Path(folder) / RETHRESHOLD_FOLDER
+    path = str(Path(folder).absolute())
+    submit(job_folder, RethresholdTask(predictions=path, thresholds=asdict(thresholds), otsu=otsu))
+    return execute(job_folder)
 
 
 def predict(
@@ -148,14 +189,22 @@ def rethreshold(
     ImageError
         If the folder does not exist or keeps no probabilities.
     """
-    from segloop.config.predict import ThresholdConfig
     from segloop.prediction.rethreshold import rethreshold_folder
 
-    thresholds = ThresholdConfig()
-    if isinstance(foreground, float | int):
-        thresholds = replace(thresholds, foreground=float(foreground))
-    if min_size is not None:
-        thresholds = replace(thresholds, min_size=min_size)
-    if splitting is not None:
-        thresholds = replace(thresholds, splitting=splitting)
+    number = float(foreground) if isinstance(foreground, float | int) else None
+    thresholds = threshold_config(number, min_size, splitting)
     return rethreshold_folder(folder, thresholds, context, otsu=foreground == "otsu")
+
+
+def threshold_config(
+    foreground: float | None = None, min_size: int | None = None, splitting: float | None = None
+) -> ThresholdConfig:
+    """Return thresholds; those that are None are the model's own."""
+    chosen = ThresholdConfig()
+    if foreground is not None:
+        chosen = replace(chosen, foreground=foreground)
+    if min_size is not None:
+        chosen = replace(chosen, min_size=min_size)
+    if splitting is not None:
+        chosen = replace(chosen, splitting=splitting)
+    return chosen

@@ -18,7 +18,7 @@ _NICENESS = 5
 
 
 def start_segloop(
-    arguments: Sequence[str], errors_to: Path, *, lines_in: bool = False, outlives_parent: bool = False
+    arguments: Sequence[str], log: Path, *, piped: bool = False, outlives_parent: bool = False
 ) -> subprocess.Popen[bytes]:
     """Start the ``segloop`` command in a process of its own, just as a user would at the command line.
 
@@ -26,43 +26,44 @@ def start_segloop(
     ----------
     arguments : sequence of str
         What follows ``segloop`` on the command line.
-    errors_to : Path
-        File that receives standard output and standard error.
-    lines_in : bool, optional
-        Keep a pipe to the process' standard input open; the process sees its end when the caller dies.
+    log : Path
+        File that receives standard error, and standard output if that is not piped.
+    piped : bool, optional
+        Connect standard input and standard output by pipes; the process sees the end of its input when the
+        caller dies.
     outlives_parent : bool, optional
-        Let the process go on when the caller ends (and be spared by the caller's Ctrl+C).
+        Let the process go on when the caller ends, and when the caller gets Ctrl+C.
     """
-    errors_to.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     detached: dict[str, Any] = {}
     if outlives_parent and os.name == "nt":
         detached["creationflags"] = 0x00000200 | 0x00000008  # CREATE_NEW_PROCESS_GROUP | DETACHED_PROCESS
     elif outlives_parent:
         detached["start_new_session"] = True
-    with errors_to.open("ab") as log:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "segloop", *arguments],
-            stdin=subprocess.PIPE if lines_in else subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else output,
+            stderr=output,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             **detached,
         )
-    _yield_to_the_viewer(process.pid)
+    _lower_priority(process.pid)
     if outlives_parent:
         # Keeps the handle until the process ends, whatever becomes of the viewer that started it.
         threading.Thread(target=process.wait, name=f"segloop-{process.pid}", daemon=True).start()
     return process
 
 
-def _yield_to_the_viewer(pid: int) -> None:
-    """Lower the priority of a process, so that computing on every core leaves the mouse responsive."""
+def _lower_priority(pid: int) -> None:
+    """Lower the priority of a process, so that the viewer stays responsive."""
     with suppress(psutil.Error, OSError):
         psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _NICENESS)
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Tell whether a process does nothing more, even if its last threads are still being cleared away."""
+    """Return whether a process has ended, even if the system still frees its memory."""
     if process.poll() is not None:
         return True
     try:
@@ -72,14 +73,14 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def wait_until_ended(process: subprocess.Popen[bytes], timeout_s: float) -> None:
-    """Wait until a process does nothing more, but not for the system to clear away its memory."""
+    """Wait until a process has ended, but not until the system has freed its memory."""
     deadline = time.monotonic() + timeout_s
     while not has_ended(process) and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
 def kill_tree(pid: int) -> None:
-    """End a process and its children at once; one that is gone, or that the system protects, is no error."""
+    """Kill a process and its children; one that no longer exists, or that the system protects, is skipped."""
     out_of_reach = (psutil.NoSuchProcess, psutil.AccessDenied)
     try:
         parent = psutil.Process(pid)

@@ -65,13 +65,15 @@ def make_config(
     if dataset is not None:
         config = replace(config, dataset=str(Path(dataset).resolve()))
     if init is not None:
-        config = replace(config, init=_absolute_if_path(init))
+        config = replace(config, init=absolute_if_path(init))
     if not config.dataset:
         raise ConfigError("No dataset is named: give one, or a config whose 'dataset' names one.")
     return config
 
 
-def _absolute_if_path(model: str) -> str:
+def absolute_if_path(model: str | os.PathLike[str]) -> str:
+    """Return the absolute path of a model that is a file or folder; a name is returned unchanged."""
+    model = os.fspath(model)
     return str(Path(model).resolve()) if Path(model).exists() else model
 
 
@@ -181,7 +183,7 @@ def train(
 
     chosen = resolve(config if config is not None else TrainConfig(), overrides)
     if init is not None:
-        chosen = replace(chosen, init=_absolute_if_path(os.fspath(init)))
+        chosen = replace(chosen, init=absolute_if_path(init))
     folder = Path(out).resolve()
     listener = None if on_event is None else Listener(on_event, folder)
     with dataset_for(
@@ -212,10 +214,12 @@ def resume(run: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Run:
     """
     from segloop.training.fit import resume as resume_fit
 
+    return Run(resume_fit(Path(run), resumed_limits(run, overrides)).path)
+
+
+def resumed_limits(run: str | os.PathLike[str], overrides: Sequence[str]) -> StopConfig | None:
+    """Return the new limits of a run that is continued, or None where they stay; see `resume`."""
     foreign = [override for override in overrides if not override.startswith("stop.")]
     if foreign:
         raise ConfigError(f"A resumed run keeps its config: {foreign[0]} can't change, only stop.* can.")
-    stop: StopConfig | None = None
-    if overrides:
-        stop = compose.apply(Run.open(run).config, overrides).stop
-    return Run(resume_fit(Path(run), stop).path)
+    return compose.apply(Run.open(run).config, overrides).stop if overrides else None

@@ -14,6 +14,7 @@ from segloop.cli.evaluate import evaluate
 from segloop.cli.helper import helper
 from segloop.cli.model import model
 from segloop.cli.predict import predict
+from segloop.cli.run_task import run_task
 from segloop.cli.threshold import threshold
 from segloop.cli.train import train
 from segloop.core.errors import Cancelled, SegloopError
@@ -28,7 +29,7 @@ def segloop(context: click.Context, debug: bool) -> None:
     context.obj = {"debug": debug}
 
 
-for _verb in (demo, dataset, train, predict, threshold, evaluate, compare, model, doctor, helper):
+for _verb in (demo, dataset, train, predict, threshold, evaluate, compare, model, doctor, helper, run_task):
     segloop.add_command(_verb)
 
 

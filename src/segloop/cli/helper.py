@@ -1,4 +1,4 @@
-"""``segloop helper``: the warm process behind the Prediction dock."""
+"""``segloop helper``: the process behind the Prediction dock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import click
 
 @click.command(hidden=True)
 def helper() -> None:
-    """Execute the prediction jobs whose folders are named on standard input, one a line, until it closes."""
-    from segloop.prediction.helper import serve
+    """Execute the jobs whose folders are named on standard input, one a line, until it closes."""
+    from segloop.app.helper_server import answers_to_stdout, serve
 
-    serve(sys.stdin)
+    with answers_to_stdout() as answer:
+        serve(sys.stdin, answer)

@@ -34,18 +34,14 @@ def threshold(
     Example:
       segloop threshold predictions/ --foreground 0.4 --min-size 30
     """
-    from segloop.app.predicting import rethreshold
-    from segloop.cli.progress import progress_shown
+    from segloop.app.predicting import RETHRESHOLD_FOLDER, rethreshold_files, threshold_config
+    from segloop.cli.following import follow
 
     if otsu and foreground is not None:
         raise click.UsageError("Choose --otsu or --foreground, not both.")
-    chosen = "otsu" if otsu else foreground
-    with progress_shown() as context:
-        summary = rethreshold(
-            folder, foreground=chosen, min_size=min_size, splitting=splitting, context=context
-        )
-    for problem in summary.problems:
-        click.echo(f"Warning: {problem}", err=True)
+    thresholds = threshold_config(foreground, min_size, splitting)
+    with follow(folder / RETHRESHOLD_FOLDER):
+        summary = rethreshold_files(folder, thresholds, otsu=otsu)
     data = {"n_done": summary.n_done, "problems": list(summary.problems)}
     print_data(data, [f"Decoded {summary.n_done} predictions again in {folder}."], as_json)
     return 1 if summary.problems else 0

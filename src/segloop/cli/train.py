@@ -85,20 +85,24 @@ def _show_plan(
 
 
 def _train(plain: list[str], out: Path, init: str | None, config: Path | None, overrides: list[str]) -> Path:
-    from segloop.app.training import make_config, train
+    from segloop.app.tasks import train_run
+    from segloop.app.training import make_config
     from segloop.cli.following import follow
 
     chosen = make_config(plain[0] if plain else None, config_file=config, init=init, overrides=overrides)
     with follow(out):
-        return train(chosen.dataset, chosen, out=out).path
+        train_run(chosen, out)
+    return out
 
 
 def _resume(run: Path, overrides: list[str]) -> Path:
-    from segloop.app.training import resume
+    from segloop.app.tasks import resume_run
+    from segloop.app.training import resumed_limits
     from segloop.cli.following import follow
 
     with follow(run):
-        return resume(run, overrides).path
+        resume_run(run, resumed_limits(run, overrides))
+    return run
 
 
 def _report(run: Path, as_json: bool) -> int:

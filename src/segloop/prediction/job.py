@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.job.task import PredictTask, RethresholdTask
 from segloop.artifacts.model.model import Model
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context
@@ -21,7 +22,7 @@ from segloop.prediction.inputs import Item, check_names, plan_items, scene_stem
 from segloop.prediction.outputs import plain_errors
 from segloop.prediction.predict import predict_image
 from segloop.prediction.progress import part_of
-from segloop.prediction.request import PredictRequest
+from segloop.prediction.rethreshold import rethreshold_folder
 
 if TYPE_CHECKING:
     from segloop.config.device import DeviceConfig
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of a job.
+    """Result of a job.
 
     Attributes
     ----------
@@ -64,7 +65,7 @@ class ModelCache:
             If the device is not there.
         """
         model = Model.load(name)
-        # Only now, so that a wrong name is told before torch is loaded.
+        # Only now, so that a wrong name is reported before torch is loaded.
         from segloop.inference.device import resolve_device
         from segloop.inference.engine import Engine
 
@@ -78,15 +79,15 @@ class ModelCache:
         return model, self._engine, resolved.reason
 
 
-def predict_files(request: PredictRequest, log: EventLog, cache: ModelCache | None = None) -> Summary:
-    """Predict all files of a request; one that can't be is reported, and the others are done.
+def predict_files(task: PredictTask, log: EventLog, cache: ModelCache | None = None) -> Summary:
+    """Predict all files of a task; those that can't be predicted are reported, and the others are done.
 
-    States, progress with the time left, messages and outputs go into the job's folder; a stop request there
-    is heeded between two tiles.
+    States, progress with the time left, messages and outputs go into the job's folder; between two tiles, a
+    stop request there is looked for.
 
     Parameters
     ----------
-    request : PredictRequest
+    task : PredictTask
         What to predict, with what, into which folder.
     log : EventLog
         Of the job's folder.
@@ -101,14 +102,46 @@ def predict_files(request: PredictRequest, log: EventLog, cache: ModelCache | No
     Cancelled
         If the job was asked to stop. Its state is then ``stopped``; finished predictions are kept.
     """
+    return _report_states(log, "The prediction", lambda: _predict_all(task, log, cache or ModelCache()))
+
+
+def rethreshold_predictions(task: RethresholdTask, log: EventLog) -> Summary:
+    """Decode the kept probabilities of a folder with other thresholds; those that can't be are reported.
+
+    Parameters
+    ----------
+    task : RethresholdTask
+        Which predictions, and which thresholds.
+    log : EventLog
+        Of the job's folder.
+
+    Raises
+    ------
+    SegloopError
+        If there is nothing to decode. The job's state is then ``failed``.
+    Cancelled
+        If the job was asked to stop. Its state is then ``stopped``; what was decoded by then is kept.
+    """
+
+    def decode() -> Summary:
+        done = rethreshold_folder(task.predictions, task.settings(), log.context(), otsu=task.otsu)
+        for problem in done.problems:
+            log.message(problem, "error")
+        return Summary(done.n_done, done.problems)
+
+    return _report_states(log, "The change of thresholds", decode)
+
+
+def _report_states(log: EventLog, subject: str, work: Callable[[], Summary]) -> Summary:
+    """Do the work of a job, and write its states."""
     log.state(JobState.running)
     try:
-        summary = _predict_all(request, log, cache or ModelCache())
+        summary = work()
     except Cancelled:
         log.state(JobState.stopped)
         raise
     except Exception as error:
-        sentence = _sentence(error, "The prediction")
+        sentence = _sentence(error, subject)
         log.message(sentence, "error")
         log.state(JobState.failed, error=sentence)
         if isinstance(error, SegloopError):
@@ -127,10 +160,10 @@ def predict_files(request: PredictRequest, log: EventLog, cache: ModelCache | No
     return summary
 
 
-def _predict_all(request: PredictRequest, log: EventLog, cache: ModelCache) -> Summary:
-    config = request.settings()
-    out = Path(request.out)
-    items, problems = plan_items(request.inputs, out)
+def _predict_all(task: PredictTask, log: EventLog, cache: ModelCache) -> Summary:
+    config = task.settings()
+    out = Path(task.out)
+    items, problems = plan_items(task.inputs, out)
     check_names(items, out, config)
     _check_writable(out)
     for problem in problems:
@@ -139,9 +172,9 @@ def _predict_all(request: PredictRequest, log: EventLog, cache: ModelCache) -> S
         return Summary(0, tuple(problems))
     context = log.context()
     context.progress(0, 1, "Loading the model")
-    model, engine, reason = cache.get(request.model, config.device)
+    model, engine, reason = cache.get(task.model, config.device)
     log.message(reason)
-    batch = _Batch(request, config, out, log, model, engine, problems, set())
+    batch = _Batch(task, config, out, log, model, engine, problems, set())
     for number, item in enumerate(items):
         batch.predict_file(item, part_of(context, number, len(items)))
     context.progress(len(items), len(items), "Done")
@@ -152,7 +185,7 @@ def _predict_all(request: PredictRequest, log: EventLog, cache: ModelCache) -> S
 class _Batch:
     """What the files of a job share; ``problems`` and ``taken`` (names written) grow."""
 
-    request: PredictRequest
+    task: PredictTask
     config: PredictConfig
     out: Path
     log: EventLog
@@ -167,7 +200,7 @@ class _Batch:
 
         def find_scenes() -> None:
             names = scene_names(item.path)
-            wanted = self.request.scene
+            wanted = self.task.scene
             if wanted is None:
                 scenes.extend(range(len(names)))
             else:
@@ -223,7 +256,7 @@ def _sentence(error: Exception, subject: str) -> str:
             f"{subject} needs more memory than there is: choose a smaller tile size, or close other programs."
         )
     reason = next(iter(str(error).strip().splitlines()), "no reason given")
-    return f"{subject} could not be predicted ({type(error).__name__}: {reason})."
+    return f"{subject} failed ({type(error).__name__}: {reason})."
 
 
 def _check_writable(out: Path) -> None:

@@ -1,0 +1,142 @@
+"""Submitting and executing tasks; see `segloop.artifacts.job.task`.
+
+The same function executes a task in the process of the command line, in the prediction helper, in a process
+that a dock started, and in a scheduler's job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, EventLog, JobFolder
+from segloop.artifacts.job.state import JobState
+from segloop.artifacts.job.task import PredictTask, Task, TrainTask, read_task, write_task
+from segloop.artifacts.run.run import Run
+from segloop.config.knob import validate
+from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.errors import ConfigError, JobError
+from segloop.core.file_errors import writing
+
+if TYPE_CHECKING:
+    from segloop.prediction.job import ModelCache
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What came of a task.
+
+    Attributes
+    ----------
+    n_done : int
+        Number of images that were predicted or decoded; 1 for a training.
+    problems : tuple of str
+        One sentence for each image that could not be.
+    """
+
+    n_done: int
+    problems: tuple[str, ...] = ()
+
+
+def create_run(config: TrainConfig, path: Path) -> Run:
+    """Create the folder of a new run, once all that can be checked at once was checked.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        What to train, and on which dataset.
+    path : Path
+        Folder of the new run; must be new or empty.
+
+    Raises
+    ------
+    ConfigError, DatasetError, ModelError, RunError
+        If the config, the dataset, the initial model or the folder can't be used; nothing is created then.
+    """
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+    from segloop.artifacts.model.model import Model
+
+    validate(config)
+    if not config.dataset:
+        raise ConfigError("No dataset is named: set 'dataset' to the folder of a curated dataset.")
+    config = replace(config, dataset=str(Path(config.dataset).resolve()))
+    CuratedDataset.open(config.dataset)
+    if config.init:
+        Model.load(config.init)
+    return Run.create(path, config)
+
+
+def submit(folder: Path, task: Task) -> None:
+    """Write a task into the folder of a job, so that `execute` can execute it.
+
+    Of an earlier prediction in this folder, the events and the request to stop are removed. A run keeps its
+    events.
+
+    Raises
+    ------
+    JobError
+        If a job in this folder is under way, or the folder can't be written.
+    """
+    events = folder / EVENTS_FILE
+    state = JobFolder(folder).state()
+    if events.exists() and not (state.ended or (isinstance(task, TrainTask) and state is JobState.waiting)):
+        raise JobError(f"A job in {folder} is under way: wait for it or stop it, or choose another folder.")
+    write_task(folder, task)
+    if not isinstance(task, TrainTask) and events.exists():
+        with writing(folder, JobError):
+            for path in (events, folder / STOP_FILE):
+                path.unlink(missing_ok=True)
+
+
+def train_run(config: TrainConfig, path: Path) -> None:
+    """Create a run and train it in this process; see `create_run` and `execute`."""
+    create_run(config, path)
+    submit(path, TrainTask())
+    execute(path)
+
+
+def resume_run(path: Path, stop: StopConfig | None = None) -> None:
+    """Continue a run in this process, with new limits where ``stop`` is given; see `execute`.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, it is still being trained, or nothing is left to do.
+    """
+    Run.open(path)
+    submit(path, TrainTask(stop=None if stop is None else asdict(stop)))
+    execute(path)
+
+
+def execute(folder: Path, models: ModelCache | None = None) -> TaskResult:
+    """Execute the task of a job in this process; its events go into the folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the job.
+    models : ModelCache, optional
+        Where the model of a prediction may be loaded already.
+
+    Raises
+    ------
+    SegloopError
+        If the task can't be executed at all; the job's state is then ``failed``.
+    Cancelled
+        If a prediction was asked to stop; what was finished by then is kept.
+    """
+    task = read_task(folder)
+    if isinstance(task, TrainTask):
+        from segloop.training.fit import resume
+
+        resume(folder, task.limits())
+        return TaskResult(1)
+    from segloop.prediction.job import predict_files, rethreshold_predictions
+
+    log = EventLog(folder)
+    if isinstance(task, PredictTask):
+        summary = predict_files(task, log, models)
+    else:
+        summary = rethreshold_predictions(task, log)
+    return TaskResult(summary.n_done, summary.problems)

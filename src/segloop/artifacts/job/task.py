@@ -1,0 +1,187 @@
+"""What a job is to do: ``task.json`` in its folder.
+
+A task is executed by `segloop.app.tasks.execute`, whether in the prediction helper, a process of its own,
+or a scheduler's job (``segloop run-task FOLDER``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from segloop.config import compose
+from segloop.config.predict import PredictConfig, ThresholdConfig
+from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.atomic import write_text
+from segloop.core.errors import JobError
+from segloop.core.file_errors import reading, writing
+
+TASK_FILE = "task.json"
+TASK_VERSION = 2
+
+_OLD_FILE = "request.json"  # of version 1, which knew predictions only
+_FORMAT = "segloop-task"
+
+
+class _Task(BaseModel):
+    """What all tasks have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["segloop-task"] = "segloop-task"
+    version: Literal[2] = 2
+
+
+class TrainTask(_Task):
+    """Train the run in whose folder the task lies, from its ``config.yaml``, or continue it.
+
+    Attributes
+    ----------
+    stop : dict or None
+        New limits of a run that is continued, as values of `StopConfig`; None keeps those of the run.
+    """
+
+    kind: Literal["train"] = "train"
+    stop: dict[str, Any] | None = None
+
+    def limits(self) -> StopConfig | None:
+        """Return the new limits as a typed, validated object.
+
+        Raises
+        ------
+        ConfigError
+            If a setting does not exist or a value is not allowed.
+        """
+        return None if self.stop is None else compose.from_dict(TrainConfig, {"stop": self.stop}).stop
+
+
+class PredictTask(_Task):
+    """Apply a model to image files.
+
+    Attributes
+    ----------
+    model : str
+        Path of a model or a run, or the name of an installed model.
+    inputs : list of str
+        Image files, folders of images, or glob patterns.
+    out : str
+        Folder for the outputs.
+    config : dict
+        Settings of `PredictConfig`; absent ones have their defaults.
+    scene : str, int or None
+        The only scene to predict, by name or number; None predicts all scenes.
+    """
+
+    kind: Literal["predict"] = "predict"
+    model: str
+    inputs: list[str]
+    out: str
+    config: dict[str, Any] = {}
+    scene: str | int | None = None
+
+    def settings(self) -> PredictConfig:
+        """Return the settings as a typed, validated object.
+
+        Raises
+        ------
+        ConfigError
+            If a setting does not exist or a value is not allowed.
+        """
+        return compose.from_dict(PredictConfig, self.config)
+
+
+class RethresholdTask(_Task):
+    """Decode the probabilities kept in a folder of predictions with other thresholds.
+
+    Attributes
+    ----------
+    predictions : str
+        Folder of the predictions.
+    thresholds : dict
+        Settings of `ThresholdConfig`; absent ones are the model's own.
+    otsu : bool
+        Whether to choose the foreground threshold of each image by Otsu's method.
+    """
+
+    kind: Literal["rethreshold"] = "rethreshold"
+    predictions: str
+    thresholds: dict[str, Any] = {}
+    otsu: bool = False
+
+    def settings(self) -> ThresholdConfig:
+        """Return the thresholds as a typed, validated object.
+
+        Raises
+        ------
+        ConfigError
+            If a setting does not exist or a value is not allowed.
+        """
+        return compose.from_dict(PredictConfig, {"threshold": self.thresholds}).threshold
+
+
+Task = TrainTask | PredictTask | RethresholdTask
+"""What a job is to do."""
+
+_ADAPTER: TypeAdapter[Task] = TypeAdapter(Annotated[Task, Field(discriminator="kind")])
+
+
+def write_task(folder: str | os.PathLike[str], task: Task) -> Path:
+    """Write a task into the folder of a job, which is created if it is missing; return the file.
+
+    Raises
+    ------
+    JobError
+        If the folder can't be written.
+    """
+    path = Path(folder) / TASK_FILE
+    with writing(path, JobError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, task.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def read_task(folder: str | os.PathLike[str]) -> Task:
+    """Read the task of a job.
+
+    Raises
+    ------
+    JobError
+        If there is none, it is damaged, or it was written by a newer version.
+    """
+    path = Path(folder) / TASK_FILE
+    if not path.is_file() and (old := path.with_name(_OLD_FILE)).is_file():
+        path = old
+    with reading(path, JobError, "start the job again"):
+        data = path.read_bytes()
+    try:
+        value = upgrade(json.loads(data))
+    except (ValueError, TypeError) as error:
+        raise JobError(f"{path} is damaged: start the job again.") from error
+    version = value.get("version")
+    if isinstance(version, int) and version > TASK_VERSION:
+        raise JobError(f"{path} was written by a newer version of Segloop: update Segloop to execute it.")
+    try:
+        return _ADAPTER.validate_python(value)
+    except ValidationError as error:
+        raise JobError(f"{path} is not a task that Segloop knows: start the job again.") from error
+
+
+def upgrade(value: Any) -> dict[str, Any]:
+    """Return the contents of a task file of an older version as those of the present version.
+
+    Version 1 was the file ``request.json`` of a prediction.
+
+    Raises
+    ------
+    TypeError
+        If it is not a JSON object.
+    """
+    if not isinstance(value, dict):
+        raise TypeError("not a JSON object")
+    if value.get("format") == "segloop-predict-request" and value.get("version") == 1:
+        return {**value, "format": _FORMAT, "version": TASK_VERSION, "kind": "predict"}
+    return value
