@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from segloop.artifacts.dataset.manifest import Region
 from segloop.artifacts.dataset.segmentation import CorrectedCopy, FileSource, ImageRef, PredictionSource
 from segloop.core.errors import DatasetError, SegloopError
 from segloop.images.pairing import Pair
+
+HERE = Path(__file__).parent
 
 
 def inverted(dataset: CuratedDataset, name: str = "seg") -> np.ndarray:
@@ -191,3 +195,36 @@ def test_labels_take_the_smallest_type_that_holds_them(highest: int, dtype: type
 def test_fractions_are_no_labels() -> None:
     with pytest.raises(DatasetError, match="Layer a holds float64 values, not labels"):
         smallest_label_type(np.zeros((2, 2)), "Layer a")
+
+
+@pytest.mark.parametrize("name", ["015.tif", "015.labels.tif"])
+def test_a_prediction_is_recognised_by_the_record_beside_it(
+    nuclei_pairs: list[Pair], tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "predictions" / name
+    file.parent.mkdir()
+    shutil.copy(nuclei_pairs[1].seg, file)
+    old = json.loads((HERE.parent / "prediction" / "prediction_v1.json").read_text("utf-8"))
+    output = {**old["outputs"][0], "path": name}
+    (file.parent / "015.json").write_text(json.dumps({**old, "outputs": [output]}), "utf-8")
+    (file.parent / "015.other.json").write_text("{}", "utf-8")
+    pair = Pair("015", nuclei_pairs[1].raw, nuclei_pairs[1].seg, {"predicted": file})
+
+    sample = CuratedDataset.create(tmp_path / "d", [pair]).sample("015")
+
+    assert isinstance(sample.segmentation("seg").source, FileSource)
+    source = sample.segmentation("predicted").source
+    assert isinstance(source, PredictionSource)
+    assert (source.model, source.model_sha256) == (old["model"]["name"], old["model"]["weights_sha256"])
+    assert (source.image.path, source.record) == (f"../predictions/{name}", "../predictions/015.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "segloop-prediction"}'])
+def test_a_file_beside_something_else_is_a_plain_file(
+    nuclei_pairs: list[Pair], tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "015.tif"
+    shutil.copy(nuclei_pairs[1].seg, file)
+    file.with_suffix(".json").write_text(text, "utf-8")
+    sample = CuratedDataset.create(tmp_path / "d", [Pair("015", nuclei_pairs[1].raw, file)]).sample("015")
+    assert isinstance(sample.segmentation("seg").source, FileSource)

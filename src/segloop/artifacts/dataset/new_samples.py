@@ -15,7 +15,8 @@ from segloop.artifacts.dataset.candidates import (
 )
 from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Verdict
 from segloop.artifacts.dataset.references import to_reference
-from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Segmentation
+from segloop.artifacts.dataset.segmentation import ImageRef, Segmentation
+from segloop.artifacts.dataset.sources import source_of
 from segloop.artifacts.dataset.split import assign_splits
 from segloop.artifacts.dataset.summary import SampleSummary
 from segloop.core.errors import DatasetError
@@ -82,15 +83,12 @@ def new_samples(
         fixed={summary.group: summary.split for summary in present},
     )[len(present) :]
 
-    def refer(path: Path, channel: str = "") -> ImageRef:
-        return ImageRef(path=to_reference(path, folder), channel=channel)
-
     return [
         Sample(
             id=sample_id,
-            raw=refer(candidate.pair.raw, index.channel),
+            raw=ImageRef(path=to_reference(candidate.pair.raw, folder), channel=index.channel),
             segmentations=tuple(
-                Segmentation(name=name, source=FileSource(image=refer(path)))
+                Segmentation(name=name, source=source_of(path, folder))
                 for name, path in candidate.pair.segmentations.items()
             ),
             verdict=verdict,
