@@ -51,7 +51,7 @@ def arguments_of(verb: str, labels: Path) -> list[str]:
     return ["dataset", "check", str(work / "d")]
 
 
-VERBS = [("create", "Looking at the images"), ("check", "Checking the samples"), ("evaluate", "Scoring")]
+VERBS = [("create", "Examining the images"), ("check", "Checking the samples"), ("evaluate", "Scoring")]
 
 
 @pytest.mark.parametrize(("verb", "message"), VERBS)

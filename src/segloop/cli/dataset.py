@@ -30,13 +30,17 @@ def dataset() -> None:
 @click.option("--seg2", "second", metavar="DIR_OR_GLOB", help="Same as a second --seg.")
 @click.option("--channel", default="", metavar="NAME_OR_INDEX", help="Channel to use; all if absent.")
 @click.option(
-    "--val", type=click.FloatRange(0, 0.9), default=0.2, show_default=True, help="Share for validation."
+    "--val", type=click.FloatRange(0, 0.9), default=0.2, show_default=True, help="Fraction for validation."
 )
 @click.option(
-    "--test", type=click.FloatRange(0, 0.9), default=0.0, show_default=True, help="Share held aside."
+    "--test",
+    type=click.FloatRange(0, 0.9),
+    default=0.0,
+    show_default=True,
+    help="Fraction for the final test.",
 )
 @click.option(
-    "--group-by", metavar="REGEX", help="Keep images together whose stem gives the same first group."
+    "--group-by", metavar="REGEX", help="Keep images in one split whose stems have the same first group."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
 @click.option(
@@ -45,7 +49,7 @@ def dataset() -> None:
     help="Whether labels number objects or name classes; guessed from the labels if absent.",
 )
 @click.option(
-    "--undecided", is_flag=True, help="Leave the verdicts to curation; else every pair is accepted."
+    "--undecided", is_flag=True, help="Leave all samples undecided; by default every pair is accepted."
 )
 @pair_option
 @click.option("--dry-run", is_flag=True, help="Print which files would be paired and why, and make nothing.")
@@ -66,12 +70,12 @@ def create(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Make a curated dataset from raw images and their segmentations.
+    """Create a curated dataset from raw images and their segmentations.
 
     Raw images and segmentations are paired by name, never by order: names may differ by usual additions such
     as _raw, _mask or _cp_masks. The original files are never changed. Files that can't be paired or used are
-    named, and the others go in. Each image needs a segmentation from the first --seg; those of further ones
-    are optional. Unnamed segmentations are called seg, seg2, and so on.
+    named, and the others are added. Each image needs a segmentation from the first --seg; those of further
+    ones are optional. Unnamed segmentations are called seg, seg2, and so on.
 
     \b
     Examples:
@@ -117,7 +121,7 @@ def create(
     lines = [
         f"Created {made.path} with {len(made.sample_ids)} samples"
         + (
-            " to decide on."
+            ", all undecided."
             if undecided
             else f": {splits['train']} train, {splits['val']} val, {splits['test']} test."
         ),
@@ -131,7 +135,7 @@ def create(
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
 @json_option
 def check(path: Path, as_json: bool) -> int:
-    """Say what is wrong with DATASET, sample by sample, and give its statistics.
+    """List the problems of DATASET, sample by sample, and its statistics.
 
     \b
     Example:

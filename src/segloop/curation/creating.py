@@ -1,4 +1,4 @@
-"""New curated datasets out of folders, or out of layers that may have no file."""
+"""Creating curated datasets from folders, or from layers that may have no file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PixelSize = tuple[float | None, float | None, float | None]
 
 @dataclass(frozen=True)
 class SplitShares:
-    """How samples are shared out.
+    """How samples are split.
 
     Attributes
     ----------
     val, test : float
-        Shares for validation and held aside, 0 to 0.9.
+        Fractions for validation and test, 0 to 0.9.
     group_by : str
         Regular expression on the file stem; samples with the same first group stay together. Empty: none.
     """
@@ -66,7 +66,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Layers:
-    """One sample made of pixels in memory, which are written to files first.
+    """One sample from pixels in memory, which are written to files first.
 
     Attributes
     ----------
@@ -89,13 +89,13 @@ class Layers:
 def create_from_folders(
     path: Path, source: Folders, split: SplitShares, context: Context | None = None
 ) -> tuple[CuratedDataset, tuple[str, ...]]:
-    """Make a dataset of the files that can be paired.
+    """Create a dataset from the files that can be paired.
 
     Returns
     -------
     dataset : CuratedDataset
     problems : tuple of str
-        One sentence for each file that was left out, and what to know about the others.
+        One sentence for each file that was left out, and for what is noteworthy about the others.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def create_from_folders(
 def create_from_layers(
     path: Path, source: Layers, split: SplitShares, context: Context | None = None
 ) -> tuple[CuratedDataset, tuple[str, ...]]:
-    """Write the layers to files, then make a dataset of them; see `create_from_folders`.
+    """Write the layers to files, then create a dataset from them; see `create_from_folders`.
 
     Raises
     ------

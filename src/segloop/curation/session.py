@@ -36,7 +36,7 @@ class Filter(Enum):
 
 
 class SortKey(Enum):
-    """By what the list of samples is sorted."""
+    """Keys that the list of samples can be sorted by."""
 
     sample = "sample"
     verdict = "verdict"
@@ -48,8 +48,8 @@ class SortKey(Enum):
 class ReviewSession:
     """The state of a review: which sample is the current one, and what was decided about all of them.
 
-    Reading all samples takes a while for a large dataset, so make it on a worker thread; afterwards use it on
-    one thread only.
+    Reading all samples takes a while for a large dataset, so create it on a worker thread; afterwards use it
+    on one thread only.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class ReviewSession:
 
     @property
     def search_text(self) -> str:
-        """What the samples in the list contain; empty if any will do."""
+        """The text that listed samples contain; empty if all are listed."""
         return self._search
 
     def search(self, text: str) -> None:
@@ -197,7 +197,7 @@ class ReviewSession:
         return self._decide(Verdict.rejected, "reject")
 
     def reconsider(self) -> None:
-        """Take the verdict back."""
+        """Set the verdict back to undecided."""
         self._edit("reconsider", lambda now: now.edit(verdict=Verdict.undecided))
 
     def set_base(self, name: str) -> None:
@@ -225,8 +225,8 @@ class ReviewSession:
         return len(moved)
 
     def set_note(self, note: str) -> None:
-        """Keep free words about the sample."""
-        # A note that was only looked at must not replace what another reviewer wrote meanwhile.
+        """Keep a note about the sample."""
+        # An unchanged note must not overwrite what another reviewer wrote meanwhile.
         if note != self.current.note:
             self._edit("note", lambda now: now.edit(note=note))
 
@@ -319,7 +319,7 @@ class ReviewSession:
         return self._show_restored(self.dataset.undo())
 
     def redo(self) -> Sample | None:
-        """Make again what was undone, and show that sample."""
+        """Redo what was undone, and show that sample."""
         return self._show_restored(self.dataset.redo())
 
     def _decide(self, verdict: Verdict, action: str) -> bool:

@@ -23,7 +23,7 @@ _Stamp = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Pixels:
-    """What was read of a sample; all arrays are read-only.
+    """The pixels of a sample; all arrays are read-only.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Snapshot:
     truth : (Z, Y, X) int32
         Labels of the ground truth, 0 where they are not valid.
     excluded : (Z, Y, X) uint8
-        What is not valid, striped; see `stripes`.
+        Pixels that are not valid, striped; see `stripes`.
     """
 
     sample: Sample
@@ -111,7 +111,7 @@ class PixelCache:
 
 
 def _stamp(dataset: CuratedDataset, sample: Sample) -> _Stamp | None:
-    """Return time of change and size of the sample's files; None if one can't be looked at."""
+    """Return time of change and size of the sample's files; None if one can't be accessed."""
     labels = [dataset.label_file(sample, name).path for name in sample.segmentation_names]
     try:
         stats = [path.stat() for path in (dataset.resolve(sample.raw), *labels)]
@@ -135,8 +135,8 @@ def load_snapshot(
     sample : Sample
     cache : PixelCache
     shown : Snapshot, optional
-        What is on screen: if it is of the same sample, its ``truth`` and ``excluded`` are taken over where
-        they are equal, so that ``is`` tells whether there is anything new to show.
+        The snapshot on screen: if it is of the same sample, its ``truth`` and ``excluded`` are reused where
+        they are equal, so that ``is`` shows whether they changed.
     context : Context, optional
         For cancel.
 
@@ -187,7 +187,7 @@ def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None
 def contrast_limits(channel: NDArray[Any]) -> tuple[float, float]:
     """Return the 0.1 and 99.9 percentiles of a channel, to show as black and white.
 
-    About a million evenly spread pixels are looked at.
+    Computed from about a million evenly spaced pixels.
     """
     step = max(1, int(np.ceil((channel.size / 1e6) ** (1 / max(1, channel.ndim)))))
     sparse = channel[tuple(slice(None, None, step) for _ in range(channel.ndim))]

@@ -1,1 +1,1 @@
-"""The curated dataset: samples, what the curator decided about them, and the ground truth that follows."""
+"""Curated datasets: samples, the curator's decisions, and the ground truth composed from them."""

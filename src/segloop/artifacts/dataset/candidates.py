@@ -1,4 +1,4 @@
-"""From pairs of files to samples: each pair is looked at, and taken only if it can be learnt from."""
+"""Pairs of files that may become samples: each is examined, and used only if training can use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from segloop.images.read import open_image
 
 @dataclass(frozen=True)
 class RawFacts:
-    """What the header of a raw image says.
+    """The header of a raw image.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Candidate:
     pair : Pair
         Its files.
     raw : RawFacts
-        What its raw image is.
+        Its raw image.
     numbered : bool
         Whether a segmentation of it holds more than one value besides background.
     """
@@ -65,7 +65,7 @@ class Candidate:
 
 
 def examine_pairs(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list[Candidate], list[str]]:
-    """Look at the files of each pair.
+    """Examine the files of each pair.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def examine_pairs(pairs: Sequence[Pair], channel: str, context: Context) -> tupl
     channel : str
         Name or number of the raw channel to use; empty for all.
     context : Context
-        Told of the progress; may cancel.
+        Progress and cancel.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def examine_pairs(pairs: Sequence[Pair], channel: str, context: Context) -> tupl
     segmentations: dict[Path, tuple[tuple[int, ...], bool]] = {}
     candidates, problems = [], []
     ordered = sorted(pairs, key=lambda pair: natural_key(Path(pair.stem)))
-    for pair in context.track(ordered, len(ordered), "Looking at the images"):
+    for pair in context.track(ordered, len(ordered), "Examining the images"):
         try:
             raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel))
             numbered = False
@@ -148,7 +148,7 @@ def in_words(shape: Sequence[int]) -> str:
 
 
 def _drop_odd_ones(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[str]]:
-    """Leave out what can't be learnt from together with most of the others."""
+    """Leave out images that training can't use together with most of the others."""
     kept, problems = list(candidates), []
     stacks = _most_common([c.raw.shape[0] > 1 for c in kept], preferred=True)
     for candidate in [c for c in kept if (c.raw.shape[0] > 1) != stacks]:
@@ -206,7 +206,7 @@ def _named_alike(names: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def other_names(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Say that several channels have to go by their numbers, with the first image that is named otherwise."""
+    """Explain why channels are identified by number: names the first image whose channels differ."""
     if not candidates or _n_channels(candidates[0]) == 1:
         return ()
     usual = _most_common([candidate.raw.channel_names for candidate in candidates], preferred=None)
@@ -232,7 +232,7 @@ def typical_pixel_size(candidates: Sequence[Candidate]) -> PixelSize:
 
 
 def guess_label_kind(candidates: Sequence[Candidate]) -> LabelKind:
-    """Tell numbered objects from a mask: some segmentation has more than one value besides background."""
+    """Return instances if some segmentation has more than one value besides background, else semantic."""
     return "instances" if any(candidate.numbered for candidate in candidates) else "semantic"
 
 

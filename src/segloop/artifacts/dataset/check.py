@@ -1,4 +1,4 @@
-"""What is wrong with a curated dataset, and what it is like."""
+"""Problems of a curated dataset, and its statistics."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the dataset is like; all below the splits is of samples that aren't rejected and can be read.
+    """Statistics of a dataset. Below the splits, only samples count that aren't rejected and can be read.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def check_samples(dataset: CuratedDataset, context: Context) -> CheckReport:
     dataset : CuratedDataset
         What to check.
     context : Context
-        Told of the progress; may cancel.
+        Progress and cancel.
 
     Raises
     ------

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class CuratedDataset:
-    """A curated dataset on disk; made by `create`, opened by `open`.
+    """A curated dataset on disk; see `create` and `open`.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class CuratedDataset:
     creation_problems : tuple of str
         After `create`: a sentence for each pair that was left out, naming file and remedy.
     creation_warnings : tuple of str
-        After `create`: what to know about the pairs that went in.
+        After `create`: sentences about the pairs that were used.
     """
 
     creation_problems: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class CuratedDataset:
         label_kind: LabelKind | None = None,
         context: Context | None = None,
     ) -> CuratedDataset:
-        """Make a dataset from pairs of files; it is there whole or not at all.
+        """Create a dataset from pairs of files, completely or not at all.
 
         Parameters
         ----------
@@ -95,19 +95,19 @@ class CuratedDataset:
         seed : int, optional
             Seed of the split.
         name : str, optional
-            What to call the dataset; by default like its folder.
+            Name of the dataset; by default that of its folder.
         accept_all : bool, optional
             Accept every sample right away instead of leaving it undecided.
         label_kind : {"instances", "semantic"}, optional
             Whether labels number objects or name classes; by default instances if any segmentation has more
             than one value besides background.
         context : Context, optional
-            Told of the progress; may cancel.
+            Progress and cancel.
 
         Raises
         ------
         DatasetError
-            If the folder is taken or can't be written, no pair can be used, or a parameter makes no sense.
+            If the folder is taken or can't be written, no pair can be used, or a parameter is out of range.
         Cancelled
             If the context says so; nothing is left behind.
         """
@@ -122,7 +122,7 @@ class CuratedDataset:
             raise DatasetError(
                 f"None of the {len(pairs)} pairs can be used for {folder.name}; the first: {problems[0]}"
                 if problems
-                else f"There are no pairs of files to make {folder.name} of: choose images and segmentations."
+                else f"There are no pairs of files for {folder.name}: choose images and segmentations."
             )
         empty = new_index(
             folder,
@@ -152,8 +152,8 @@ class CuratedDataset:
         Raises
         ------
         DatasetError
-            If there is no dataset, it is damaged, or a newer version of segloop made it; or if such a move
-            can't be finished because the folder can't be written.
+            If there is no dataset, it is damaged, or was created by a newer version of segloop; or if such a
+            move can't be finished because the folder can't be written.
         """
         opened = cls(*read_index(path))
         opened._store.finish()
@@ -210,7 +210,7 @@ class CuratedDataset:
         sample : Sample
             As it should be from now on (see `Sample.edit`).
         action : str
-            What was done, in a word or two.
+            Name of the change, in a word or two.
 
         Raises
         ------
@@ -266,7 +266,7 @@ class CuratedDataset:
         return self._store.undo()
 
     def redo(self) -> Sample | None:
-        """Make the change again that was last taken back; return the sample as it is now, or None."""
+        """Redo the change that was undone last; return the sample as it is now, or None."""
         return self._store.redo()
 
     def journal(self) -> tuple[JournalEntry, ...]:
@@ -465,7 +465,7 @@ class CuratedDataset:
         return compose(labels, sample, instances=self.label_kind == "instances")
 
     def check(self, context: Context | None = None) -> CheckReport:
-        """Look for what is wrong, sample by sample, and gather statistics; see `CheckReport`."""
+        """Find problems, sample by sample, and compute statistics; see `CheckReport`."""
         from segloop.artifacts.dataset.check import check_samples
 
         return check_samples(self, context or Context())

@@ -1,4 +1,4 @@
-"""Ground truth is composed on demand from segmentations and regions, and never written over either."""
+"""Ground truth, composed on demand from segmentations and regions; neither is ever changed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Labels = NDArray[Any]
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What training and scoring see of a sample.
+    """The labels of a sample for training and scoring.
 
     Attributes
     ----------
     labels : (Z, Y, X) int32
         0 is background; other values are object numbers or classes.
     valid : (Z, Y, X) bool
-        False where nothing may be learnt or scored.
+        False where pixels are excluded from training and scores.
     """
 
     labels: NDArray[np.int32]
@@ -147,7 +147,7 @@ def _mostly_inside(
 
 
 def _number_from(labels: NDArray[np.int32], first: int) -> NDArray[np.int32]:
-    """Give the objects new numbers from ``first`` on, in the order of their old ones."""
+    """Renumber the objects from ``first`` on, in the order of their old numbers."""
     numbers, positions = np.unique(labels[labels > 0], return_inverse=True)
     result = np.zeros_like(labels)
     result[labels > 0] = (np.arange(len(numbers)) + first)[positions]

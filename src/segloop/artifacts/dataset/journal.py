@@ -116,7 +116,7 @@ class Journal:
         append_line(self._path, line)
 
     def entries(self) -> tuple[JournalEntry, ...]:
-        """Return all entries, oldest first; lines that a kill has torn are left out."""
+        """Return all entries, oldest first; incomplete lines are left out."""
         return tuple(read_entries(self._path)[0])
 
     def undoable(self) -> tuple[int, JournalEntry] | None:

@@ -1,4 +1,4 @@
-"""What a curated dataset writes down: its index, and for each sample what the curator decided about it."""
+"""The files of a curated dataset: its index, and one file for each sample."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 
 class Verdict(StrEnum):
-    """What the curator thinks of a sample; training uses accepted ones only."""
+    """The curator's decision about a sample; training uses accepted ones only."""
 
     undecided = "undecided"
     accepted = "accepted"
@@ -42,7 +42,7 @@ class Region(FrozenModel):
     id : str
         Unique within the sample.
     kind : {"exclude", "merge"}
-        ``exclude``: pixels inside are neither learnt from nor scored; ``merge``: labels inside come from
+        ``exclude``: pixels inside are neither used in training nor scored; ``merge``: labels inside come from
         another segmentation than the base.
     shape : {"polygon", "rectangle", "ellipse", "path"}
         ``rectangle`` and ``ellipse`` are given by four (possibly rotated) corners in drawing order; ``path``
@@ -90,7 +90,7 @@ class Sample(FrozenModel):
     segmentations : tuple of Segmentation
         At least one; by their names, `base` and merge regions refer to them.
     verdict : Verdict
-        Whether the curator wants it learnt from.
+        Whether training may use it.
     base : str
         Name of the segmentation that the ground truth starts from; the first by default.
     regions : tuple of Region

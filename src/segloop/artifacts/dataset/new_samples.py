@@ -58,12 +58,12 @@ def new_samples(
     present: Sequence[SampleSummary],
     verdict: Verdict,
 ) -> list[Sample]:
-    """Make samples of candidates.
+    """Return samples for candidates.
 
     Parameters
     ----------
     candidates : sequence of Candidate
-        What to make samples of, in order.
+        In the order of the samples.
     folder : Path
         The dataset's folder, absolute.
     index : DatasetIndex
@@ -100,7 +100,7 @@ def new_samples(
 
 
 def require_sensible(val: float, test: float, group_by: str | None) -> None:
-    """Raise `DatasetError` if a split can't be made like that."""
+    """Raise `DatasetError` if the fractions or the pattern are invalid."""
     if not (val >= 0 and test >= 0 and val + test < 1):
         raise DatasetError(
             f"Validation ({val}) and test ({test}) fractions must be at least 0 and together less than 1."
@@ -109,7 +109,7 @@ def require_sensible(val: float, test: float, group_by: str | None) -> None:
 
 
 def unique_ids(stems: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
-    """Make a file name of each stem; unlike any other and any taken one whatever their case.
+    """Return a unique file name for each stem, ignoring case; none of them is in ``taken``.
 
     Subfolders are kept (``sub/stem`` becomes ``sub__stem``), what can't stand in a file name becomes ``_``.
     """

@@ -36,16 +36,16 @@ def to_reference(image: str | os.PathLike[str], folder: Path) -> str:
 
 
 def from_reference(reference: str, folder: Path, home: str) -> Path:
-    """Return the absolute path a dataset means.
+    """Return the absolute path that a reference stands for.
 
     Parameters
     ----------
     reference : str
-        What `to_reference` returned.
+        As returned by `to_reference`.
     folder : Path
         Where the dataset is now.
     home : str
-        Where it was made; used if it was moved without its images.
+        Where it was created; used if it was moved without its images.
     """
     path = absolute(folder / reference)
     if path.exists() or not home or Path(reference).is_absolute():

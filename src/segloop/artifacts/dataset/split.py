@@ -1,4 +1,4 @@
-"""Who is learnt from and who is held aside: by whole groups, so that no group is ever on both sides."""
+"""Splitting samples into training, validation and test: by whole groups, so that none is in two splits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def assign_splits(
     seed: int,
     fixed: Mapping[str, Split] | None = None,
 ) -> list[Split]:
-    """Give each sample a split through its group.
+    """Assign each sample a split, that of its group.
 
     Groups are shuffled by the seed; then the set of groups whose number of samples comes closest to the
-    wished one is chosen for validation, and from the rest one for testing. One group is always left for
+    requested one is chosen for validation, and from the rest one for testing. One group is always left for
     training; as long as there is another, validation gets at least one if ``val`` is above 0, then testing if
     ``test`` is. The result depends on which groups there are and how large they are, not on the order of
     samples.
@@ -29,7 +29,7 @@ def assign_splits(
     groups : sequence of str
         The group of each sample.
     val, test : float
-        Wished fraction of samples for validation and testing; at least 0, together below 1.
+        Requested fraction of samples for validation and testing; at least 0, together below 1.
     seed : int
         Seed of the shuffle.
     fixed : mapping of str to split, optional
@@ -55,22 +55,22 @@ def assign_splits(
         already = sum(sizes[group] for group in sizes if decided.get(group) == split)
         needs_one = fraction > 0 and split not in decided.values()
         keep = 0 if "train" in decided.values() else 1
-        wished = fraction * len(groups) - already
-        for group in _closest_set(free, sizes, wished, needs_one, keep):
+        requested = fraction * len(groups) - already
+        for group in _closest_set(free, sizes, requested, needs_one, keep):
             decided[group] = "val" if split == "val" else "test"
         free = [group for group in free if group not in decided]
     return [decided.get(group, "train") for group in groups]
 
 
 def _closest_set(
-    groups: Sequence[str], sizes: Mapping[str, int], wished: float, needs_one: bool, keep: int
+    groups: Sequence[str], sizes: Mapping[str, int], requested: float, needs_one: bool, keep: int
 ) -> list[str]:
-    """Return the groups, at least ``keep`` of them left out, whose sizes sum up closest to ``wished``.
+    """Return the groups, at least ``keep`` of them left out, whose sizes sum up closest to ``requested``.
 
     Subset sum by dynamic programming: bit ``s`` of ``reachable[i]`` says that some of the first ``i`` groups
     have ``s`` samples together. Going back, a group is taken only where it must be.
     """
-    if wished <= 0 and not needs_one:
+    if requested <= 0 and not needs_one:
         return []
     reachable = [1]
     for group in groups:
@@ -79,7 +79,7 @@ def _closest_set(
     sums = [s for s in range(total + 1 - keep) if reachable[-1] >> s & 1]
     if needs_one and len(sums) > 1:
         sums = sums[1:]
-    left = min(sums, key=lambda s: (abs(s - wished), s), default=0)
+    left = min(sums, key=lambda s: (abs(s - requested), s), default=0)
     chosen = []
     for index in range(len(groups), 0, -1):
         if not reachable[index - 1] >> left & 1:

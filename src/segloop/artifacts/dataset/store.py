@@ -120,7 +120,7 @@ class SampleStore:
         return self._take_back(UNDO, self.journal.undoable())
 
     def redo(self) -> Sample | None:
-        """Make the change again that was last taken back; return the sample as it is now, or None."""
+        """Redo the change that was undone last; return the sample as it is now, or None."""
         return self._take_back(REDO, self.journal.redoable())
 
     def _take_back(self, action: str, found: tuple[int, JournalEntry] | None) -> Sample | None:
@@ -162,7 +162,7 @@ class SampleStore:
 
 
 def require_free(folder: Path) -> None:
-    """Raise `DatasetError` unless a dataset can be made at ``folder``: it doesn't exist, or is empty."""
+    """Raise `DatasetError` unless a dataset can be created in ``folder``: it doesn't exist, or is empty."""
     try:
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:
@@ -172,7 +172,7 @@ def require_free(folder: Path) -> None:
 
 
 def write_new(folder: Path, index: DatasetIndex, samples: Sequence[Sample]) -> None:
-    """Write a new dataset under a temporary name and rename it: it is there whole or not at all.
+    """Write a new dataset under a temporary name and rename it, so that it is complete or absent.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
     Raises
     ------
     DatasetError
-        If there is no dataset, it is damaged, or a newer version of segloop made it.
+        If there is no dataset, it is damaged, or was created by a newer version of segloop.
     """
     folder = absolute(path)
     if folder.name == INDEX_FILE:
@@ -224,7 +224,7 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
         raise DatasetError(f"{file} does not belong to a curated dataset: choose another folder.")
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:
-        raise DatasetError(f"{folder} was made by a newer version of segloop: update napari-segloop.")
+        raise DatasetError(f"{folder} was created by a newer version of segloop: update napari-segloop.")
     try:
         return folder, DatasetIndex.model_validate(upgrade_index(content)), version != VERSION
     except ValidationError as error:

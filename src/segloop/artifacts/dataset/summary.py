@@ -1,4 +1,4 @@
-"""What lists and counters need to know of all samples, without reading them again after each change."""
+"""Summaries of all samples for lists and counters, without reading samples again after each change."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Counts:
 
 
 class SummaryTable:
-    """Reads every sample once; afterwards only the journal's new lines, whoever made the changes.
+    """Reads every sample once; afterwards only the journal's new lines, whichever process wrote them.
 
     Samples that can't be read are left out, and tried again next time.
 

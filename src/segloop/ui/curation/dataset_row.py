@@ -29,7 +29,7 @@ class DatasetRow(QWidget):
         # A long name must not make the dock wider.
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.activated.connect(self._on_activated)
-        self.new = QPushButton("New…", toolTip="Make a dataset from folders or from open layers")
+        self.new = QPushButton("New…", toolTip="Create a dataset from folders or from open layers")
         self.new.clicked.connect(self.new_requested)
         # Only its dialog is used.
         self._folder = PathChooser(parent=self)

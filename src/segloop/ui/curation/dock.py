@@ -46,7 +46,7 @@ class CurationDock(Page):
         self._connect_widgets()
         self.on_workspace(shared.app.workspace)
 
-    # What the user can do, by button, key and command alike. A shape that is being drawn is finished first.
+    # Commands of buttons, keys and the command palette. A shape that is being drawn is finished first.
 
     def accept(self) -> None:
         """Accept the sample and show the next undecided one."""
@@ -92,7 +92,7 @@ class CurationDock(Page):
         self.review.undo(self.view.finish)
 
     def redo(self) -> None:
-        """Make again what was undone."""
+        """Redo what was undone."""
         self.view.finish()
         self.review.redo()
 

@@ -1,4 +1,4 @@
-"""What the dock says while there is no dataset."""
+"""The dock without a dataset."""
 
 from __future__ import annotations
 

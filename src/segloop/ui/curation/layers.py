@@ -78,7 +78,7 @@ class SampleLayers:
             self._updating = False
 
     def show(self, snapshot: Snapshot) -> bool:
-        """Show a sample; returns whether the layers had to be made anew, which takes napari long."""
+        """Show a sample; returns whether the layers had to be recreated, which is slow in napari."""
         pixels = snapshot.pixels
         self._pixels = pixels
         self.scale, self.units = _scale(pixels, self._length_unit())
@@ -185,7 +185,7 @@ class SampleLayers:
             place(layer, self.scale, self.units)
 
     def _show_labels(self, role: str, labels: np.ndarray) -> None:
-        # Each assignment makes napari draw anew; an array that didn't change stays the same object.
+        # Each assignment makes napari redraw; an array that didn't change stays the same object.
         if self._arrays.get(role) is not labels:
             self._arrays[role] = labels
             self._layers[role].data = _plain(labels)
@@ -213,7 +213,7 @@ class SampleLayers:
 
 
 def place(layer: Layer, scale: Sequence[float], units: Sequence[str]) -> None:
-    """Give a layer its size and unit, if it has others: each makes napari draw anew."""
+    """Set the size and unit of a layer's pixels, if they differ: each change makes napari redraw."""
     if tuple(layer.scale) != tuple(scale):
         layer.scale = tuple(scale)
     layer.units = tuple(units)

@@ -1,4 +1,4 @@
-"""The part of the dock in which a new dataset is described."""
+"""The form for a new dataset."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from segloop.ui.widgets.memory import Memory
 
 @dataclass(frozen=True)
 class LayerNames:
-    """Names of the layers that make up a sample; those with labels by the name of their segmentation."""
+    """Names of the layers of a sample; labels layers by the name of their segmentation."""
 
     raw: tuple[str, ...]
     segmentations: Mapping[str, str]
 
 
 class NewDatasetPanel(QWidget):
-    """Describes a dataset out of folders or out of open layers."""
+    """The form for a new dataset, from folders or from open layers."""
 
     create_requested = Signal()
     cancelled = Signal()
@@ -47,7 +47,7 @@ class NewDatasetPanel(QWidget):
     def __init__(self, memory: Memory, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.name = QLineEdit(placeholderText="named after the folder")
-        self.name.setToolTip("What the dataset is called on screen and on disk")
+        self.name.setToolTip("Name of the dataset, also of its folder")
         self.from_folders = QRadioButton("Folders", checked=True)
         self.from_layers = QRadioButton("Open layers")
         self._sources = QButtonGroup(self)
@@ -60,8 +60,8 @@ class NewDatasetPanel(QWidget):
         self._folders = self._make_folders()
         self._layers = self._make_layers()
         self.from_layers.toggled.connect(self._on_source)
-        self.val = _percent(20, "Share of the samples that training is checked on while it runs")
-        self.test = _percent(0, "Share of the samples that training never sees, for the final score")
+        self.val = _percent(20, "Fraction of the samples that training is checked on while it runs")
+        self.test = _percent(0, "Fraction of the samples that training never sees, for the final score")
         self.group_by = QLineEdit(placeholderText="each image on its own")
         self.group_by.setToolTip(
             "Regular expression on the file stem: images with the same first group stay in one split, "
@@ -70,7 +70,7 @@ class NewDatasetPanel(QWidget):
         more = Fold("Split", memory, "curation.new.split")
         shares = _form()
         shares.addRow("Validation", self.val)
-        shares.addRow("Held aside", self.test)
+        shares.addRow("Test", self.test)
         shares.addRow("Group by", self.group_by)
         more.body.addLayout(shares)
         self.create = QPushButton("Create dataset")
@@ -93,7 +93,7 @@ class NewDatasetPanel(QWidget):
         self._layers.hide()
 
     def split(self) -> SplitShares:
-        """Return how samples shall be shared out."""
+        """Return how to split the samples."""
         return SplitShares(self.val.value() / 100, self.test.value() / 100, self.group_by.text().strip())
 
     def folders(self) -> Folders:

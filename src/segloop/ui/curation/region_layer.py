@@ -32,7 +32,7 @@ _STRAY_CLICK_PX = 5
 
 
 class RegionEdits(Protocol):
-    """What becomes of the user's drawing."""
+    """Receives what the user draws."""
 
     def add_region(self, kind: Kind, shape: ShapeKind, vertices: NDArray[np.float64]) -> str:
         """Keep a new region and return its id; an empty string if it was refused."""
@@ -55,7 +55,7 @@ class RegionLayer:
     viewer : napari.viewer.Viewer
     kind : {"exclude", "merge"}
     edits : RegionEdits
-        Told of each shape the moment it is finished, moved or deleted.
+        Called when a shape is finished, moved or deleted.
     on_created : callable
         Called with each new layer (to bind keys).
     on_mode : callable
@@ -110,7 +110,7 @@ class RegionLayer:
         size : float
             Larger side of the image in pixels, for lines that can be seen.
         z : int or None
-            Slice on screen; regions of other slices are made invisible. None shows all.
+            Slice on screen; regions of other slices are hidden. None shows all.
         """
         self._regions = tuple(region for region in regions if region.kind == self.kind)
         if self._settling:
@@ -139,7 +139,7 @@ class RegionLayer:
         self.show_slice(z)
 
     def show_slice(self, z: int | None) -> None:
-        """Make the regions of other slices invisible."""
+        """Hide the regions of other slices."""
         self._z = z
         if not self.present or not self._regions or len(self.layer.data) != len(self._regions):
             return
@@ -292,7 +292,7 @@ class RegionLayer:
             QTimer.singleShot(0, self._drop_refused)
 
     def _add(self, shape: DrawnShape) -> str:
-        # napari's rectangle and ellipse tools make a speck out of a mere click.
+        # A single click with napari's rectangle and ellipse tools leaves a tiny shape.
         camera = getattr(self._viewer, "scene", self._viewer).camera
         on_screen = np.ptp(shape.vertices, axis=0) * np.asarray(self.layer.scale[-2:]) * camera.zoom
         if _area(shape.vertices) < _SMALLEST_AREA or on_screen.max() < _STRAY_CLICK_PX:

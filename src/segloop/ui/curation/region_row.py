@@ -28,7 +28,7 @@ class RegionRow(QWidget):
     cut_requested = Signal(str, str)
     """Id of a merge region, and ``edge`` or ``object``."""
     source_chosen = Signal(str)
-    """The segmentation that new merge regions shall take their labels from."""
+    """The segmentation to take labels from for new merge regions."""
     source_requested = Signal(str, str)
     """Id of a merge region, and the segmentation to take its labels from."""
 

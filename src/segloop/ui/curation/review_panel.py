@@ -239,7 +239,7 @@ class ReviewPanel(QWidget):
     def _make_saved(self) -> QHBoxLayout:
         self.saved = QLabel("Every change is saved at once")
         self.undo = _button("Undo", "Take back the last change, whatever it was", "undo")
-        self.redo = _button("Redo", "Make the change again that was undone", "redo")
+        self.redo = _button("Redo", "Redo the change that was undone", "redo")
         row = QHBoxLayout()
         row.addWidget(self.saved, 1)
         row.addWidget(self.undo)

@@ -18,7 +18,7 @@ class BaseRow(QWidget):
     """A radio button for each segmentation of the sample."""
 
     chosen = Signal(str)
-    """Name of the segmentation that the ground truth shall start from."""
+    """Name of the segmentation to use as the base."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -27,11 +27,11 @@ class SampleView:
     ----------
     viewer : napari.viewer.Viewer
     edits : RegionEdits
-        What becomes of drawn shapes.
+        Receives drawn shapes.
     keys : mapping of str to callable
         napari key bindings that work while one of the own layers is selected.
     hint : str
-        What napari says about the keys in its status bar.
+        Names the keys in napari's status bar.
     on_mode : callable
         Called when drawing begins or ends.
     """
@@ -166,7 +166,7 @@ class SampleView:
 
     @property
     def _is_facing(self) -> bool:
-        """Whether Y and X are looked at, neither a stack from the side nor a volume."""
+        """Whether Y and X are displayed, neither a stack from the side nor a volume."""
         dims = self._viewer.dims
         return sorted(dims.displayed) == [dims.ndim - 2, dims.ndim - 1]
 

@@ -72,7 +72,7 @@ class CurationPresenter:
         self.review = ReviewPresenter(tasks, clock, memory, self.messages, current_slice)
         self.datasets: tuple[Path, ...] = ()
         self.stage: Stage = "looking"
-        # Other docks needn't hear of each key press of a quick review.
+        # Other docks are not notified of each key press of a quick review.
         self._announcement = clock.timer(_ANNOUNCE_S, app.datasets_changed.emit)
         self.creation.created.connect(self._on_created)
         self.review.edited.connect(self._announcement.start)

@@ -88,13 +88,13 @@ class DrawingOptions:
     """
 
     shape_changed = Signal(str)
-    """Another shape shall be drawn."""
+    """Another shape was chosen."""
 
     slices_changed = Signal(SliceChoice)
-    """Other slices shall be covered."""
+    """Other slices were chosen."""
 
     sources_changed = Signal()
-    """Merge regions can take labels from other segmentations, or shall take them from another one."""
+    """Other segmentations can be merged from, or another one was chosen."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory

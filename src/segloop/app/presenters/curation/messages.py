@@ -1,4 +1,4 @@
-"""What the presenters of the Curation dock want to be said, in the message line and on the canvas."""
+"""Messages from the presenters of the Curation dock, for the message line and for the canvas."""
 
 from __future__ import annotations
 

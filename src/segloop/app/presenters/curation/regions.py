@@ -1,4 +1,4 @@
-"""What becomes of drawn shapes: regions of the current sample."""
+"""Turns drawn shapes into regions of the current sample."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RegionEditor:
     options : DrawingOptions
         The choices for new regions.
     limits : callable
-        Returns the first and last slice that regions shall cover at this moment.
+        Returns the first and last slice that regions should cover now.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class RegionEditor:
             self._attempt(lambda: session.remove_regions(region_ids))
 
     def apply_slices(self, selected_ids: Sequence[str]) -> None:
-        """Give the chosen slices to the selected regions and to the one just drawn."""
+        """Apply the chosen slices to the selected regions and to the one just drawn."""
         first, last = self._limits()
         update = {"z_first": first, "z_last": last}
         ids = {*selected_ids, self._just_drawn}

@@ -226,7 +226,7 @@ class ReviewPresenter:
             self._messages.acted.emit(f"Undone in {session.current.id}", False)
 
     def redo(self) -> None:
-        """Make again what was undone."""
+        """Redo what was undone."""
         session = self.session
         if session is not None and self._messages.attempt(
             lambda: _require(session.redo(), "There is nothing to redo.")
