@@ -8,7 +8,7 @@ from segloop.artifacts.dataset.references import to_reference
 from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, PredictionSource
 from segloop.artifacts.prediction.provenance import Provenance
 from segloop.core.errors import ImageError
-from segloop.images.pairing import stem_of
+from segloop.images.names import stem_of
 
 
 def source_of(path: Path, folder: Path) -> FileSource | PredictionSource:
