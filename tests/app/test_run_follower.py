@@ -6,10 +6,12 @@ import math
 import shutil
 from pathlib import Path
 
+from fakes.trainings import write_model_card
 from segloop.app.jobs import Job
 from segloop.app.run_follower import RunFollower
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.run.kept_model import KeptModel
 from segloop.artifacts.run.run import Run
 from segloop.core.context import Progress
 
@@ -53,11 +55,10 @@ def test_a_new_attempt_forgets_the_progress_of_the_last(tmp_path: Path) -> None:
 def test_plan_and_model_are_noticed(tmp_path: Path) -> None:
     follower = RunFollower(Job(tmp_path))
     before = follower.look()
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "model.json").touch()
+    write_model_card(tmp_path, 3, val_ap50=0.5)
     shutil.copy(PLAN, tmp_path / "plan.json")
     after = follower.look()
-    assert (before.plan, before.has_model) == ((), False)
+    assert (before.plan, before.model) == ((), None)
     assert after.plan == Run(tmp_path).plan.notes  # type: ignore[union-attr]
     assert after.plan[0].startswith("2D network")
-    assert after.has_model
+    assert after.model == KeptModel(3, "AP50", 0.5)

@@ -14,10 +14,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from fakes.trainings import make_run
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
-from segloop.artifacts.job.job import EventLog, JobFolder
+from segloop.artifacts.job.job import JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
@@ -55,6 +56,12 @@ def quick(dataset, workspace):
 
 
 @pytest.fixture
+def config(dataset):
+    """Settings of the runs that `make_run` writes."""
+    return TrainConfig(dataset=str(dataset))
+
+
+@pytest.fixture
 def end_trainings(workspace):
     """End what a test has left running."""
     yield
@@ -89,21 +96,6 @@ def wait_for_title(dock, qtbot, words):
 
 def kill(path):
     psutil.Process(JobFolder(path).pid()).kill()
-
-
-def make_run(workspace, name, dataset, state=JobState.finished, scores=(), pid=None):
-    """Write a run as a training does, but for the network."""
-    run = Run.create(workspace.runs_dir / name, TrainConfig(dataset=str(dataset)))
-    log = EventLog(run.path)
-    log.state(JobState.running, **({"pid": pid} if pid else {}))
-    log.message("Network unet, small: 0.48 million weights.")
-    for epoch, score in enumerate(scores, 1):
-        values = {"train_loss": 1 / epoch, "val_loss": 1.1 / epoch, "val_dice": score, "val_ap50": score}
-        log.metrics(epoch, values)
-        run.append_metrics({"epoch": epoch, "seconds": 10 * epoch, **values})
-    if state is not JobState.running:
-        log.state(state, ended_by="time")
-    return run.path
 
 
 # Before a training
@@ -151,10 +143,11 @@ def test_the_dataset_opened_in_curation_is_chosen(open_dock, qtbot, dataset, wor
     qtbot.waitUntil(lambda: dock.dataset.facts.text().startswith("4 train, 1 val"))
 
 
-def test_the_plan_says_what_is_known_before_the_training(ready):
+def test_the_plan_says_what_is_known_before_the_training(ready, qtbot):
     click(ready.plan_fold.button)
-    assert "2D network because the first image has one slice." in ready.plan.text()
-    assert "Learns from 4 images and checks itself on 1 others." in ready.plan.text()
+    qtbot.waitUntil(lambda: "Learns from 4 samples" in ready.plan.text(), timeout=LONG)
+    assert "validates on 1 other" in ready.plan.text()
+    assert "2D" in ready.plan.text()
 
 
 def test_a_dataset_that_is_gone_is_told(open_dock, dataset, qtbot):
@@ -210,13 +203,52 @@ def test_a_training_is_started_seen_stopped_and_kept(ready, qtbot, workspace):
     click(panel.progress.button)
     wait_for_title(ready, qtbot, "stopped")
 
-    Model.load(run).verify()
+    model = Model.load(run)
+    model.verify()
+    kept = model.card.provenance
+    assert f"model of epoch {kept['epoch']}: AP50 {kept['scores']['val_ap50']:.2f}" in panel.title.text()
     assert ready.message.text == "nuclei is stopped; its best model so far is kept."
     assert panel.resume.isVisible()
     assert panel.predict.isVisible()
-    qtbot.waitUntil(lambda: [row[2] for row in ready.table.texts()] == ["stopped"], timeout=LONG)
+    qtbot.waitUntil(lambda: ["stopped" in row[2] for row in ready.table.texts()] == [True], timeout=LONG)
     qtbot.waitUntil(lambda: ready.settings.start_from.findText("run nuclei") >= 0, timeout=LONG)
     assert "Epoch 1: training loss" in panel.log.toPlainText()
+
+
+def test_a_second_training_is_asked_about_without_a_dialog(ready, qtbot, workspace):
+    click(ready.start_button)
+    wait_for_title(ready, qtbot, "nuclei")
+    qtbot.waitUntil(ready.start_button.isEnabled, timeout=LONG)
+    click(ready.start_button)
+    assert "nuclei is still training" in ready.message.text
+    assert ready.message.remedy.text() == "Start anyway"
+    assert len(workspace.runs()) == 1
+    click(ready.message.remedy)
+    qtbot.waitUntil(lambda: len(workspace.runs()) == 2, timeout=LONG)
+
+
+def test_a_dataset_without_validation_samples_says_so(open_dock, qtbot, dataset, workspace):
+    opened = CuratedDataset.open(dataset)
+    for each in opened.split("val"):
+        opened.save(opened.sample(each).edit(verdict=Verdict.rejected), "reject")
+    dock = open_dock("Training")
+    qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
+    assert "4 train, 0 val" in dock.dataset.facts.text()
+    assert "too few accepted samples to validate on" in dock.dataset.facts.text()
+    click(dock.start_button)
+    assert dock.message.remedy.text() == "Start anyway"
+    assert workspace.runs() == []
+
+
+def test_a_run_of_seconds_says_so_in_the_list(open_dock, config, workspace, qtbot):
+    make_run(workspace, "brief", config, scores=[0.5], seconds=10)
+    make_run(workspace, "long", config, scores=[0.6], seconds=600)
+    dock = open_dock("Training")
+    qtbot.waitUntil(lambda: dock.table.rowCount() == 2)
+    assert [row[:3] for row in dock.table.texts()] == [
+        ["long", "AP50 0.60", "finished"],
+        ["brief", "AP50 0.50", "finished after 10 s"],
+    ]
 
 
 @pytest.mark.slow
@@ -298,7 +330,7 @@ def test_a_training_goes_on_without_napari_and_is_found_again(
     assert JobFolder(run).pid() == pid
     click(dock.run_panel.progress.button)
     wait_for_title(dock, qtbot, "stopped")
-    dock.watcher.release()
+    dock.presenter.close()
     settle(dock)
 
 
@@ -341,16 +373,18 @@ def test_why_a_training_failed_is_told(ready, qtbot):
 # The list of runs
 
 
-def test_runs_are_listed_best_first_and_choosing_one_shows_its_curves(open_dock, dataset, workspace, qtbot):
-    make_run(workspace, "poor", dataset, scores=[0.1, 0.2])
-    make_run(workspace, "good", dataset, scores=[0.5, 0.9, 0.8])
+def test_runs_are_listed_best_first_and_choosing_one_shows_its_curves(open_dock, config, workspace, qtbot):
+    make_run(workspace, "poor", config, scores=[0.1, 0.2])
+    make_run(workspace, "good", config, scores=[0.5, 0.9, 0.8])
     dock = open_dock("Training")
     qtbot.waitUntil(lambda: dock.table.rowCount() == 2)
     assert [row[:3] for row in dock.table.texts()] == [
         ["good", "AP50 0.90", "finished"],
         ["poor", "AP50 0.20", "finished"],
     ]
-    for row, (name, title) in enumerate([("good", "best AP50 0.90"), ("poor", "best AP50 0.20")]):
+    for row, (name, title) in enumerate(
+        [("good", "model of epoch 2: AP50 0.90"), ("poor", "model of epoch 2: AP50 0.20")]
+    ):
         place = dock.table.visualItemRect(dock.table.item(row, 0)).center()
         QTest.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
         wait_for_title(dock, qtbot, title)
@@ -360,18 +394,18 @@ def test_runs_are_listed_best_first_and_choosing_one_shows_its_curves(open_dock,
     qtbot.waitUntil(lambda: workspace.recall("training.run") == "poor")
 
 
-def test_a_run_whose_process_is_gone_is_told_on_opening(open_dock, dataset, workspace, qtbot):
-    path = make_run(workspace, "lost", dataset, JobState.running, scores=[0.5], pid=2**22 + 1)
+def test_a_run_whose_process_is_gone_is_told_on_opening(open_dock, config, workspace, qtbot):
+    path = make_run(workspace, "lost", config, JobState.running, scores=[0.5], pid=2**22 + 1)
     dock = open_dock("Training")
     wait_for_title(dock, qtbot, "ended unexpectedly")
     assert dock.message.remedy.text() == "Resume"
     assert JobFolder(path).state() is JobState.lost
 
 
-def test_another_workspace_shows_its_own_runs(open_dock, dataset, workspace, qtbot, tmp_path):
-    make_run(workspace, "here", dataset, scores=[0.5])
+def test_another_workspace_shows_its_own_runs(open_dock, config, workspace, qtbot, tmp_path):
+    make_run(workspace, "here", config, scores=[0.5])
     other = Workspace(tmp_path / "other")
-    make_run(other, "there", dataset, scores=[0.6])
+    make_run(other, "there", config, scores=[0.6])
     dock = open_dock("Training")
     wait_for_title(dock, qtbot, "here")
     dock.viewer_app.app.open_workspace(other.path)
@@ -385,7 +419,12 @@ def test_another_workspace_shows_its_own_runs(open_dock, dataset, workspace, qtb
 @pytest.mark.parametrize("state", ["start", "run", "settings"])
 def test_it_fits_a_panel_of_400_pixels(open_dock, dataset, workspace, qtbot, state):
     if state == "run":
-        make_run(workspace, "a-run-with-quite-a-long-name-that-says-all", dataset, scores=[0.5])
+        make_run(
+            workspace,
+            "a-run-with-quite-a-long-name-that-says-all",
+            config,
+            scores=[0.5],
+        )
     dock = open_dock("Training")
     qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
     if state == "run":

@@ -11,6 +11,7 @@ from segloop.app.job_watcher import JobFollower, JobUpdate
 from segloop.app.jobs import Job
 from segloop.artifacts.job.events import JobEvent, MessageEvent, MetricsEvent, StateEvent
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.run import Run
 from segloop.core.context import Progress
 from segloop.core.errors import RunError
@@ -49,14 +50,14 @@ class RunUpdate(JobUpdate):
         New lines of the log, with the time of day.
     plan : tuple of str
         What was chosen automatically, with reasons; empty before that.
-    has_model : bool
-        Whether there is a model to predict with.
+    model : KeptModel or None
+        The model to predict with; None before there is one.
     """
 
     metrics: tuple[tuple[int, Mapping[str, float]], ...] = ()
     lines: tuple[str, ...] = ()
     plan: tuple[str, ...] = ()
-    has_model: bool = False
+    model: KeptModel | None = None
 
     @property
     def timed_progress(self) -> Progress | None:
@@ -93,7 +94,7 @@ class RunFollower(JobFollower):
             metrics=tuple((event.epoch, event.values) for event in update.events_of(MetricsEvent)),
             lines=lines[-MAX_LINES:],
             plan=self._read_plan(),
-            has_model=(self._run.model_dir / "model.json").is_file(),
+            model=read_kept_model(self._run.path),
         )
 
     def _read_plan(self) -> tuple[str, ...]:

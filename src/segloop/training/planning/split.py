@@ -34,13 +34,14 @@ def split_samples(
         Ids of the samples to learn from and to validate on; the latter may be empty.
     """
     headers = (*found.train, *found.val)
-    groups = {h.sample.id: f"group {h.sample.group}" if h.sample.group else h.sample.id for h in headers}
+    named = {h.sample.id: h.sample.group for h in headers}
+    groups = {i: f"group {group}" if group else i for i, group in named.items()}
     held_aside = {header.sample.id for header in found.val}
     ids = [header.sample.id for header in headers if header.sample.id in usable]
     if previous is not None:
         aside = _as_before(groups, held_aside, previous)
     else:
-        aside = _new_split({i: groups[i] for i in ids}, held_aside, warn)
+        aside = validation_samples({i: named[i] for i in ids}, held_aside, warn)
     train = tuple(i for i in ids if i not in aside)
     val = tuple(i for i in ids if i in aside)
     if not val:
@@ -56,9 +57,23 @@ def _as_before(groups: Mapping[str, str], held_aside: set[str], plan: TrainingPl
     return new | {i for i in groups if groups[i] in validated} - set(plan.train_samples)
 
 
-def _new_split(groups: Mapping[str, str], held_aside: set[str], warn: Callable[[str], None]) -> set[str]:
-    """Return the ids that validate in a new run: held aside, or some of the training ones."""
-    aside = held_aside & groups.keys()
+def validation_samples(
+    groups: Mapping[str, str], held_aside: Collection[str], warn: Callable[[str], None] = lambda text: None
+) -> set[str]:
+    """Return the ids that validate in a new run: those held aside, or some of the training samples.
+
+    Parameters
+    ----------
+    groups : mapping of str to str
+        Group of each sample that can be used, by its id; samples of a group stay together, and an empty group
+        is that of a single sample.
+    held_aside : collection of str
+        Ids that the dataset holds aside for validation.
+    warn : callable
+        Receives one sentence where the split differs from the dataset's.
+    """
+    groups = {i: f"group {group}" if group else i for i, group in groups.items()}
+    aside = set(held_aside) & groups.keys()
     if aside and len(aside) < len(groups):
         return aside
     if aside:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QWidget
+
+from segloop.app.presenters.training.curves import Curves
 
 _SYMBOLS_UP_TO = 60
 _AXIS_WIDTH = 44
@@ -54,8 +55,7 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self.setToolTip("Click, then zoom with the wheel and move with the mouse; double-click shows all")
         self.setAccessibleName("Loss and validation curves")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self._points: dict[str, dict[int, float]] = {}
-        self._last_epoch = 0
+        self._curves = Curves()
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._stale = False
         # Painting takes a while where OpenGL is emulated, and nobody follows faster epochs by eye.
@@ -72,42 +72,22 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self.losses.getAxis("bottom").setStyle(showValues=False)
         self.set_colours("black", "white")
 
-    def clear_curves(self) -> None:
-        """Show nothing."""
-        self._points = {}
-        self._last_epoch = 0
+    def show_curves(self, curves: Curves) -> None:
+        """Show the curves of another run."""
+        self._curves = curves
         self._stale = False
-        for line in self._lines.values():
-            line.setData([], [])
+        self._paint()
         self.show_all()
 
-    def add(self, metrics: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-        """Add the values of epochs; an epoch that comes again replaces itself and those after it.
-
-        Parameters
-        ----------
-        metrics : sequence of (epoch, values by name)
-            Epochs count from 1.
-        """
-        for epoch, values in metrics:
-            if epoch <= self._last_epoch:
-                self._points = {
-                    name: {known: value for known, value in curve.items() if known < epoch}
-                    for name, curve in self._points.items()
-                }
-            self._last_epoch = epoch
-            for name, value in values.items():
-                if name in self._lines and math.isfinite(value):
-                    self._points.setdefault(name, {})[epoch] = value
-        if metrics:
-            self._stale = True
-            if not self._pause.isActive():
-                self._draw()
+    def refresh(self) -> None:
+        """Show what is new, within a second."""
+        self._stale = True
+        if not self._pause.isActive():
+            self._draw()
 
     def curve(self, name: str) -> tuple[list[int], list[float]]:
         """Return epochs and values of a curve; on screen within a second."""
-        points = self._points.get(name, {})
-        return list(points), list(points.values())
+        return self._curves.curve(name)
 
     def show_all(self) -> None:
         """Zoom out to all epochs."""
@@ -149,10 +129,13 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
     def _draw(self) -> None:
         if self._stale:
             self._stale = False
-            for name, line in self._lines.items():
-                epochs, values = self.curve(name)
-                line.setData(epochs, values, symbol="o" if len(epochs) <= _SYMBOLS_UP_TO else None)
+            self._paint()
             self._pause.start()
+
+    def _paint(self) -> None:
+        for name, line in self._lines.items():
+            epochs, values = self.curve(name)
+            line.setData(epochs, values, symbol="o" if len(epochs) <= _SYMBOLS_UP_TO else None)
 
     def _add_plot(self, row: int, title: str, looks: Sequence[_Look]) -> Any:
         plot = self.addPlot(row=row, col=0, enableMenu=False, axisItems={"bottom": _EpochAxis("bottom")})

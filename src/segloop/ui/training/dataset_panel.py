@@ -8,10 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from segloop.ui.training.facts import DatasetFacts
 from segloop.ui.training.path_box import PathBox
-
-_EMPTY = "No dataset yet. Make one in the Curation dock, or train on the sample nuclei."
 
 
 class DatasetPanel(QWidget):
@@ -49,7 +46,6 @@ class DatasetPanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.facts)
         layout.addLayout(buttons)
-        self.show_looking()
 
     def value(self) -> str:
         """Return the path of the chosen dataset; empty without one."""
@@ -59,23 +55,20 @@ class DatasetPanel(QWidget):
         """Offer the datasets of the workspace."""
         self.box.offer([(path.name, str(path)) for path in paths])
 
-    def show_looking(self) -> None:
-        """Say that the dataset is being looked at."""
-        self._show("Looking at the dataset…")
+    def set_value(self, path: str) -> None:
+        """Show a dataset as chosen."""
+        self.box.set_value(path)
 
-    def show_empty(self) -> None:
-        """Say that there is no dataset, and what to do."""
-        self._show(_EMPTY, curation=True, sample=True)
+    def show_text(self, text: str, *, curation: bool = False, sample: bool = False) -> None:
+        """Say what the dataset holds, or what is wrong with it.
 
-    def show_facts(self, facts: DatasetFacts) -> None:
-        """Say what the dataset holds."""
-        self._show(facts.line(), curation=not facts.usable)
-
-    def show_problem(self, text: str) -> None:
-        """Say why the dataset can't be used."""
-        self._show(text)
-
-    def _show(self, text: str, *, curation: bool = False, sample: bool = False) -> None:
+        Parameters
+        ----------
+        text : str
+            One or more lines.
+        curation, sample : bool
+            Whether to offer the way to the Curation dock, and the sample nuclei.
+        """
         self.facts.setText(text)
         self.curation.setVisible(curation)
         self.sample.setVisible(sample)

@@ -1,4 +1,4 @@
-"""The runs of a workspace: name, best score, state, time; sortable."""
+"""The runs of a workspace: name, score of the model, state, time; sortable."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from segloop.app.presenters.training.run_summary import RunSummary, duration_text
 from segloop.app.run_follower import STATE_WORDS
-from segloop.ui.training.catalogue import RunSummary
+from segloop.core.wording import counted
 
-_COLUMNS = ("Run", "Best", "State", "When")
+_COLUMNS = ("Run", "Score", "State", "When")
 _SORT_ROLE = Qt.ItemDataRole.UserRole
 _PATH_ROLE = Qt.ItemDataRole.UserRole + 1
 _DAY_S = 86400
-_AT_WORK = 2.0  # above every score, so that runs at work are seen first
+_ACTIVE = 2.0  # above every score, so that runs that are being trained come first
 
 
 class _Item(QTableWidgetItem):
@@ -95,11 +96,14 @@ class RunTable(QTableWidget):
         return Path(self.item(row, 0).data(_PATH_ROLE))
 
     def _fill(self, row: int, run: RunSummary) -> None:
-        score = f"{run.measure} {run.score:.2f}" if run.measure else "none yet"
+        score = run.model.score if run.model is not None and run.model.measure else -1.0
+        state = STATE_WORDS[run.state]
+        if run.is_short:
+            state += f" after {duration_text(run.seconds)}"
         cells: list[tuple[str, Any]] = [
             (run.path.name, run.path.name),
-            (score, run.score if run.state.ended else _AT_WORK),
-            (STATE_WORDS[run.state], run.state.ended),
+            (run.score_text, score if run.state.ended else _ACTIVE),
+            (state, run.state.ended),
             (_moment(run.active), run.active),
         ]
         for column, (text, order) in enumerate(cells):
@@ -108,7 +112,10 @@ class RunTable(QTableWidget):
             self.setItem(row, column, item)
         first = self.item(row, 0)
         first.setData(_PATH_ROLE, str(run.path))
-        first.setToolTip(f"{run.path}\n{run.epochs} epochs; last active at {_moment(run.active)}")
+        tip = f"{run.path}\n{counted(run.epochs, 'epoch')}, trained for {duration_text(run.seconds)}"
+        if run.is_short:
+            tip += ": too short for a useful model, train longer"
+        first.setToolTip(f"{tip}\nLast active at {_moment(run.active)}")
 
     def _on_selected(self) -> None:
         rows = self.selectionModel().selectedRows()

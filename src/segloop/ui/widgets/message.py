@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.core.errors import Cancelled, SegloopError
+from segloop.app.presenters.message import Message
 
 # Blue, orange and vermillion of Okabe and Ito's palette, which colour-blind people can tell apart.
 _EDGE = {"info": "#0072B2", "warning": "#E69F00", "error": "#D55E00"}
@@ -38,7 +38,7 @@ class MessageLine(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._action: Callable[[], None] | None = None
+        self._action: Callable[[], object] | None = None
         self.level = ""
         self.label = QLabel(wordWrap=True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -69,26 +69,26 @@ class MessageLine(QWidget):
         """What is shown; empty while nothing is."""
         return str(self.label.text()) if self.level else ""
 
-    def show_info(self, text: str, remedy: str = "", action: Callable[[], None] | None = None) -> None:
+    def show_message(self, message: Message) -> None:
+        """Show what a presenter says."""
+        self._show(message.level, message.text, message.button, message.action)
+
+    def show_info(self, text: str, remedy: str = "", action: Callable[[], object] | None = None) -> None:
         """Say what happened, with an optional button."""
         self._show("info", text, remedy, action)
 
-    def show_warning(self, text: str, remedy: str = "", action: Callable[[], None] | None = None) -> None:
+    def show_warning(self, text: str, remedy: str = "", action: Callable[[], object] | None = None) -> None:
         """Say what deserves attention, with an optional button."""
         self._show("warning", text, remedy, action)
 
     def show_error(
-        self, error: str | Exception, remedy: str = "", action: Callable[[], None] | None = None
+        self, error: str | Exception, remedy: str = "", action: Callable[[], object] | None = None
     ) -> None:
         """Say what went wrong, with the remedy as a button; a `Cancelled` is shown as information."""
-        if isinstance(error, Cancelled):
-            self._show("info", str(error), remedy, action)
-        elif isinstance(error, str | SegloopError):
-            self._show("error", str(error), remedy, action)
+        if isinstance(error, str):
+            self._show("error", error, remedy, action)
         else:
-            detail = str(error).strip().splitlines()
-            said = f": {detail[0]}" if detail else ""
-            self._show("error", f"Unexpected {type(error).__name__}{said}", remedy, action)
+            self.show_message(Message.of_error(error, remedy, action))
 
     def clear(self) -> None:
         """Show nothing."""
@@ -129,7 +129,7 @@ class MessageLine(QWidget):
         above = target.parentWidget()  # a list gets the mouse in a viewport, which has no focus of its own
         return bool(target.focusPolicy() != nothing or (above is not None and above.focusPolicy() != nothing))
 
-    def _show(self, level: str, text: str, remedy: str, action: Callable[[], None] | None) -> None:
+    def _show(self, level: str, text: str, remedy: str, action: Callable[[], object] | None) -> None:
         self.setToolTip("")
         self.level = level
         self._action = action

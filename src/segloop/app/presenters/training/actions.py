@@ -1,4 +1,4 @@
-"""What the dock has worker threads do: reading a workspace, starting and stopping trainings; free of Qt."""
+"""What the Training dock does in the background: reading a workspace, starting and stopping trainings."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from segloop.app.app import App
 from segloop.app.jobs import Job
+from segloop.app.presenters.training.run_summary import RunReader, RunSummary
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.events import StateEvent
 from segloop.artifacts.run.run import Run
@@ -17,10 +17,9 @@ from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
-from segloop.ui.training.catalogue import RunCatalogue, RunSummary
 
 CONFIG_KEY = "training.config"
-"""Where the workspace remembers the choices."""
+"""Where the workspace remembers the settings."""
 
 RUN_KEY = "training.run"
 """Where the workspace remembers the run that was shown last, by name."""
@@ -29,13 +28,13 @@ _STOP_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
-class Study:
+class WorkspaceContents:
     """What a workspace holds for the dock.
 
     Attributes
     ----------
     config : TrainConfig
-        The choices made last.
+        The settings used last.
     datasets : sequence of Path
         Newest first.
     models : mapping of str to Path
@@ -62,24 +61,24 @@ class Study:
 
     @property
     def run(self) -> Path | None:
-        """The run to show first: the newest at work, else the one shown last, else the newest."""
-        at_work = [run for run in self.runs if not run.state.ended]
+        """The run to show first: the newest in training, else the one shown last, else the newest."""
+        active = [run for run in self.runs if not run.state.ended]
         shown_last = [run for run in self.runs if run.path.name == self.last_run]
-        candidates = at_work or shown_last or list(self.runs)
+        candidates = active or shown_last or list(self.runs)
         return candidates[0].path if candidates else None
 
 
-def read_study(app: App, workspace: Workspace, catalogue: RunCatalogue, context: Context) -> Study:
+def read_workspace(app: App, workspace: Workspace, reader: RunReader, context: Context) -> WorkspaceContents:
     """Read what a workspace holds."""
     try:
         config = compose.from_dict(TrainConfig, workspace.recall(CONFIG_KEY, {}))
     except SegloopError:
-        config = TrainConfig()  # remembered by another version; choosing anew is no loss
-    return Study(
+        config = TrainConfig()  # remembered by another version; the user loses only the settings in the form
+    return WorkspaceContents(
         config=config,
         datasets=workspace.datasets(),
         models=app.models(),
-        runs=catalogue.look(workspace, context),
+        runs=reader.read(workspace, context),
         last_run=workspace.recall(RUN_KEY, ""),
     )
 
@@ -92,11 +91,6 @@ def list_datasets(workspace: Workspace, context: Context) -> list[Path]:
 def list_models(app: App, context: Context) -> dict[str, Path]:
     """Return what to start from, by the name to show."""
     return app.models()
-
-
-def as_dict(config: TrainConfig, context: Context) -> dict[str, Any]:
-    """Return a config as plain values."""
-    return compose.to_dict(config)
 
 
 def make_sample(path: Path, context: Context) -> Path:
@@ -138,8 +132,8 @@ def train_longer(app: App, path: Path, minutes: float, context: Context) -> Job:
     """
     run = Run.open(path)
     last = run.job.last(StateEvent)
-    ended_by = last.ended_by if last is not None else ""
     seconds = run.metrics().get("seconds", [(0, 0.0)])[-1][1]
+    ended_by = last.ended_by if last is not None else ""
     return app.resume_training(path, more_time(run.config.stop, ended_by, seconds / 60, minutes))
 
 
@@ -168,7 +162,7 @@ def more_time(stop: StopConfig, ended_by: str, spent: float, minutes: float) -> 
 
 
 def stop(job: Job, context: Context) -> None:
-    """Ask a job to stop, and stay until it has ended: one that does not heed is ended by looking at it."""
+    """Ask a job to stop, and wait until it has ended: looking at a job that does not react ends it."""
     job.stop()
     while not job.ended and not context.cancelled():
         time.sleep(_STOP_LOOK_S)

@@ -1,4 +1,4 @@
-"""What can be said of a dataset before a training has looked at all of it; free of Qt."""
+"""What the Training dock says about a dataset."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
+from segloop.core.wording import counted
 from segloop.images.image import PixelSize
 
-_MOST_NAMES = 3
+_MAX_NAMES = 3
 _NAMELESS = re.compile(r"(channel)?[\s:_]*[\d:_]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class DatasetFacts:
+class DatasetSummary:
     """A dataset as the user should know it before training on it.
 
     Attributes
@@ -26,7 +27,9 @@ class DatasetFacts:
     path : Path
         Its folder.
     train, val : int
-        Accepted samples to learn from, and to validate on.
+        Accepted samples of these splits.
+    validating : int
+        Samples that a training would validate on; they may be taken from the training samples.
     total, undecided : int
         Samples in all, and those without a verdict.
     n_slices : int
@@ -35,8 +38,6 @@ class DatasetFacts:
         Names of the channels to be used.
     pixel_size_um : (z, y, x)
         In micrometres, None where unknown.
-    instances : bool
-        Whether the labels number objects.
     problem : str
         Why the first accepted image can't be read; empty where it can.
     """
@@ -44,12 +45,12 @@ class DatasetFacts:
     path: Path
     train: int
     val: int
+    validating: int
     total: int
     undecided: int
     n_slices: int
     channels: tuple[str, ...]
     pixel_size_um: PixelSize
-    instances: bool
     problem: str
 
     @property
@@ -57,11 +58,12 @@ class DatasetFacts:
         """Whether there is anything to learn from."""
         return self.train + self.val > 0
 
+    @property
     def line(self) -> str:
-        """Return the facts in one line, such as ``"120 train, 30 val, 2D, DAPI, 0.32 µm/px"``."""
+        """The summary in one line, such as ``"120 train, 30 val, 2D, DAPI, 0.32 µm/px"``."""
         if not self.usable:
             return (
-                f"None of the {self.total} samples is accepted yet ({self.undecided} undecided): "
+                f"None of the {counted(self.total, 'sample')} is accepted yet ({self.undecided} undecided): "
                 "accept some in the Curation dock."
             )
         parts = [f"{self.train} train", f"{self.val} val"]
@@ -70,42 +72,39 @@ class DatasetFacts:
         parts += [_channels(self.channels), _pixel_size(self.pixel_size_um)]
         return ", ".join(part for part in parts if part)
 
-    def notes(self) -> list[str]:
-        """Return what is known of the plan before the training starts, one sentence each."""
-        if not self.usable:
-            return []
-        notes = [self.problem] if self.problem else []
-        if self.n_slices > 1:
-            notes.append(f"3D network because the first image has {self.n_slices} slices.")
-        elif self.n_slices:
-            notes.append("2D network because the first image has one slice.")
-        if self.train and self.val:
-            notes.append(f"Learns from {self.train} images and checks itself on {self.val} others.")
-        elif self.train:
-            notes.append("No validation sample is accepted: some of the training samples validate instead.")
-        else:
-            notes.append("No training sample is accepted: the validation samples are learnt from instead.")
-        kind = "number objects" if self.instances else "name classes"
-        notes.append(f"The labels {kind}.")
-        notes.append("Patch size, batch size and device are chosen when the training starts, and told here.")
-        return notes
+    @property
+    def validation_note(self) -> str:
+        """What to know if the dataset sets no sample aside for validation; empty if it does."""
+        if not self.usable or self.val:
+            return ""
+        if self.validating:
+            return (
+                f"No accepted sample is set aside for validation: {self.validating} of the {self.train} "
+                "training samples will validate instead."
+            )
+        return (
+            "There are too few accepted samples to validate on: the model will have no score, and the newest "
+            "one is kept, not the best."
+        )
 
 
-class DatasetScout:
-    """Looks at datasets; one that was seen before costs only what has changed since."""
+class DatasetReader:
+    """Summarises datasets; one that was read before costs only what has changed since."""
 
     def __init__(self) -> None:
         self._known: dict[Path, CuratedDataset] = {}
         self._lock = threading.Lock()
 
-    def look(self, path: Path, context: Context) -> DatasetFacts:
-        """Gather the facts of a dataset.
+    def read(self, path: Path, context: Context) -> DatasetSummary:
+        """Summarise a dataset; any thread may read.
 
         Raises
         ------
         DatasetError
             If there is no dataset, or it is damaged.
         """
+        from segloop.training.planning.split import validation_samples
+
         with self._lock:
             context.check()
             opened = CuratedDataset.open(path)
@@ -114,17 +113,18 @@ class DatasetScout:
             self._known[opened.path] = dataset
             counts = dataset.counts()
             train, val = dataset.split("train"), dataset.split("val")
+            groups = {each: dataset.sample(each).group for each in (*train, *val)}
             n_slices, channels, size, problem = _first(dataset, [*train, *val])
-            return DatasetFacts(
+            return DatasetSummary(
                 path=path,
                 train=len(train),
                 val=len(val),
+                validating=len(validation_samples(groups, val)),
                 total=counts.total,
                 undecided=counts.undecided,
                 n_slices=n_slices,
                 channels=tuple(dataset.channels) or channels,
                 pixel_size_um=dataset.pixel_size_um if any(dataset.pixel_size_um) else size,
-                instances=dataset.label_kind == "instances",
                 problem=problem,
             )
 
@@ -141,9 +141,9 @@ def _first(dataset: CuratedDataset, ids: Sequence[str]) -> tuple[int, tuple[str,
 
 
 def _channels(names: Sequence[str]) -> str:
-    if len(names) <= _MOST_NAMES and not any(_NAMELESS.fullmatch(name) for name in names):
+    if len(names) <= _MAX_NAMES and not any(_NAMELESS.fullmatch(name) for name in names):
         return ", ".join(names)
-    return f"{len(names)} channel{'s' if len(names) != 1 else ''}"
+    return counted(len(names), "channel")
 
 
 def _pixel_size(size: PixelSize) -> str:

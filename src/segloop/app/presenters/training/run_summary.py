@@ -1,4 +1,4 @@
-"""The runs of a workspace with their states and scores; free of Qt."""
+"""The runs of a workspace with their states and scores."""
 
 from __future__ import annotations
 
@@ -9,48 +9,60 @@ from pathlib import Path
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.job import EVENTS_FILE, JobFolder
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.run import METRICS_FILE, Run
 from segloop.core.context import Context
 
-_SCORES = (("val_ap50", "AP50"), ("val_dice", "Dice"))
+SHORT_S = 60.0
+"""A training shorter than this is said to be short, in seconds."""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run in a list.
+    """One run in the list.
 
     Attributes
     ----------
     path : Path
         Its folder.
     state : JobState
-        How it stands.
-    measure : str
-        What the score is: AP50 or Dice; empty where nothing was validated.
-    score : float
-        The best in validation, 0 to 1; -1 where nothing was validated.
+        Its state.
+    model : KeptModel or None
+        The model that it keeps; None before there is one.
     epochs : int
         Finished epochs.
+    seconds : float
+        How long it has trained.
     active : float
-        When it last said anything, in seconds since the epoch, to the minute.
+        When it last wrote anything, in seconds since the epoch, to the minute.
     """
 
     path: Path
     state: JobState
-    measure: str
-    score: float
+    model: KeptModel | None
     epochs: int
+    seconds: float
     active: float
 
+    @property
+    def score_text(self) -> str:
+        """The score of the model that is kept."""
+        return self.model.text if self.model is not None else "no model"
 
-class RunCatalogue:
-    """Summarises runs; one whose files have not changed since is not read again. Any thread may look."""
+    @property
+    def is_short(self) -> bool:
+        """Whether it ended after so little training that its model is hardly worth using."""
+        return self.state.ended and self.seconds < SHORT_S
+
+
+class RunReader:
+    """Summarises runs; a run whose files have not changed is not read again. Any thread may read."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], RunSummary, JobFolder]] = {}
         self._lock = threading.Lock()
 
-    def look(self, workspace: Workspace, context: Context) -> tuple[RunSummary, ...]:
+    def read(self, workspace: Workspace, context: Context) -> tuple[RunSummary, ...]:
         """Return the summaries of the runs of a workspace, newest first."""
         with self._lock:
             found = []
@@ -62,7 +74,8 @@ class RunCatalogue:
             return tuple(found)
 
     def _summary(self, path: Path) -> RunSummary:
-        signature = (*_signature(path / EVENTS_FILE), *_signature(path / METRICS_FILE))
+        files = (path / EVENTS_FILE, path / METRICS_FILE, path / "model" / "model.json")
+        signature = tuple(value for file in files for value in _signature(file))
         known = self._known.get(path)
         job = known[2] if known is not None else JobFolder(path)
         # A process may be killed without a file changing.
@@ -71,16 +84,17 @@ class RunCatalogue:
         return self._known[path][1]
 
 
+def duration_text(seconds: float) -> str:
+    """Return how long something took, such as ``"10 s"`` or ``"4 min"``."""
+    return f"{seconds:.0f} s" if seconds < SHORT_S else f"{seconds / 60:.0f} min"
+
+
 def _summarise(path: Path, job: JobFolder) -> RunSummary:
     curves = Run(path).metrics()
-    measure, score = "", -1.0
-    for name, words in _SCORES:
-        if name in curves:
-            measure, score = words, max(value for _, value in curves[name])
-            break
     epochs = max((curve[-1][0] for curve in curves.values()), default=0)
-    active = max((_modified(path / name) for name in (EVENTS_FILE, "config.yaml")), default=0.0)
-    return RunSummary(path, job.state(), measure, score, epochs, active // 60 * 60)
+    seconds = curves.get("seconds", [(0, 0.0)])[-1][1]
+    active = max((_signature(path / name)[0] / 1e9 for name in (EVENTS_FILE, "config.yaml")), default=0.0)
+    return RunSummary(path, job.state(), read_kept_model(path), epochs, seconds, active // 60 * 60)
 
 
 def _signature(file: Path) -> tuple[int, int]:
@@ -89,7 +103,3 @@ def _signature(file: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return status.st_mtime_ns, status.st_size
-
-
-def _modified(file: Path) -> float:
-    return _signature(file)[0] / 1e9

@@ -1,0 +1,55 @@
+"""What is known of the model that a run keeps, read from its card without loading weights."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+_MEASURES = (("val_ap50", "AP50"), ("val_dice", "Dice"))
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """The model of a run.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch it comes from, counted from 1.
+    measure : str
+        Name of its score, AP50 or Dice; empty if it was not validated.
+    score : float
+        Its own score on the validation images, 0 to 1; NaN if it was not validated.
+    """
+
+    epoch: int
+    measure: str = ""
+    score: float = math.nan
+
+    @property
+    def text(self) -> str:
+        """The score in words, such as ``"AP50 0.74"``."""
+        return f"{self.measure} {self.score:.2f}" if self.measure else "not validated"
+
+
+def read_kept_model(run: Path) -> KeptModel | None:
+    """Return what the model of a run is; None while there is none, or its card can't be read.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    """
+    try:
+        card = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
+        provenance = card["provenance"]
+        epoch, scores = int(provenance.get("epoch", 0)), provenance.get("scores") or {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    for name, measure in _MEASURES:
+        score = scores.get(name) if isinstance(scores, dict) else None
+        if isinstance(score, int | float) and math.isfinite(score):
+            return KeptModel(epoch, measure, float(score))
+    return KeptModel(epoch)
