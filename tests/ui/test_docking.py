@@ -95,12 +95,12 @@ def test_only_the_layers_of_the_dock_in_front_show(viewer, workspace, nuclei_dat
     own = [layer for layer in viewer.layers if layer.name.startswith("Curation")]
     assert own
     viewer.add_image(np.zeros((8, 8)), name="mine")
-    curation.panel.shown["seg2"].click()
+    curation.panel.shown.boxes["segmentation:seg2"].click()
     before = {layer.name: layer.visible for layer in viewer.layers}
 
     open_dock("Training")
     assert [layer.name for layer in viewer.layers if layer.visible] == ["mine"]
-    assert curation.panel.shown["truth"].isChecked()
+    assert curation.panel.shown.boxes["truth"].isChecked()
 
     click_tab(viewer, "Curation")
     assert {layer.name: layer.visible for layer in viewer.layers} == before
