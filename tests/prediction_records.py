@@ -1,11 +1,11 @@
 """A record of a prediction, as `segloop predict` writes it beside its outputs."""
 
-from segloop.artifacts.prediction.provenance import ModelUsed, OutputFile, Provenance, ThresholdValues
+from segloop.artifacts.prediction.provenance import ModelUsed, OutputFile, Provenance
 
 
 def make_record(outputs: dict[str, str], pending: tuple[str, ...] = ()) -> Provenance:
     """Return the record of outputs, given as names of files with their kinds."""
-    thresholds = ThresholdValues(foreground=0.5, min_size=10, splitting=0.1)
+    parameters: dict[str, bool | int | float | str] = {"foreground": 0.5, "min_size": 10, "splitting": 0.1}
     return Provenance(
         image="a.tif",
         input=None,
@@ -17,12 +17,12 @@ def make_record(outputs: dict[str, str], pending: tuple[str, ...] = ()) -> Prove
             options={},
             dimensions=2,
             pixel_size_um=(None, 0.5, 0.5),
-            thresholds=thresholds,
+            parameters=parameters,
         ),
         channels=["DAPI"],
         pixel_size_um=(None, 0.5, 0.5),
         config={},
-        thresholds=thresholds,
+        parameters=parameters,
         device="cpu",
         outputs=[
             OutputFile(kind=kind, path=name, axes="YX", shape=[4, 5], dtype="uint8")

@@ -13,7 +13,6 @@ from segloop.artifacts.model.model import (
     NormalisationCard,
     RecipeCard,
     TargetCard,
-    ThresholdCard,
 )
 from segloop.networks import NetworkSpec, build_network
 
@@ -37,7 +36,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         normalisation=NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0),
         stride=list(network.stride),
         halo=list(network.halo),
-        thresholds=ThresholdCard(),
     )
     folder = tmp_path_factory.mktemp("models") / "random"
     Model.save(folder, card, network.state_dict(), test_input[0].numpy(), test_output[0].numpy())

@@ -15,7 +15,6 @@ from segloop.app.predicting import (
     RETHRESHOLD_FOLDER,
     predict_files,
     rethreshold_files,
-    threshold_config,
 )
 from segloop.app.tasks import TaskResult, execute, submit
 from segloop.artifacts.job.events import MessageEvent, ProgressEvent, StateEvent
@@ -104,7 +103,7 @@ def test_a_change_of_thresholds_is_a_job_like_any_other(predictions: Path) -> No
     (predictions / "015.probability.tif").unlink()
     before = tifffile.imread(predictions / "000.mask.tif")
 
-    result = rethreshold_files(predictions, threshold_config(foreground=0.01))
+    result = rethreshold_files(predictions, {"foreground": 0.01})
 
     assert result.n_done == 1
     assert "015" in result.problems[0]
@@ -118,13 +117,13 @@ def test_a_change_of_thresholds_is_a_job_like_any_other(predictions: Path) -> No
 
 def test_a_change_of_thresholds_of_nothing_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="There is no folder"):
-        rethreshold_files(tmp_path / "typo", threshold_config())
+        rethreshold_files(tmp_path / "typo", {})
     assert not (tmp_path / "typo").exists()
 
 
 def test_a_change_of_thresholds_without_probabilities_fails_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="keeps no probabilities"):
-        rethreshold_files(tmp_path, threshold_config())
+        rethreshold_files(tmp_path, {})
     job = JobFolder(tmp_path / RETHRESHOLD_FOLDER)
     assert job.state() is JobState.failed
     assert "keeps no probabilities" in job.message

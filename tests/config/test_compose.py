@@ -49,7 +49,7 @@ def test_overrides_reach_typed_fields() -> None:
 def test_a_prediction_can_give_several_outputs() -> None:
     config = compose(PredictConfig, ["outputs=[labels,probability]", "threshold.foreground=0.4"])
     assert config.outputs == [OutputKind.labels, OutputKind.probability]
-    assert config.threshold.foreground == 0.4
+    assert config.threshold == {"foreground": 0.4}
 
 
 def test_composing_twice_gives_independent_configs() -> None:

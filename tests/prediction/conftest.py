@@ -17,7 +17,6 @@ from segloop.artifacts.model.model import (
     NormalisationCard,
     RecipeCard,
     TargetCard,
-    ThresholdCard,
 )
 from segloop.inference.engine import Engine
 from segloop.networks import NetworkSpec, build_network
@@ -46,7 +45,7 @@ def _save(folder: Path, network: torch.nn.Module, spec: NetworkSpec, target: Any
         "recipe": RecipeCard(channels=["nuclei", "membranes", "actin"][: spec.in_channels]),
         "normalisation": NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0),
         "pixel_size_um": (None, None, None),
-        "thresholds": ThresholdCard(foreground=0.5, min_size=20, splitting=0.1),
+        "parameters": {"min_size": 20} | ({"splitting": 0.1} if target.name == "instance" else {}),
         "provenance": {},
     } | card
     model_card = ModelCard(

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig, ThresholdConfig
+from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ConfigError, ImageError
 from segloop.core.metrics import dice
@@ -144,7 +144,7 @@ def test_a_mask_without_minimum_size_is_decoded_block_by_block_like_the_whole(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    thresholds = ThresholdConfig(min_size=0)
+    thresholds = {"min_size": 0}
     both = PredictConfig(outputs=[LABELS, MASK], threshold=thresholds)
     predict_image(*load(nuclei_model), nuclei, both, tmp_path, "whole")
 
@@ -163,12 +163,10 @@ def test_classes_are_the_most_probable_ones(
     make_model: Callable[..., Path], load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
     model, engine = load(make_model(kind="semantic", classes=3))
-    config = PredictConfig(
-        outputs=[CLASSES, PROBABILITY], threshold=ThresholdConfig(min_size=0), tile_size=[64, 64]
-    )
+    config = PredictConfig(outputs=[CLASSES, PROBABILITY], threshold={"min_size": 0}, tile_size=[64, 64])
     predict_image(model, engine, nuclei, config, tmp_path, "a")
     classes = tifffile.imread(tmp_path / "a.classes.tif")
-    decoded = model.target().decode(_maps(model, engine, nuclei), model.thresholds.override(config.threshold))
+    decoded = model.target().decode(_maps(model, engine, nuclei), model.parameters.override(config.threshold))
     assert classes.dtype == np.uint8
     assert tifffile.imread(tmp_path / "a.probability.tif").shape == (3, *classes.shape)
     assert np.mean(classes == decoded.classes[0]) > 0.999
@@ -285,13 +283,13 @@ def test_the_record_says_where_the_prediction_came_from(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
     model, engine = load(nuclei_model)
-    config = PredictConfig(threshold=ThresholdConfig(foreground=0.4), tile_size=[64, 64])
+    config = PredictConfig(threshold={"foreground": 0.4}, tile_size=[64, 64])
     result = predict_image(model, engine, nuclei, config, tmp_path, "a")
     record = Provenance.read(tmp_path / "a.json")
     assert record.model.weights_sha256 == model.sha256
     assert record.input is not None
     assert record.input.path == str(nuclei.path)
-    assert (record.thresholds.foreground, record.thresholds.min_size) == (0.4, 20)
+    assert (record.parameters["foreground"], record.parameters["min_size"]) == (0.4, 20)
     assert (record.config["tile_size"], record.config["outputs"]) == ([64, 64], ["labels"])
     assert (record.n_objects, record.pending) == (result.n_objects, [])
     assert [(o.kind, o.path, o.axes, o.dtype) for o in record.outputs] == [

@@ -12,7 +12,7 @@ import tifffile
 from skimage.filters import threshold_otsu
 
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig, ThresholdConfig
+from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError
 from segloop.images.image import Image
@@ -27,7 +27,7 @@ LABELS, MASK, CLASSES, PROBABILITY = (
     OutputKind.classes,
     OutputKind.probability,
 )
-NEW = ThresholdConfig(foreground=0.3, min_size=60, splitting=0.02)
+NEW = {"foreground": 0.3, "min_size": 60, "splitting": 0.02}
 
 Predict = Callable[..., Path]
 
@@ -83,11 +83,11 @@ def test_the_record_tells_the_new_thresholds(
     nuclei_model: Path, load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
     predict_image(*load(nuclei_model), image, PredictConfig(outputs=[PROBABILITY]), tmp_path, "a")
-    rethreshold_folder(tmp_path, ThresholdConfig(foreground=0.7))
+    rethreshold_folder(tmp_path, {"foreground": 0.7})
     record = Provenance.read(tmp_path / "a.json")
-    assert (record.thresholds.foreground, record.thresholds.min_size) == (
+    assert (record.parameters["foreground"], record.parameters["min_size"]) == (
         0.7,
-        record.model.thresholds.min_size,
+        record.model.parameters["min_size"],
     )
     assert record.rethresholded
     assert {output.kind: output.path for output in record.outputs} == {
@@ -103,17 +103,17 @@ def test_decoding_twice_is_decoding_once(
     predict_image(*load(nuclei_model), image, PredictConfig(outputs=[LABELS, PROBABILITY]), tmp_path, "a")
     original = tifffile.imread(tmp_path / "a.labels.tif")
     rethreshold_folder(tmp_path, NEW)
-    rethreshold_folder(tmp_path, ThresholdConfig())
+    rethreshold_folder(tmp_path, {})
     assert np.array_equal(tifffile.imread(tmp_path / "a.labels.tif"), original)
 
 
 def test_otsu_splits_the_foreground_map_as_skimage_does(
     make_model: Callable[..., Path], load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
-    folder = make_model(kind="semantic", thresholds={"min_size": 0})
+    folder = make_model(kind="semantic", parameters={"min_size": 0})
     predict_image(*load(folder), image, PredictConfig(outputs=[PROBABILITY]), tmp_path / "out", "a")
     probability = tifffile.imread(tmp_path / "out" / "a.tif")
-    rethreshold_folder(tmp_path / "out", ThresholdConfig(), otsu=True)
+    rethreshold_folder(tmp_path / "out", {}, otsu=True)
     mask = tifffile.imread(tmp_path / "out" / "a.mask.tif")
     assert np.array_equal(mask == 1, probability > threshold_otsu(probability))
 
@@ -129,7 +129,7 @@ def test_otsu_of_an_empty_map_finds_nothing(
     if classes > 2:
         maps[0] = 255
     write_image(tmp_path / "out" / "a.tif", maps, axes="CYX" if classes > 2 else "YX")
-    summary = rethreshold_folder(tmp_path / "out", ThresholdConfig(), otsu=True)
+    summary = rethreshold_folder(tmp_path / "out", {}, otsu=True)
     assert not tifffile.imread(summary.outputs[0]).any()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segloop.config.predict import OutputKind
-from segloop.targets import Thresholds, make_target
+from segloop.targets import make_target
 
 CASES = [("instance", {}), ("semantic", {"classes": 2}), ("semantic", {"classes": 4})]
 
@@ -18,14 +18,14 @@ def test_a_block_is_decoded_as_the_whole_is(
     name: str, options: dict[str, int], min_size: int, dims: int
 ) -> None:
     target = make_target(name, options, dims=dims)
-    thresholds = Thresholds(foreground=0.6, min_size=min_size)
+    parameters = target.parameters.override({"foreground": 0.6, "min_size": min_size})
     rng = np.random.default_rng(min_size + dims)
     maps = rng.random((len(target.maps), 24, 40, 40)).astype(np.float32)
     if target.activation == "softmax":
         maps /= maps.sum(0)
-    whole = target.decode(maps, thresholds)
+    whole = target.decode(maps, parameters)
     outputs = [kind for kind in target.outputs if kind is not OutputKind.probability]
-    contexts = {kind: target.context(kind, thresholds) for kind in outputs}
+    contexts = {kind: target.context(kind, parameters) for kind in outputs}
     assert contexts.get(OutputKind.labels) is None
     assert min_size > 1 or contexts[OutputKind.mask] == (0, 0, 0)
 
@@ -38,7 +38,7 @@ def test_a_block_is_decoded_as_the_whole_is(
             for s, c, size in zip(block, context, maps.shape[1:], strict=True)
         )
         inside = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(block, around, strict=True))
-        found = getattr(target.decode_block(maps[(slice(None), *around)], thresholds, [kind]), kind.value)
+        found = getattr(target.decode_block(maps[(slice(None), *around)], parameters, [kind]), kind.value)
         expected = getattr(whole, kind.value)[block]
         assert 0 < np.count_nonzero(expected) < expected.size
         np.testing.assert_array_equal(found[inside], expected)

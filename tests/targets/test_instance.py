@@ -6,7 +6,8 @@ import pytest
 import tifffile
 
 from segloop.config.predict import OutputKind
-from segloop.targets import Thresholds, make_target, quantise
+from segloop.targets import make_target, quantise
+from segloop.targets.instance import InstanceParameters
 
 
 def recovered(predicted: np.ndarray, truth: np.ndarray) -> tuple[int, int, int]:
@@ -134,8 +135,8 @@ def test_higher_splitting_joins_what_lower_splitting_cuts() -> None:
     labels = two_discs()
     target = make_target("instance")
     maps = target.encode(labels).maps
-    apart = target.decode(maps, Thresholds(splitting=0.15)).labels
-    joined = target.decode(maps, Thresholds(splitting=1.0)).labels
+    apart = target.decode(maps, InstanceParameters(splitting=0.15)).labels
+    joined = target.decode(maps, InstanceParameters(splitting=1.0)).labels
     assert apart is not None
     assert joined is not None
     assert (apart.max(), joined.max()) == (2, 1)
@@ -156,7 +157,7 @@ def test_foreground_joined_only_by_corners_is_kept(dims: int) -> None:
     maps[:, 1, 5:12, 5:12] = 1
     maps[0, 1, 12:15, 12:15] = 0.9
     maps[0, 0, 15, 15] = 0.9  # beyond an edge in 2D, a corner in 3D
-    decoded = make_target("instance", dims=dims).decode(maps, Thresholds(min_size=0))
+    decoded = make_target("instance", dims=dims).decode(maps, InstanceParameters(min_size=0))
     assert decoded.labels is not None
     np.testing.assert_array_equal(decoded.labels > 0, maps[0] > 0.5)
     assert decoded.labels.max() == (1 if dims == 3 else 2)
@@ -166,7 +167,7 @@ def test_foreground_joined_only_by_corners_is_kept(dims: int) -> None:
 def test_objects_fill_the_foreground_of_any_maps(dims: int) -> None:
     maps = np.random.default_rng(0).random((2, 4, 40, 40)).astype(np.float32)
     target = make_target("instance", dims=dims)
-    decoded = target.decode(maps, Thresholds(foreground=0.7, min_size=0))
+    decoded = target.decode(maps, InstanceParameters(foreground=0.7, min_size=0))
     assert decoded.mask is not None
     np.testing.assert_array_equal(decoded.mask, quantise(maps)[0] >= 0.7 * 255)
 
@@ -175,7 +176,7 @@ def test_small_objects_are_removed_and_the_others_renumbered() -> None:
     maps = np.zeros((2, 1, 30, 30), np.float32)
     maps[:, 0, 2:4, 2:4] = 1
     maps[:, 0, 10:20, 10:20] = 1
-    decoded = make_target("instance").decode(maps, Thresholds(min_size=5))
+    decoded = make_target("instance").decode(maps, InstanceParameters(min_size=5))
     assert decoded.labels is not None
     assert decoded.mask is not None
     assert sorted(np.unique(decoded.labels)) == [0, 1]

@@ -1,7 +1,6 @@
 import numpy as np
 
-from segloop.config.predict import ThresholdConfig
-from segloop.targets import Thresholds, quantise, suggested_min_size
+from segloop.targets import quantise, suggested_min_size
 
 
 def test_quantising_rounds_to_the_nearest_of_255_steps() -> None:
@@ -13,12 +12,6 @@ def test_quantised_maps_stay_as_they_are() -> None:
     maps = np.arange(256, dtype=np.uint8)
     assert quantise(maps) is maps
     np.testing.assert_array_equal(quantise(maps.astype(np.float32) / 255), maps)
-
-
-def test_only_thresholds_that_the_user_set_replace_the_models_own() -> None:
-    own = Thresholds(foreground=0.4, min_size=12, splitting=0.2)
-    assert own.override(ThresholdConfig()) == own
-    assert own.override(ThresholdConfig(foreground=0.6, min_size=0)) == Thresholds(0.6, 0, 0.2)
 
 
 def test_min_size_is_below_nearly_all_training_objects() -> None:

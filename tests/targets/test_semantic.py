@@ -3,8 +3,8 @@ import pytest
 
 from segloop.config.predict import OutputKind
 from segloop.core.errors import DatasetError, ModelError
-from segloop.targets import LabelFacts, Thresholds, make_target
-from segloop.targets.semantic import SemanticOptions, SemanticTarget
+from segloop.targets import LabelFacts, make_target
+from segloop.targets.semantic import SemanticOptions, SemanticParameters, SemanticTarget
 
 
 def class_labels() -> np.ndarray:
@@ -55,7 +55,7 @@ def test_an_unknown_class_is_refused_only_where_it_counts() -> None:
 def test_threshold_decides_from_which_probability_a_pixel_is_foreground() -> None:
     maps = np.array([0.2, 0.49, 0.5, 0.8], np.float32).reshape(1, 1, 1, 4)
     target = make_target("semantic")
-    masks = [target.decode(maps, Thresholds(foreground=value)).mask for value in (0.1, 0.5, 0.7, 1.0)]
+    masks = [target.decode(maps, SemanticParameters(foreground=value)).mask for value in (0.1, 0.5, 0.7, 1.0)]
     assert [int(mask.sum()) for mask in masks if mask is not None] == [4, 2, 1, 0]
 
 
@@ -63,7 +63,7 @@ def test_small_parts_are_removed_from_mask_and_classes() -> None:
     labels = class_labels()
     labels[0, 10, 10] = 1
     binary, classes = make_target("semantic"), make_target("semantic", {"classes": 4})
-    thresholds = Thresholds(min_size=2)
+    thresholds = SemanticParameters(min_size=2)
     mask = binary.decode(binary.encode(labels).maps, thresholds).mask
     found = classes.decode(classes.encode(labels).maps, thresholds).classes
     assert mask is not None

@@ -13,8 +13,8 @@ from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled
 from segloop.inference.engine import Engine
-from segloop.targets import Thresholds, make_target
-from segloop.targets.instance import SPLITTING_CANDIDATES
+from segloop.targets import make_target
+from segloop.targets.instance import SPLITTING_CANDIDATES, InstanceParameters
 from segloop.training.cache import CachedSample, SampleArrays, store
 from segloop.training.calibration import Calibration, calibrate
 
@@ -71,7 +71,7 @@ def run(
         samples,
         Engine(PassOn(), TARGET),
         TARGET,
-        Thresholds(min_size=5),
+        InstanceParameters(min_size=5),
         NormalisationConfig(),
         context or Context(),
         seconds,
@@ -82,7 +82,7 @@ def test_shallow_notches_between_objects_ask_for_a_low_value(tmp_path: Path) -> 
     found = run([discs(tmp_path / "a", notch=0.11, twins=True)])
 
     assert found is not None
-    assert found.thresholds.splitting < 0.1
+    assert found.parameters.splitting < 0.1
     assert "12 objects" in found.reason
 
 
@@ -90,15 +90,15 @@ def test_notches_within_objects_ask_for_a_high_value(tmp_path: Path) -> None:
     found = run([discs(tmp_path / "a", notch=0.11, twins=False)])
 
     assert found is not None
-    assert found.thresholds.splitting > 0.1
+    assert found.parameters.splitting > 0.1
 
 
 def test_the_other_thresholds_are_kept(tmp_path: Path) -> None:
     found = run([discs(tmp_path / "a", notch=0.11, twins=True)])
 
     assert found is not None
-    assert found.thresholds.splitting in SPLITTING_CANDIDATES
-    assert (found.thresholds.min_size, found.thresholds.foreground) == (5, 0.5)
+    assert found.parameters.splitting in SPLITTING_CANDIDATES
+    assert (found.parameters.min_size, found.parameters.foreground) == (5, 0.5)
 
 
 def test_without_time_nothing_is_chosen(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_it_learns_objects(nuclei: Pictures, make_dataset: MakeDataset, tmp_path
     require_learnt(run)
     card = Model.load(run.path).card
     assert (card.axes, card.target.name, card.recipe.channels) == ("YX", "instance", ["Channel 0"])
-    assert card.thresholds.min_size > 0
+    assert card.parameters["min_size"] > 0
     assert set(run.metrics()) >= {"train_loss", "val_loss", "val_dice", "val_ap50", "learning_rate"}
 
 

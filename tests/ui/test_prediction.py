@@ -82,13 +82,13 @@ def test_sliders_act_at_once_on_the_kept_probability(dock, viewer, predict, wait
     before = labels_of(viewer, "nuclei").data.copy()
     process = helper_pid(dock)
     started = time.monotonic()
-    type_into(dock.thresholds.foreground_box, "0.90")
+    type_into(dock.thresholds.boxes["foreground"], "0.90")
     wait(lambda: not dock.results.updating)
     seconds = time.monotonic() - started
     after = labels_of(viewer, "nuclei").data
     assert 0 < (after > 0).sum() < (before > 0).sum()
     assert dock.result_panel.summary.text().startswith(f"{after.max()} object")
-    assert dock.thresholds.foreground.value() == 90
+    assert dock.thresholds.sliders["foreground"].value() == 90
     assert helper_pid(dock) == process
     assert seconds < 5
     click(dock.thresholds.reset)
@@ -98,13 +98,13 @@ def test_sliders_act_at_once_on_the_kept_probability(dock, viewer, predict, wait
 
 def test_dragging_a_slider_ends_at_its_last_value(dock, viewer, predict, wait):
     predict()
-    slider = dock.thresholds.min_size
+    slider = dock.thresholds.sliders["min_size"]
     slider.setFocus()
     for _ in range(12):
         QTest.keyClick(slider, Qt.Key.Key_PageUp)
         QApplication.processEvents()
     wait(lambda: not dock.results.updating)
-    smallest = dock.thresholds.min_size_box.value()
+    smallest = dock.thresholds.boxes["min_size"].value()
     assert smallest > 100
     sizes = np.bincount(labels_of(viewer, "nuclei").data.ravel())[1:]
     assert (sizes >= smallest).all()
@@ -134,7 +134,7 @@ def test_a_layer_that_was_painted_on_is_left_alone(dock, viewer, predict, wait):
     mine.paint((5, 5), 99)
     assert "yours" in dock.message.text
     painted = mine.data.copy()
-    type_into(dock.thresholds.foreground_box, "0.80")
+    type_into(dock.thresholds.boxes["foreground"], "0.80")
     wait(lambda: not dock.results.updating)
     assert np.array_equal(mine.data, painted)
     assert len([layer for layer in viewer.layers if ", by " in layer.name]) == 2
@@ -142,7 +142,7 @@ def test_a_layer_that_was_painted_on_is_left_alone(dock, viewer, predict, wait):
 
 def test_saving_writes_what_shows_and_where_it_came_from(dock, viewer, predict, wait, tmp_path):
     predict()
-    type_into(dock.thresholds.foreground_box, "0.70")
+    type_into(dock.thresholds.boxes["foreground"], "0.70")
     wait(lambda: not dock.results.updating)
     dock.result_panel.save_requested.emit(tmp_path / "saved")
     wait(lambda: dock.message.text.startswith("Saved"))
@@ -152,7 +152,7 @@ def test_saving_writes_what_shows_and_where_it_came_from(dock, viewer, predict, 
     record = Provenance.read(tmp_path / "saved" / "nuclei.json")
     assert record.image == "nuclei"
     assert record.input is None
-    assert record.thresholds.foreground == 0.7
+    assert record.parameters["foreground"] == 0.7
     assert record.n_objects == labels_of(viewer, "nuclei").data.max()
 
 
@@ -327,7 +327,7 @@ while not dock.predict_button.isEnabled():
 dock.predict_button.click()
 while dock.runner.busy or dock.workers.busy:
     QApplication.processEvents()
-dock.thresholds.foreground_box.setValue(0.7)
+dock.thresholds.boxes["foreground"].setValue(0.7)
 while dock.results.updating:
     QApplication.processEvents()
 print(viewer.layers[-1].name + (", with" if "torch" in sys.modules else ", without") + " torch")

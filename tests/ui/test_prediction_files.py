@@ -37,7 +37,7 @@ def test_a_predicted_file_opens_in_the_viewer_and_obeys_the_sliders(dock, files,
     image = viewer.layers[stem].data
     assert np.array_equal(image, tifffile.imread(files / f"{stem}.tif"))
     before = (labels_of(viewer, stem).data > 0).sum()
-    type_into(dock.thresholds.foreground_box, "0.90")
+    type_into(dock.thresholds.boxes["foreground"], "0.90")
     wait(lambda: not dock.results.updating)
     assert (labels_of(viewer, stem).data > 0).sum() < before
 
@@ -50,14 +50,14 @@ def test_a_folder_of_kept_probabilities_is_decoded_anew_at_once(dock, files, pre
     if how == "otsu":
         click(dock.batch.use_otsu)
     else:
-        type_into(dock.thresholds.foreground_box, "0.90")
+        type_into(dock.thresholds.boxes["foreground"], "0.90")
     click(dock.batch.rethreshold)
     wait(lambda: idle(dock))
     assert dock.message.text.startswith("3 predictions decoded anew")
     changed = [name for name, old in before.items() if not np.array_equal(tifffile.imread(out / name), old)]
     assert changed
     if how == "sliders":
-        assert all(Provenance.read(path).thresholds.foreground == 0.9 for path in out.glob("0*.json"))
+        assert all(Provenance.read(path).parameters["foreground"] == 0.9 for path in out.glob("0*.json"))
 
 
 def test_reopening_the_dock_finds_choices_and_predictions_again(
@@ -116,7 +116,7 @@ def test_a_folder_predicted_by_the_command_line_is_opened_and_decoded_anew(
     assert len(texts) == 3
     assert all(text.startswith("✓ ") and "object" in text for text in texts)
     assert dock.batch.title.text() == f"3 done, in {out}"
-    type_into(dock.thresholds.foreground_box, "0.90")
+    type_into(dock.thresholds.boxes["foreground"], "0.90")
     click(dock.batch.rethreshold)
     wait(lambda: idle(dock))
     assert dock.message.text == f"3 predictions decoded anew in {out}."
@@ -171,7 +171,7 @@ def test_a_probability_alone_can_not_be_scored_until_a_threshold_makes_objects_o
     viewer.add_labels(tifffile.imread(nuclei_folders / "seg" / f"{stem}.tif"), name="truth")
     click(dock.result_panel.score)
     assert dock.message.text == f"`{stem}` shows its probability alone: move a threshold, then score it."
-    type_into(dock.thresholds.foreground_box, "0.60")
+    type_into(dock.thresholds.boxes["foreground"], "0.60")
     wait(lambda: idle(dock))
     click(dock.result_panel.score)
     wait(lambda: "Dice" in dock.result_panel.scores.text())

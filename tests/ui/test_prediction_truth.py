@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 from segloop.app.presenters.prediction.predicted_image import PredictedImage
 from segloop.config.predict import OutputKind
 from segloop.prediction.kept import Shown
-from segloop.targets import Thresholds
+from segloop.targets import NoParameters
 from segloop.ui.dock_layers import OWNER
 from segloop.ui.prediction.image_layers import add_to_viewer
 from segloop.ui.prediction.layer_image import is_input
@@ -48,7 +48,7 @@ def shown(*kinds):
     arrays = {kind: np.ones((1, 1, *SHAPE), np.uint8) for kind in kinds}
     if OutputKind.probability in arrays:
         arrays[OutputKind.probability] = np.zeros((1, 2, 1, *SHAPE), np.uint8)
-    return Shown(arrays, ("foreground", "distance"), Thresholds(), "")
+    return Shown(arrays, ("foreground", "distance"), NoParameters(), "")
 
 
 def names(viewer):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from segloop.app.tasks import TaskResult, execute, submit
 from segloop.app.training import absolute_if_path
 from segloop.artifacts.job.task import PredictTask, RethresholdTask
 from segloop.config import compose
-from segloop.config.predict import PredictConfig, ThresholdConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 
@@ -78,7 +77,7 @@ def predict_files(
 
 
 def rethreshold_files(
-    folder: str | os.PathLike[str], thresholds: ThresholdConfig, *, otsu: bool = False
+    folder: str | os.PathLike[str], parameters: Mapping[str, Any], *, otsu: bool = False
 ) -> TaskResult:
     """Decode the probabilities kept in a folder with other thresholds, as a task in this process.
 
@@ -86,8 +85,8 @@ def rethreshold_files(
     ----------
     folder : path-like
         Folder of the predictions; the events go to ``.segloop/rethreshold/events.jsonl`` below it.
-    thresholds : ThresholdConfig
-        The new thresholds; -1 takes the model's own.
+    parameters : mapping of str to plain value
+        New values of the target's parameters; the model's own for those left out.
     otsu : bool, optional
         Whether to choose the foreground threshold of each image by Otsu's method.
 
@@ -107,7 +106,7 @@ def rethreshold_files(
         raise ImageError(f"There is no folder {folder}.")
     job_folder = Path(folder) / RETHRESHOLD_FOLDER
     path = str(Path(folder).absolute())
-    submit(job_folder, RethresholdTask(predictions=path, thresholds=asdict(thresholds), otsu=otsu))
+    submit(job_folder, RethresholdTask(predictions=path, thresholds=dict(parameters), otsu=otsu))
     return execute(job_folder)
 
 
@@ -158,10 +157,8 @@ def predict(
 def rethreshold(
     folder: str | os.PathLike[str],
     *,
-    foreground: float | str | None = None,
-    min_size: int | None = None,
-    splitting: float | None = None,
     context: Context | None = None,
+    **parameters: float | str | None,
 ) -> RethresholdSummary:
     """Decode the probabilities kept in a folder of predictions with other thresholds.
 
@@ -169,15 +166,12 @@ def rethreshold(
     ----------
     folder : path-like
         Where predictions were written to.
-    foreground : float or "otsu", optional
-        Probability from which a pixel is foreground, or Otsu's choice for each image; the model's own
-        if absent.
-    min_size : int, optional
-        Smaller objects are removed (pixels); the model's own if absent.
-    splitting : float, optional
-        Depth of the notch that cuts two halves apart; the model's own if absent.
     context : Context, optional
         Progress and cancel.
+    **parameters
+        Parameters of the model's target, such as ``foreground=0.4``, ``min_size=30`` or ``splitting=0.1``;
+        the model's own for those left out or None. ``foreground="otsu"`` chooses the foreground threshold of
+        each image by Otsu's method.
 
     Returns
     -------
@@ -191,20 +185,8 @@ def rethreshold(
     """
     from segloop.prediction.rethreshold import rethreshold_folder
 
-    number = float(foreground) if isinstance(foreground, float | int) else None
-    thresholds = threshold_config(number, min_size, splitting)
-    return rethreshold_folder(folder, thresholds, context, otsu=foreground == "otsu")
-
-
-def threshold_config(
-    foreground: float | None = None, min_size: int | None = None, splitting: float | None = None
-) -> ThresholdConfig:
-    """Return thresholds; those that are None are the model's own."""
-    chosen = ThresholdConfig()
-    if foreground is not None:
-        chosen = replace(chosen, foreground=foreground)
-    if min_size is not None:
-        chosen = replace(chosen, min_size=min_size)
-    if splitting is not None:
-        chosen = replace(chosen, splitting=splitting)
-    return chosen
+    chosen = {name: value for name, value in parameters.items() if value is not None}
+    otsu = chosen.get("foreground") == "otsu"
+    if otsu:
+        del chosen["foreground"]
+    return rethreshold_folder(folder, chosen, context, otsu=otsu)

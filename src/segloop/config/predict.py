@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from segloop.config.device import DeviceConfig
 from segloop.config.knob import knob
@@ -24,25 +25,6 @@ class OutputFormat(Enum):
     auto = "auto"
     tiff = "tiff"
     zarr = "zarr"
-
-
-@dataclass
-class ThresholdConfig:
-    """Where maps become objects; -1 takes the model's own value."""
-
-    foreground: float = knob(
-        -1.0, "Foreground", "Probability from which a pixel is foreground.", minimum=-1, maximum=1
-    )
-    min_size: int = knob(
-        -1, "Min. size", "Smaller objects are removed.", unit="px", minimum=-1, maximum=1_000_000_000
-    )
-    splitting: float = knob(
-        -1.0,
-        "Splitting",
-        "How deep a notch between two halves must be to cut them apart; 0 cuts at every notch.",
-        minimum=-1,
-        maximum=1,
-    )
 
 
 @dataclass
@@ -76,5 +58,9 @@ class PredictConfig:
     float_probability: bool = knob(
         False, "16-bit probability", "Write probabilities as float16 instead of uint8.", advanced=True
     )
-    threshold: ThresholdConfig = knob(ThresholdConfig, "Thresholds", "Where maps become objects.")
+    threshold: dict[str, Any] = knob(
+        {},
+        "Thresholds",
+        "Parameters of the model's target, such as `threshold.foreground=0.4`; empty takes the model's own.",
+    )
     device: DeviceConfig = knob(DeviceConfig, "Device", "Where the work runs.")

@@ -124,7 +124,7 @@ def rethreshold_predictions(task: RethresholdTask, log: EventLog) -> Summary:
     """
 
     def decode() -> Summary:
-        done = rethreshold_folder(task.predictions, task.settings(), log.context(), otsu=task.otsu)
+        done = rethreshold_folder(task.predictions, task.thresholds, log.context(), otsu=task.otsu)
         for problem in done.problems:
             log.message(problem, "error")
         return Summary(done.n_done, done.problems)
@@ -173,6 +173,7 @@ def _predict_all(task: PredictTask, log: EventLog, cache: ModelCache) -> Summary
     context = log.context()
     context.progress(0, 1, "Loading the model")
     model, engine, reason = cache.get(task.model, config.device)
+    model.parameters.override(config.threshold)  # a wrong name or value fails the job, not every image
     log.message(reason)
     batch = _Batch(task, config, out, log, model, engine, problems, set())
     for number, item in enumerate(items):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ import numpy as np
 from segloop.artifacts.prediction.provenance import (
     Prediction,
     Provenance,
-    ThresholdValues,
 )
 from segloop.config.predict import OutputFormat, OutputKind
 from segloop.core.context import Context
@@ -24,9 +23,9 @@ from segloop.core.wording import counted
 from segloop.images.read import open_image
 from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.record import Place
-from segloop.prediction.rethreshold import with_thresholds
+from segloop.prediction.rethreshold import with_parameters
 from segloop.prediction.writing import time_points, write_decoded
-from segloop.targets import Target, Thresholds
+from segloop.targets import ParameterSet, Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +47,7 @@ class Shown:
         per name in ``maps``. NumPy arrays, or lazy dask arrays where they are large.
     maps : tuple of str
         Names of the maps of a probability.
-    thresholds : Thresholds
+    parameters : ParameterSet
         With which maps became objects.
     summary : str
         Such as ``"143 objects, median 312 px"``.
@@ -56,7 +55,7 @@ class Shown:
 
     arrays: dict[OutputKind, Any] = field(repr=False)
     maps: tuple[str, ...]
-    thresholds: Thresholds
+    parameters: ParameterSet
     summary: str
 
 
@@ -104,10 +103,10 @@ class KeptPrediction:
             if int(np.prod(image.shape)) * image.dtype.itemsize <= IN_MEMORY_LIMIT:
                 data = np.asarray(data)
             arrays[kind] = data if kind is OutputKind.probability else data[:, 0]
-        thresholds = Thresholds(**self.provenance.thresholds.model_dump())
-        return Shown(arrays, self._maps(), thresholds, self._summary(arrays))
+        parameters = self.target.parameters_type.from_values(self.provenance.parameters, "threshold")
+        return Shown(arrays, self._maps(), parameters, self._summary(arrays))
 
-    def decode(self, thresholds: Thresholds, context: Context | None = None) -> Shown:
+    def decode(self, parameters: ParameterSet, context: Context | None = None) -> Shown:
         """Decode the kept probability with other thresholds; gives all that the target can tell.
 
         Raises
@@ -123,7 +122,7 @@ class KeptPrediction:
         last = 0
         for _, maps in time_points(image):
             context.check()
-            decoded = self.target.decode(maps, thresholds)
+            decoded = self.target.decode(maps, parameters)
             for kind in self.target.outputs:
                 found = getattr(decoded, kind.value, None)
                 if found is not None:
@@ -134,14 +133,14 @@ class KeptPrediction:
         if last <= np.iinfo(np.uint16).max and OutputKind.labels in arrays:
             arrays[OutputKind.labels] = arrays[OutputKind.labels].astype(np.uint16)
         summary = self._summary(arrays)
-        return Shown(arrays, self._maps(), thresholds, summary)
+        return Shown(arrays, self._maps(), parameters, summary)
 
     def save(
         self,
         folder: Path,
         stem: str,
         kinds: Sequence[OutputKind],
-        thresholds: Thresholds,
+        parameters: ParameterSet,
         *,
         image: str = "",
         source: str = "",
@@ -156,7 +155,7 @@ class KeptPrediction:
             Where, and the name there.
         kinds : sequence of OutputKind
             What to write.
-        thresholds : Thresholds
+        parameters : ParameterSet
             Where maps become objects.
         image : str, optional
             Name of the image, if the record should say another one than that of the scratch file.
@@ -177,8 +176,8 @@ class KeptPrediction:
         maps = self._kept()
         place = Place(folder, stem)
         record = self.provenance
-        if ThresholdValues(**asdict(thresholds)) != record.thresholds:
-            record = with_thresholds(record, thresholds)
+        if parameters.values() != record.parameters:
+            record = with_parameters(record, parameters)
         record = record.model_copy(
             update={"image": image or record.image, "input": _fingerprint(source), "outputs": []}
         )
@@ -186,7 +185,7 @@ class KeptPrediction:
         write_decoded(
             maps,
             self.target,
-            thresholds,
+            parameters,
             place,
             record,
             specs,

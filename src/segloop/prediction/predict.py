@@ -25,7 +25,7 @@ from segloop.prediction.outputs import Slices, allocate
 from segloop.prediction.progress import part_of
 from segloop.prediction.record import Place, describe
 from segloop.prediction.writing import PredictionWriter, writing
-from segloop.targets import Target, Thresholds, quantise
+from segloop.targets import ParameterSet, Target, quantise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,7 @@ def predict_image(
     Parameters
     ----------
     model : Model
-        Recipe, normalisation and thresholds come from it.
+        Recipe, normalisation and parameters come from it.
     engine : Engine
         Its network and target, on the chosen device.
     image : Image
@@ -127,7 +127,7 @@ def predict_image(
         raise ImageError(
             f"The prediction of `{image.path}` would overwrite it: choose another output folder."
         )
-    record = describe(model, engine, image, config, work.fit, work.thresholds)
+    record = describe(model, engine, image, config, work.fit, work.parameters)
     with writing(place, record, specs) as writer:
         for spec in specs:
             if spec.path.suffix == ".zarr":
@@ -156,7 +156,7 @@ class ImagePrediction:
         Its outputs are those that will be given.
     fit : Fit
         Which channels feed the model.
-    thresholds : Thresholds
+    parameters : ParameterSet
         The model's own, or those of the config.
     """
 
@@ -166,7 +166,7 @@ class ImagePrediction:
     image: Image
     config: PredictConfig
     fit: Fit
-    thresholds: Thresholds
+    parameters: ParameterSet
     on_message: OnMessage
 
     @classmethod
@@ -179,8 +179,8 @@ class ImagePrediction:
         config = replace(config, outputs=_outputs(target, config.outputs))
         for level, sentence in fitted.remarks:
             on_message(sentence, level)
-        thresholds = model.thresholds.override(config.threshold)
-        return cls(model, engine, target, image, config, fitted, thresholds, on_message)
+        parameters = model.parameters.override(config.threshold)
+        return cls(model, engine, target, image, config, fitted, parameters, on_message)
 
     def run(self, writer: PredictionWriter, context: Context, scratch: Path | None) -> None:
         """Predict all time points.
@@ -221,7 +221,7 @@ class ImagePrediction:
         shape = self.image.shape[2:]
         decoded = [kind for kind in self.config.outputs if kind is not OutputKind.probability]
         # A block is predicted without surroundings, so only what needs none is decoded block by block.
-        by_block = all(self.target.context(kind, self.thresholds) == (0, 0, 0) for kind in decoded)
+        by_block = all(self.target.context(kind, self.parameters) == (0, 0, 0) for kind in decoded)
         whole: NDArray[np.uint8] | None = None
         if decoded and not by_block:
             whole = allocate((len(self.target.maps), *shape), np.uint8, scratch)
@@ -236,10 +236,10 @@ class ImagePrediction:
             if whole is not None:
                 whole[(slice(None), *at)] = reduced
             elif decoded:
-                writer.write_block(t, at, self.target.decode_block(reduced, self.thresholds, decoded))
+                writer.write_block(t, at, self.target.decode_block(reduced, self.parameters, decoded))
         if whole is not None:
             context.check()
-            writer.write_time_point(t, self.target.decode(whole, self.thresholds))
+            writer.write_time_point(t, self.target.decode(whole, self.parameters))
 
     def _reader(self, t: int, ranges: NDArray[np.float32]) -> Callable[[Slices], NDArray[np.float32]]:
         scale = self.model.card.normalisation

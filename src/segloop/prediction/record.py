@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from segloop.artifacts.prediction.provenance import (
     ModelUsed,
     OutputFile,
     Provenance,
-    ThresholdValues,
     timestamp,
 )
 from segloop.config import compose
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from segloop.images.image import Image
     from segloop.inference.engine import Engine
     from segloop.prediction.fitting import Fit
-    from segloop.targets import Thresholds
+    from segloop.targets import ParameterSet
 
 _PACKAGES = ("torch", "monai", "numpy", "scikit-image", "scipy", "tifffile", "zarr", "bioio")
 
@@ -118,7 +117,7 @@ class Place:
 
 
 def describe(
-    model: Model, engine: Engine, image: Image, config: PredictConfig, fitted: Fit, thresholds: Thresholds
+    model: Model, engine: Engine, image: Image, config: PredictConfig, fitted: Fit, parameters: ParameterSet
 ) -> Provenance:
     """Say where a prediction comes from, before it has outputs."""
     card = model.card
@@ -139,12 +138,12 @@ def describe(
             options=target.options.values(),
             dimensions=target.dims,
             pixel_size_um=card.pixel_size_um,
-            thresholds=ThresholdValues(**asdict(model.thresholds)),
+            parameters=model.parameters.values(),
         ),
         channels=[image.channel_names[channel] for channel in fitted.channels],
         pixel_size_um=image.pixel_size_um,
         config=compose.to_dict(config),
-        thresholds=ThresholdValues(**asdict(thresholds)),
+        parameters=parameters.values(),
         slice_by_slice=fitted.slice_by_slice,
         device=f"{engine.device} ({'mixed' if engine.mixed else 'full'} precision)",
         created=timestamp(),

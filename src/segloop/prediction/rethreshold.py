@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from segloop.artifacts.prediction.provenance import (
     Prediction,
     Provenance,
-    ThresholdValues,
     find_predictions,
     timestamp,
 )
-from segloop.config.predict import OutputKind, ThresholdConfig
+from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError, SegloopError
 from segloop.images.read import open_image
@@ -25,7 +25,7 @@ from segloop.prediction.output_plan import output_specs
 from segloop.prediction.outputs import OutputSpec
 from segloop.prediction.record import Place
 from segloop.prediction.writing import time_points, write_decoded
-from segloop.targets import Target, Thresholds
+from segloop.targets import ParameterSet, Target
 
 if TYPE_CHECKING:
     from segloop.images.image import Image
@@ -52,7 +52,7 @@ class RethresholdSummary:
 
 def rethreshold_folder(
     folder: str | os.PathLike[str],
-    thresholds: ThresholdConfig,
+    values: Mapping[str, Any],
     context: Context | None = None,
     *,
     otsu: bool = False,
@@ -66,8 +66,8 @@ def rethreshold_folder(
     ----------
     folder : path
         Where predictions were written to.
-    thresholds : ThresholdConfig
-        The new thresholds; -1 takes the model's own.
+    values : mapping of str to plain value
+        New values of the target's parameters; the model's own for those left out.
     context : Context, optional
         Progress and cancel.
     otsu : bool, optional
@@ -90,7 +90,7 @@ def rethreshold_folder(
     outputs: list[Path] = []
     for prediction in context.track(kept, len(kept), "Decoding"):
         try:
-            outputs += rethreshold(prediction, thresholds, context, otsu=otsu)
+            outputs += rethreshold(prediction, values, context, otsu=otsu)
         except Cancelled:
             raise
         except SegloopError as error:
@@ -100,7 +100,7 @@ def rethreshold_folder(
 
 def rethreshold(
     prediction: Prediction,
-    thresholds: ThresholdConfig,
+    values: Mapping[str, Any],
     context: Context | None = None,
     *,
     otsu: bool = False,
@@ -117,16 +117,16 @@ def rethreshold(
     used = record.model
     target = used.build_target()
     image = _kept_maps(prediction, target)
-    chosen = Thresholds(**used.thresholds.model_dump()).override(thresholds)
+    chosen = target.parameters_type.from_values({**used.parameters, **values}, "threshold")
     if otsu:
-        chosen = replace(chosen, foreground=_otsu(target, image, context))
+        chosen = target.with_foreground(chosen, _otsu(target, image, context))
     specs = _plan(prediction, target, image)
     write_decoded(
         image,
         target,
         chosen,
         Place(prediction.path.parent, prediction.stem),
-        with_thresholds(record, chosen),
+        with_parameters(record, chosen),
         specs,
         Context(cancelled=context.cancelled),
         kept=[output for output in record.outputs if output.kind == OutputKind.probability.value],
@@ -161,10 +161,10 @@ def _plan(prediction: Prediction, target: Target, image: Image) -> list[OutputSp
     return output_specs(kinds, (), image.shape, record.pixel_size_um, path_of)
 
 
-def with_thresholds(record: Provenance, thresholds: Thresholds) -> Provenance:
+def with_parameters(record: Provenance, parameters: ParameterSet) -> Provenance:
     """Return the record of a prediction that was decoded again with other thresholds."""
-    values = ThresholdValues(**asdict(thresholds))
-    return record.model_copy(update={"thresholds": values, "rethresholded": timestamp()})
+    changes = {"parameters": parameters.values(), "rethresholded": timestamp()}
+    return record.model_copy(update=changes)
 
 
 def _otsu(target: Target, image: Image, context: Context) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from segloop.artifacts.prediction.provenance import OutputFile, Provenance
     from segloop.images.image import Image
-    from segloop.targets import Target, Thresholds
+    from segloop.targets import ParameterSet, Target
 
 EVERYWHERE: Slices = (slice(None), slice(None), slice(None))
 """A whole time point, as slices along Z, Y, X."""
@@ -111,7 +111,7 @@ def writing(
 def write_decoded(
     maps: Image,
     target: Target,
-    thresholds: Thresholds,
+    parameters: ParameterSet,
     place: Place,
     record: Provenance,
     specs: Sequence[OutputSpec],
@@ -128,7 +128,7 @@ def write_decoded(
         Its channels are the maps of ``target``.
     target : Target
         Decodes them.
-    thresholds : Thresholds
+    parameters : ParameterSet
         Where maps become objects.
     place, record, specs, kept
         As of `writing`.
@@ -148,7 +148,7 @@ def write_decoded(
         for t, here in context.track(time_points(maps), maps.n_timepoints, message):
             writer.write_maps(t, EVERYWHERE, here)
             if writer.needs_decoding:
-                writer.write_time_point(t, target.decode(here, thresholds))
+                writer.write_time_point(t, target.decode(here, parameters))
 
 
 def time_points(maps: Image) -> Iterator[tuple[int, NDArray[np.uint8]]]:

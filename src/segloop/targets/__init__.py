@@ -7,7 +7,7 @@ from typing import Any
 
 from segloop.config import registries
 from segloop.core.registry import Registry
-from segloop.targets.maps import Decoded, Thresholds, quantise, suggested_min_size
+from segloop.targets.maps import Decoded, quantise, suggested_min_size
 from segloop.targets.parameters import NoParameters, ParameterField, ParameterSet, parameter
 from segloop.targets.target import (
     Choice,
@@ -34,7 +34,6 @@ __all__ = [
     "ParameterSet",
     "Score",
     "Target",
-    "Thresholds",
     "make_target",
     "parameter",
     "quantise",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 from segloop.config.predict import OutputKind
 from segloop.core.metrics import count_pixels
 from segloop.targets.basins import merge_shallow
-from segloop.targets.maps import Decoded, Thresholds, all_valid, at_least, quantise, suggested_min_size
+from segloop.targets.maps import Decoded, all_valid, at_least, quantise, suggested_min_size
 from segloop.targets.objects import connected_objects, remove_small
-from segloop.targets.parameters import NoParameters
+from segloop.targets.parameters import NoParameters, ParameterSet, parameter
 from segloop.targets.scoring import (
     DICE_UNCERTAINTY,
     ObjectCounts,
@@ -30,11 +29,30 @@ SPLITTING_CANDIDATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25)
 _IOU = (0.5, 0.6, 0.7)
 
 
-class InstanceTarget(Target[NoParameters]):
+class InstanceParameters(ParameterSet):
+    """Where the maps of the instance target become objects."""
+
+    foreground: float = parameter(
+        0.5, "Foreground", "Probability from which a pixel is foreground.", minimum=0, maximum=1
+    )
+    min_size: int = parameter(
+        0, "Min. size", "Objects with fewer pixels are removed.", unit="px", minimum=0, maximum=1_000_000_000
+    )
+    splitting: float = parameter(
+        0.15,
+        "Splitting",
+        "How deep a notch between two halves must be to cut them apart; lower values cut more.",
+        minimum=0,
+        maximum=1,
+    )
+
+
+class InstanceTarget(Target[NoParameters, InstanceParameters]):
     """Two sigmoid maps: foreground, and distance to the edge divided by its maximum in the object."""
 
     title = "objects"
     description = "Separate objects, each with a label of its own"
+    parameters_type = InstanceParameters
     metrics = (Metric("ap50", "AP at IoU 0.5"), Metric("dice", "Dice"))
 
     @property
@@ -52,11 +70,11 @@ class InstanceTarget(Target[NoParameters]):
         """What it can give, the natural one first."""
         return OutputKind.labels, OutputKind.mask, OutputKind.probability
 
-    def initial_thresholds(self, sizes: NDArray[np.int64]) -> tuple[Thresholds, str]:
+    def initial_parameters(self, sizes: NDArray[np.int64]) -> tuple[InstanceParameters, str]:
         """Choose the smallest size by the objects in the labels."""
         smallest = suggested_min_size(sizes)
         note = f"Objects below {smallest} pixels will be removed, by the sizes in the labels."
-        return replace(self.thresholds, min_size=smallest), note if smallest > 1 else ""
+        return InstanceParameters(min_size=smallest), note if smallest > 1 else ""
 
     @property
     def _spacing(self) -> tuple[float, float, float]:
@@ -95,7 +113,7 @@ class InstanceTarget(Target[NoParameters]):
         """Return what stands on its own: each slice, or the volume."""
         return list(range(len(array))) if self.dims == 2 else [slice(None)]
 
-    def decode(self, maps: NDArray[Any], thresholds: Thresholds | None = None) -> Decoded:
+    def decode(self, maps: NDArray[Any], parameters: InstanceParameters | None = None) -> Decoded:
         """Turn maps into objects.
 
         The distance is smoothed a little; each of its peaks within the foreground claims the pixels around it
@@ -107,7 +125,7 @@ class InstanceTarget(Target[NoParameters]):
         ----------
         maps : (2, Z, Y, X) uint8 or float
             Foreground and distance; float maps are quantised first, so that kept maps give the same result.
-        thresholds : Thresholds, optional
+        parameters : InstanceParameters, optional
             Where maps become objects.
 
         Returns
@@ -115,27 +133,31 @@ class InstanceTarget(Target[NoParameters]):
         Decoded
             ``labels`` and the ``mask`` of their pixels.
         """
-        thresholds = thresholds or self.thresholds
+        parameters = parameters or self.parameters
         foreground, distance = quantise(maps)
-        mask = at_least(foreground, thresholds.foreground)
+        mask = at_least(foreground, parameters.foreground)
         labels = np.zeros(mask.shape, np.int64)
         last = 0
         for part in self._parts(mask):
-            found = _objects(mask[part], distance[part], self._spacing, thresholds.splitting)
+            found = _objects(mask[part], distance[part], self._spacing, parameters.splitting)
             labels[part] = np.where(found > 0, found + last, 0)
             last += int(found.max(initial=0))
-        sized = remove_small(labels, thresholds.min_size)
+        sized = remove_small(labels, parameters.min_size)
         return Decoded(labels=sized, mask=(sized > 0).astype(np.uint8))
 
-    def context(self, output: OutputKind, thresholds: Thresholds) -> tuple[int, int, int] | None:
+    def context(self, output: OutputKind, parameters: InstanceParameters) -> tuple[int, int, int] | None:
         """The mask needs no surroundings as long as no object is removed, since objects fill it."""
-        return (0, 0, 0) if output is OutputKind.mask and thresholds.min_size <= 1 else None
+        return (0, 0, 0) if output is OutputKind.mask and parameters.min_size <= 1 else None
 
     def decode_block(
-        self, maps: NDArray[Any], thresholds: Thresholds, outputs: Sequence[OutputKind]
+        self, maps: NDArray[Any], parameters: InstanceParameters, outputs: Sequence[OutputKind]
     ) -> Decoded:
         """Return the mask of a block."""
-        return Decoded(mask=at_least(quantise(maps[0]), thresholds.foreground).astype(np.uint8))
+        return Decoded(mask=at_least(quantise(maps[0]), parameters.foreground).astype(np.uint8))
+
+    def with_foreground(self, parameters: InstanceParameters, probability: float) -> InstanceParameters:
+        """Return parameters with this ``foreground``."""
+        return parameters.override({"foreground": probability})
 
     def foreground(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the first map."""
@@ -155,9 +177,9 @@ class InstanceTarget(Target[NoParameters]):
         uncertainty = proportion_uncertainty(ap50, n_objects) if n_objects else DICE_UNCERTAINTY
         return Score({"ap50": ap50, "dice": counts.pixels.dice}, uncertainty)
 
-    def candidates(self, thresholds: Thresholds) -> list[Thresholds]:
+    def candidates(self, parameters: InstanceParameters) -> list[InstanceParameters]:
         """Return several values of ``splitting``."""
-        return [replace(thresholds, splitting=splitting) for splitting in SPLITTING_CANDIDATES]
+        return [parameters.override({"splitting": splitting}) for splitting in SPLITTING_CANDIDATES]
 
     def choose(self, counts: Sequence[ObjectCounts]) -> Choice | None:
         """Choose by average precision (mean of IoU 0.5, 0.6 and 0.7), see `middle_of_plateau`."""

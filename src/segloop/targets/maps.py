@@ -8,35 +8,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from segloop.config.predict import ThresholdConfig
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Where maps become objects.
-
-    Attributes
-    ----------
-    foreground : float
-        Probability from which a pixel is foreground.
-    min_size : int
-        Objects with fewer pixels are removed.
-    splitting : float
-        How much lower than both their peaks the distance between two halves must be to cut them apart.
-    """
-
-    foreground: float = 0.5
-    min_size: int = 0
-    splitting: float = 0.15
-
-    def override(self, config: ThresholdConfig) -> Thresholds:
-        """Return these thresholds with those of ``config`` that are not -1."""
-        return Thresholds(
-            foreground=self.foreground if config.foreground < 0 else config.foreground,
-            min_size=self.min_size if config.min_size < 0 else config.min_size,
-            splitting=self.splitting if config.splitting < 0 else config.splitting,
-        )
-
 
 @dataclass(frozen=True)
 class Decoded:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segloop.config.predict import OutputKind
 from segloop.core.errors import DatasetError
 from segloop.core.metrics import BinaryCounts, count_pixels
-from segloop.targets.maps import Decoded, Thresholds, all_valid, at_least, quantise
+from segloop.targets.maps import Decoded, all_valid, at_least, quantise
 from segloop.targets.objects import connected_objects, remove_small
 from segloop.targets.parameters import ParameterSet, parameter
 from segloop.targets.scoring import DICE_UNCERTAINTY
@@ -31,12 +31,29 @@ class SemanticOptions(ParameterSet):
     )
 
 
-class SemanticTarget(Target[SemanticOptions]):
+class SemanticParameters(ParameterSet):
+    """Where the maps of the semantic target become foreground."""
+
+    foreground: float = parameter(
+        0.5, "Foreground", "Probability from which a pixel is foreground.", minimum=0, maximum=1
+    )
+    min_size: int = parameter(
+        0,
+        "Min. size",
+        "Connected parts with fewer pixels are removed.",
+        unit="px",
+        minimum=0,
+        maximum=1_000_000_000,
+    )
+
+
+class SemanticTarget(Target[SemanticOptions, SemanticParameters]):
     """Foreground (one sigmoid map), or one of several classes (a softmax map each)."""
 
     title = "foreground or classes"
     description = "Which pixels are foreground, or of which class they are"
     options_type = SemanticOptions
+    parameters_type = SemanticParameters
     metrics = (Metric("dice", "Dice"),)
 
     @classmethod
@@ -140,14 +157,14 @@ class SemanticTarget(Target[SemanticOptions]):
         maps = (labels[None] == numbers).astype(np.float32)
         return Encoded(maps, np.broadcast_to(valid, maps.shape).copy())
 
-    def decode(self, maps: NDArray[Any], thresholds: Thresholds | None = None) -> Decoded:
+    def decode(self, maps: NDArray[Any], parameters: SemanticParameters | None = None) -> Decoded:
         """Turn maps into a mask with its connected components, or into classes.
 
         Parameters
         ----------
         maps : (K, Z, Y, X) uint8 or float
             Probabilities; float ones are quantised first, so that kept maps give the same result.
-        thresholds : Thresholds, optional
+        parameters : SemanticParameters, optional
             ``foreground`` and ``min_size`` count; with several classes a pixel is foreground where background
             is less probable than ``1 - foreground``, and takes its most probable class.
 
@@ -156,19 +173,19 @@ class SemanticTarget(Target[SemanticOptions]):
         Decoded
             ``mask`` and ``labels`` with two classes, else ``mask`` and ``classes``.
         """
-        thresholds = thresholds or self.thresholds
+        parameters = parameters or self.parameters
         quantised = quantise(maps)
         if self.binary:
-            mask = at_least(quantised[0], thresholds.foreground)
-            labels = remove_small(connected_objects(mask, self.dims), thresholds.min_size)
+            mask = at_least(quantised[0], parameters.foreground)
+            labels = remove_small(connected_objects(mask, self.dims), parameters.min_size)
             return Decoded(labels=labels, mask=(labels > 0).astype(np.uint8))
-        foreground = quantised[0] <= np.floor((1 - thresholds.foreground) * 255 + 1e-6)
-        if thresholds.min_size > 1:
-            foreground = remove_small(connected_objects(foreground, self.dims), thresholds.min_size) > 0
+        foreground = quantised[0] <= np.floor((1 - parameters.foreground) * 255 + 1e-6)
+        if parameters.min_size > 1:
+            foreground = remove_small(connected_objects(foreground, self.dims), parameters.min_size) > 0
         classes = np.where(foreground, quantised[1:].argmax(axis=0) + 1, 0).astype(np.uint8)
         return Decoded(mask=foreground.astype(np.uint8), classes=classes)
 
-    def context(self, output: OutputKind, thresholds: Thresholds) -> tuple[int, int, int] | None:
+    def context(self, output: OutputKind, parameters: SemanticParameters) -> tuple[int, int, int] | None:
         """Mask and classes need to see whether a part of the foreground has ``min_size`` pixels.
 
         A part with fewer pixels lies within ``min_size`` of any of them; of a larger one, those within that
@@ -176,8 +193,12 @@ class SemanticTarget(Target[SemanticOptions]):
         """
         if output is OutputKind.labels:
             return None
-        reach = thresholds.min_size if thresholds.min_size > 1 else 0
+        reach = parameters.min_size if parameters.min_size > 1 else 0
         return (reach if self.dims == 3 else 0), reach, reach
+
+    def with_foreground(self, parameters: SemanticParameters, probability: float) -> SemanticParameters:
+        """Return parameters with this ``foreground``."""
+        return parameters.override({"foreground": probability})
 
     def foreground(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the probability of not being background."""

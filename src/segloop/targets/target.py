@@ -6,17 +6,18 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeVar
 
 from segloop.config.predict import OutputKind
-from segloop.targets.maps import Decoded, Thresholds
+from segloop.targets.maps import Decoded
 from segloop.targets.parameters import NoParameters, ParameterSet
 
 OptionsT = TypeVar("OptionsT", bound=ParameterSet, default=Any)
+ParametersT = TypeVar("ParametersT", bound=ParameterSet, default=Any)
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class LabelFacts:
 
 
 @dataclass(frozen=True)
-class Target(ABC, Generic[OptionsT]):
+class Target(ABC, Generic[OptionsT, ParametersT]):
     """What a network learns: encoding of labels into maps and decoding of maps, kept together.
 
     A target of your own is a subclass, registered in `segloop.targets.TARGETS` or offered by a package as an
@@ -169,6 +170,8 @@ class Target(ABC, Generic[OptionsT]):
     """One sentence for a tooltip."""
     options_type: ClassVar[type[ParameterSet]] = NoParameters
     """What can be chosen for a training, as ``target.NAME=VALUE``."""
+    parameters_type: ClassVar[type[ParameterSet]] = NoParameters
+    """What decoding depends on and can be changed after prediction, as ``threshold.NAME=VALUE``."""
     metrics: ClassVar[tuple[Metric, ...]]
     """What validation reports; the first metric decides which model is kept."""
 
@@ -206,12 +209,12 @@ class Target(ABC, Generic[OptionsT]):
         """What it can predict, the one to write by default first."""
 
     @property
-    def thresholds(self) -> Thresholds:
-        """Defaults."""
-        return Thresholds()
+    def parameters(self) -> ParametersT:
+        """The default parameters."""
+        return cast(ParametersT, self.parameters_type())
 
-    def initial_thresholds(self, sizes: NDArray[np.int64]) -> tuple[Thresholds, str]:
-        """Return the thresholds that a training starts with.
+    def initial_parameters(self, sizes: NDArray[np.int64]) -> tuple[ParametersT, str]:
+        """Return the parameters that a training starts with.
 
         Parameters
         ----------
@@ -220,29 +223,29 @@ class Target(ABC, Generic[OptionsT]):
 
         Returns
         -------
-        thresholds : Thresholds
+        parameters : ParameterSet
             Defaults, or what follows from the labels.
         note : str
             What was chosen and why, in one sentence; empty if there is nothing to say.
         """
-        return self.thresholds, ""
+        return self.parameters, ""
 
     @abstractmethod
     def encode(self, labels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Encoded:
         """Turn labels (Z, Y, X) and where they count (Z, Y, X) into maps to learn."""
 
     @abstractmethod
-    def decode(self, maps: NDArray[Any], thresholds: Thresholds | None = None) -> Decoded:
+    def decode(self, maps: NDArray[Any], parameters: ParametersT | None = None) -> Decoded:
         """Turn the maps (K, Z, Y, X) of a whole image, uint8 or float, into outputs."""
 
-    def context(self, output: OutputKind, thresholds: Thresholds) -> tuple[int, int, int] | None:
+    def context(self, output: OutputKind, parameters: ParametersT) -> tuple[int, int, int] | None:
         """Return how much of its surroundings a block needs to be decoded as the whole image is.
 
         Parameters
         ----------
         output : OutputKind
             What is to be decoded.
-        thresholds : Thresholds
+        parameters : ParameterSet
             With which.
 
         Returns
@@ -254,7 +257,7 @@ class Target(ABC, Generic[OptionsT]):
         return None
 
     def decode_block(
-        self, maps: NDArray[Any], thresholds: Thresholds, outputs: Sequence[OutputKind]
+        self, maps: NDArray[Any], parameters: ParametersT, outputs: Sequence[OutputKind]
     ) -> Decoded:
         """Turn the maps of a block and its surroundings into outputs that have a `context`.
 
@@ -262,7 +265,7 @@ class Target(ABC, Generic[OptionsT]):
         ----------
         maps : (K, z, y, x) uint8 or float
             Of a block with at least the `context` of each output on all sides where the image continues.
-        thresholds : Thresholds
+        parameters : ParameterSet
             As of `decode`.
         outputs : sequence of OutputKind
             What is needed; others may be left out.
@@ -272,12 +275,16 @@ class Target(ABC, Generic[OptionsT]):
         Decoded
             (z, y, x) arrays; they equal those of the whole image inside the block, not in its surroundings.
         """
-        return self.decode(maps, thresholds)
+        return self.decode(maps, parameters)
+
+    def with_foreground(self, parameters: ParametersT, probability: float) -> ParametersT:
+        """Return parameters that call a pixel foreground from this probability on; see `foreground`."""
+        return parameters
 
     def foreground(self, maps: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         """Return the foreground probability (Z, Y, X) of maps (K, Z, Y, X), for Otsu's method.
 
-        None, the default, if no threshold of the target is such a probability.
+        None, the default, if no parameter of the target is such a probability.
         """
         return None
 
@@ -304,8 +311,8 @@ class Target(ABC, Generic[OptionsT]):
     def score(self, counts: Any) -> Score:
         """Turn the sum of what `measure` returned into numbers."""
 
-    def candidates(self, thresholds: Thresholds) -> Sequence[Thresholds]:
-        """Return the thresholds to try on the validation images after training; none by default."""
+    def candidates(self, parameters: ParametersT) -> Sequence[ParametersT]:
+        """Return the parameters to try on the validation images after training; none by default."""
         return ()
 
     def choose(self, counts: Sequence[Any]) -> Choice | None:

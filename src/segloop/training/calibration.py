@@ -12,7 +12,7 @@ from typing import Any
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.inference.engine import Engine
-from segloop.targets import Target, Thresholds, quantise
+from segloop.targets import ParameterSet, Target, quantise
 from segloop.training.cache import CachedSample
 from segloop.training.validation import measure, predict_maps
 
@@ -23,13 +23,13 @@ class Calibration:
 
     Attributes
     ----------
-    thresholds : Thresholds
+    parameters : ParameterSet
         The chosen ones.
     reason : str
         Why, in one sentence; may be empty.
     """
 
-    thresholds: Thresholds
+    parameters: ParameterSet
     reason: str
 
 
@@ -37,7 +37,7 @@ def calibrate(
     samples: Sequence[CachedSample],
     engine: Engine,
     target: Target,
-    thresholds: Thresholds,
+    parameters: ParameterSet,
     normalisation: NormalisationConfig,
     context: Context,
     seconds: float,
@@ -52,7 +52,7 @@ def calibrate(
         Holds the network.
     target : Target
         Names the candidates, measures their results and chooses.
-    thresholds : Thresholds
+    parameters : ParameterSet
         What the candidates start from.
     normalisation : NormalisationConfig
         Where scaled intensities are clipped.
@@ -72,7 +72,7 @@ def calibrate(
     Cancelled
         If the user asks to stop.
     """
-    candidates = target.candidates(thresholds)
+    candidates = target.candidates(parameters)
     if not candidates:
         return None
     started = time.monotonic()

@@ -20,7 +20,6 @@ from segloop.artifacts.model.model import (
     NormalisationCard,
     RecipeCard,
     TargetCard,
-    ThresholdCard,
 )
 from segloop.artifacts.run.run import Run
 from segloop.config.train import NormalisationConfig
@@ -28,7 +27,7 @@ from segloop.core.context import Context
 from segloop.inference.device import ResolvedDevice
 from segloop.inference.engine import Engine
 from segloop.networks import NetworkSpec
-from segloop.targets import Metric, Target, Thresholds
+from segloop.targets import Metric, ParameterSet, Target
 from segloop.training.cache import CachedSample
 from segloop.training.calibration import calibrate
 from segloop.training.losses import TargetLoss
@@ -51,7 +50,7 @@ class ModelDescription:
         What it learns.
     loss : TargetLoss
         By which it learns.
-    thresholds : Thresholds
+    parameters : ParameterSet
         Where maps become objects.
     channels : tuple of str
         Names of the channels, in order.
@@ -66,7 +65,7 @@ class ModelDescription:
     spec: NetworkSpec
     target: Target
     loss: TargetLoss
-    thresholds: Thresholds
+    parameters: ParameterSet
     channels: tuple[str, ...]
     normalisation: NormalisationConfig
     voxel_size_um: tuple[float | None, float | None, float | None]
@@ -124,7 +123,7 @@ class ModelExporter:
             self._val,
             engine,
             about.target,
-            about.thresholds,
+            about.parameters,
             about.loss,
             about.normalisation,
             self._context,
@@ -134,10 +133,10 @@ class ModelExporter:
         """Replace the run's model by the averaged network, atomically."""
         extra = {"epoch": epoch, "scores": scores.values() if scores else {}}
         provenance = {**self._description.provenance, **extra}
-        self._save(copy.deepcopy(module.average), self._description.thresholds, provenance)
+        self._save(copy.deepcopy(module.average), self._description.parameters, provenance)
 
     def calibrate(self, seconds: float) -> str:
-        """Choose thresholds for the run's model on the validation images, and save it with them.
+        """Choose parameters for the run's model on the validation images, and save it with them.
 
         Parameters
         ----------
@@ -155,20 +154,20 @@ class ModelExporter:
             If the user asks to stop; the model is then as it was.
         """
         about = self._description
-        if not self._val or not self._run.model_dir.is_dir() or not about.target.candidates(about.thresholds):
+        if not self._val or not self._run.model_dir.is_dir() or not about.target.candidates(about.parameters):
             return ""
         model = Model.load(self._run.model_dir)
         network = model.network()
         engine = Engine(network, about.target, self._device.device, self._device.mixed)
         found = calibrate(
-            self._val, engine, about.target, about.thresholds, about.normalisation, self._context, seconds
+            self._val, engine, about.target, about.parameters, about.normalisation, self._context, seconds
         )
         if found is None:
             return ""
-        self._save(network, found.thresholds, model.card.provenance)
+        self._save(network, found.parameters, model.card.provenance)
         return found.reason
 
-    def _save(self, network: nn.Module, thresholds: Thresholds, provenance: Mapping[str, Any]) -> None:
+    def _save(self, network: nn.Module, parameters: ParameterSet, provenance: Mapping[str, Any]) -> None:
         about = self._description
         network = network.to(torch.device("cpu"), torch.float32).eval()
         test_input = self._test_input(network)
@@ -185,7 +184,7 @@ class ModelExporter:
             pixel_size_um=about.voxel_size_um,
             stride=stride,
             halo=halo,
-            thresholds=ThresholdCard(**asdict(thresholds)),
+            parameters=parameters.values(),
             provenance=dict(provenance),
         )
         Model.save(self._run.model_dir, card, network.state_dict(), test_input, test_output)

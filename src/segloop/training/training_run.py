@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -193,7 +193,7 @@ class TrainingRun:
         size = sum(parameter.numel() for parameter in network.parameters())
         self._say(f"The network has {size / 1e6:.2f} million weights.")
         description = self._describe(dataset, found, material, target, loss, spec, device)
-        plan = plan.model_copy(update={"thresholds": asdict(description.thresholds)})
+        plan = plan.model_copy(update={"parameters": description.parameters.values()})
         self._run.write_plan(plan)
         example = (material.val or material.train)[0]
         exporter = ModelExporter(self._run, description, material.val, example, device, self._context)
@@ -241,13 +241,13 @@ class TrainingRun:
         device: ResolvedDevice,
     ) -> ModelDescription:
         sizes = np.concatenate([sample.arrays().sizes for sample in material.train])
-        thresholds, note = target.initial_thresholds(sizes)
+        parameters, note = target.initial_parameters(sizes)
         self._say(note)
         return ModelDescription(
             spec=spec,
             target=target,
             loss=loss,
-            thresholds=thresholds,
+            parameters=parameters,
             channels=found.channels,
             normalisation=self._config.normalisation,
             voxel_size_um=found.voxel_size_um,

@@ -16,7 +16,7 @@ from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.images.normalisation import normalise
 from segloop.inference.engine import Engine
-from segloop.targets import Target, Thresholds
+from segloop.targets import ParameterSet, Target
 from segloop.training.cache import CachedSample
 from segloop.training.losses import TargetLoss
 
@@ -53,7 +53,7 @@ def validate(
     samples: Sequence[CachedSample],
     engine: Engine,
     target: Target,
-    thresholds: Thresholds,
+    parameters: ParameterSet,
     loss: TargetLoss,
     normalisation: NormalisationConfig,
     context: Context,
@@ -68,7 +68,7 @@ def validate(
         Holds the network.
     target : Target
         Decodes and measures its maps.
-    thresholds : Thresholds
+    parameters : ParameterSet
         Where maps become objects.
     loss : TargetLoss
         Of the training.
@@ -87,16 +87,16 @@ def validate(
         context.check()
         maps = predict_maps(sample, engine, len(target.maps), normalisation, context)
         losses.append(whole_loss(maps, sample, target, loss))
-        counts.append(measure(maps, sample, target, thresholds))
+        counts.append(measure(maps, sample, target, parameters))
     score = target.score(reduce(add, counts))
     metrics = {metric.name: score.values[metric.name] for metric in target.metrics}
     return Scores(float(np.mean(losses)), metrics, score.uncertainty)
 
 
-def measure(maps: NDArray[Any], sample: CachedSample, target: Target, thresholds: Thresholds) -> Any:
+def measure(maps: NDArray[Any], sample: CachedSample, target: Target, parameters: ParameterSet) -> Any:
     """Decode the maps (K, Z, Y, X) of an image and compare with its labels, as the target does."""
     arrays = sample.arrays()
-    return target.measure(target.decode(maps, thresholds), arrays.labels, np.asarray(arrays.valid[0]))
+    return target.measure(target.decode(maps, parameters), arrays.labels, np.asarray(arrays.valid[0]))
 
 
 def predict_maps(

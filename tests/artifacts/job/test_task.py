@@ -18,7 +18,7 @@ from segloop.artifacts.job.task import (
     write_task,
 )
 from segloop.config import compose
-from segloop.config.predict import OutputKind, PredictConfig, ThresholdConfig
+from segloop.config.predict import OutputKind, PredictConfig
 from segloop.config.train import StopConfig
 from segloop.core.errors import ConfigError, JobError
 
@@ -43,7 +43,6 @@ def test_a_task_reads_back_as_written(tmp_path: Path, task: Task) -> None:
 
 def test_settings_are_typed() -> None:
     assert TASKS[2].settings() == CONFIG  # type: ignore[union-attr]
-    assert TASKS[4].settings() == ThresholdConfig(min_size=30)  # type: ignore[union-attr]
     assert TrainTask().limits() is None
     assert TrainTask(stop={"max_epochs": 7}).limits() == StopConfig(max_epochs=7)
 

@@ -57,7 +57,7 @@ def test_a_card_of_version_1_is_upgraded() -> None:
 
     assert old.version == 2
     assert (old.target.name, old.target.options) == ("semantic", {"classes": 3})
-    assert old.thresholds.min_size == 12
+    assert old.parameters == {"foreground": 0.5, "min_size": 12}
 
 
 @pytest.mark.parametrize(

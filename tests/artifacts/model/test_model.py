@@ -19,14 +19,13 @@ from segloop.artifacts.model.model import (
     NormalisationCard,
     RecipeCard,
     TargetCard,
-    ThresholdCard,
     find_model,
     installed_models,
 )
 from segloop.core.errors import ModelError
 from segloop.core.user_folders import models_folder
 from segloop.networks import NetworkSpec, build_network
-from segloop.targets import Thresholds
+from segloop.targets.instance import InstanceParameters
 
 SPEC = NetworkSpec(
     "unet",
@@ -52,7 +51,7 @@ def card(**changes: Any) -> ModelCard:
         "pixel_size_um": (None, 0.5, 0.5),
         "stride": [4, 4],
         "halo": [24, 24],
-        "thresholds": ThresholdCard(foreground=0.4, min_size=7, splitting=0.2),
+        "parameters": {"foreground": 0.4, "min_size": 7, "splitting": 0.2},
         "provenance": {"dataset": "cells", "scores": {"ap50": 0.9}},
     }
     return ModelCard(**(values | changes))
@@ -85,7 +84,7 @@ def test_a_saved_model_comes_back_whole(model: Model) -> None:
     loaded = Model.load(model.path)
     assert loaded.card == model.card
     assert loaded.network_spec == SPEC
-    assert loaded.thresholds == Thresholds(0.4, 7, 0.2)
+    assert loaded.parameters == InstanceParameters(foreground=0.4, min_size=7, splitting=0.2)
     assert (loaded.target().name, loaded.target().dims) == ("instance", 2)
     image = torch.rand(1, 1, 16, 16)
     with torch.inference_mode():

@@ -42,7 +42,7 @@ def test_a_record_of_version_1_is_upgraded() -> None:
     record = Provenance.read(Path(__file__).parent / "prediction_v1.json")
 
     assert (record.version, record.model.target, record.model.options) == (2, "semantic", {"classes": 3})
-    assert record.thresholds.foreground == 0.4
+    assert record.parameters == {"foreground": 0.4, "min_size": 0}
     assert record.model.build_target().dims == 2
     assert [output.kind for output in record.outputs] == ["classes", "probability"]
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from segloop.config import compose
-from segloop.config.predict import PredictConfig, ThresholdConfig
+from segloop.config.predict import PredictConfig
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import write_text
 from segloop.core.errors import JobError
@@ -102,7 +102,7 @@ class RethresholdTask(_Task):
     predictions : str
         Folder of the predictions.
     thresholds : dict
-        Settings of `ThresholdConfig`; absent ones are the model's own.
+        New values of the target's parameters by name; the model's own for those left out.
     otsu : bool
         Whether to choose the foreground threshold of each image by Otsu's method.
     """
@@ -111,16 +111,6 @@ class RethresholdTask(_Task):
     predictions: str
     thresholds: dict[str, Any] = {}
     otsu: bool = False
-
-    def settings(self) -> ThresholdConfig:
-        """Return the thresholds as a typed, validated object.
-
-        Raises
-        ------
-        ConfigError
-            If a setting does not exist or a value is not allowed.
-        """
-        return compose.from_dict(PredictConfig, {"threshold": self.thresholds}).threshold
 
 
 Task = TrainTask | PredictTask | RethresholdTask
@@ -183,5 +173,9 @@ def upgrade(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("not a JSON object")
     if value.get("format") == "segloop-predict-request" and value.get("version") == 1:
-        return {**value, "format": _FORMAT, "version": TASK_VERSION, "kind": "predict"}
+        config = dict(value.get("config") or {})
+        # A threshold of -1 meant the model's own, which is now said by leaving it out.
+        thresholds = {name: each for name, each in (config.get("threshold") or {}).items() if each != -1}
+        config["threshold"] = thresholds
+        return {**value, "format": _FORMAT, "version": TASK_VERSION, "kind": "predict", "config": config}
     return value

@@ -53,14 +53,6 @@ class NormalisationCard(_Part):
     clip_high: float
 
 
-class ThresholdCard(_Part):
-    """Where maps become objects, unless the user says otherwise; sizes in pixels."""
-
-    foreground: float = Field(default=0.5, ge=0, le=1)
-    min_size: int = Field(default=0, ge=0)
-    splitting: float = Field(default=0.15, ge=0, le=1)
-
-
 class ModelCard(_Part):
     """Everything about a model but its weights.
 
@@ -70,8 +62,10 @@ class ModelCard(_Part):
         A file name without folders.
     axes : {"YX", "ZYX"}
         Whether it works on planes or volumes.
-    recipe, target, normalisation, thresholds
+    recipe, target, normalisation
         How to apply it.
+    parameters : dict
+        The target's parameters by name, unless the user chooses others; sizes are in pixels.
     network : dict
         A `NetworkSpec` as `NetworkSpec.to_dict` gives it.
     pixel_size_um : tuple of (float or None)
@@ -95,7 +89,7 @@ class ModelCard(_Part):
     pixel_size_um: tuple[float | None, float | None, float | None] = (None, None, None)
     stride: list[int]
     halo: list[int] | None = None
-    thresholds: ThresholdCard = ThresholdCard()
+    parameters: dict[str, Value] = {}
     provenance: dict[str, Any] = {}
     weights_sha256: str = ""
 
@@ -103,7 +97,9 @@ class ModelCard(_Part):
     def _consistent(self) -> Self:
         try:
             spec = NetworkSpec.from_dict(self.network)
-            maps = len(make_target(self.target.name, self.target.options, dims=spec.dims).maps)
+            target = make_target(self.target.name, self.target.options, dims=spec.dims)
+            target.parameters_type.from_values(self.parameters, "parameters")
+            maps = len(target.maps)
         except SegloopError as error:
             raise ValueError(str(error)) from error
         if spec.dims != len(self.axes):
@@ -135,8 +131,18 @@ def upgrade_card(values: dict[str, Any]) -> dict[str, Any]:
             # Every target had a number of classes; it meant something for the semantic target alone.
             options = {"classes": target.get("classes", 2)} if target["kind"] == "semantic" else {}
             values = {**values, "target": {"name": target["kind"], "options": options}}
-        values = {**values, "version": 2}
+        rest = {key: value for key, value in values.items() if key != "thresholds"}
+        parameters = upgraded_parameters(values.get("thresholds") or {}, values.get("target"))
+        values = {**rest, "parameters": parameters, "version": 2}
     return values
+
+
+def upgraded_parameters(thresholds: Any, target: Any) -> Any:
+    """Return the thresholds of version 1, of which the semantic target never used ``splitting``."""
+    name = target.get("name") if isinstance(target, dict) else target
+    if name == "semantic" and isinstance(thresholds, dict):
+        return {key: value for key, value in thresholds.items() if key != "splitting"}
+    return thresholds
 
 
 def parse_card(content: bytes, where: str) -> ModelCard:

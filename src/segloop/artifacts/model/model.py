@@ -24,7 +24,6 @@ from segloop.artifacts.model.card import (
     NormalisationCard,
     RecipeCard,
     TargetCard,
-    ThresholdCard,
     parse_card,
 )
 from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, write_zip
@@ -32,7 +31,7 @@ from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
 from segloop.core.user_folders import models_folder
 from segloop.networks import NetworkSpec, build_network
-from segloop.targets import Target, Thresholds, make_target
+from segloop.targets import ParameterSet, Target, make_target
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,7 +42,6 @@ __all__ = [
     "NormalisationCard",
     "RecipeCard",
     "TargetCard",
-    "ThresholdCard",
     "find_model",
     "installed_models",
 ]
@@ -88,9 +86,9 @@ class Model:
         return NetworkSpec.from_dict(self.card.network)
 
     @property
-    def thresholds(self) -> Thresholds:
-        """Where maps become objects, unless the user says otherwise."""
-        return Thresholds(**self.card.thresholds.model_dump())
+    def parameters(self) -> ParameterSet:
+        """The parameters of its target, unless the user chooses others."""
+        return self.target().parameters_type.from_values(self.card.parameters, "parameters")
 
     @property
     def sha256(self) -> str:

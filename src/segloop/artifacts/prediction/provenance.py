@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from segloop.artifacts.model.card import upgraded_parameters
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
 from segloop.core.fingerprint import Fingerprint
@@ -40,14 +41,6 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ThresholdValues(_Record):
-    """Where maps become objects; as `segloop.targets.Thresholds`."""
-
-    foreground: float
-    min_size: int
-    splitting: float
-
-
 class ModelUsed(_Record):
     """The model behind a prediction, with what is needed to decode its maps again.
 
@@ -61,8 +54,8 @@ class ModelUsed(_Record):
         The options of its target by name.
     dimensions, pixel_size_um
         Those of its target; the pixel size is Z, Y, X.
-    thresholds : ThresholdValues
-        The model's own.
+    parameters : dict
+        The model's own parameters by name.
     """
 
     name: str
@@ -72,7 +65,7 @@ class ModelUsed(_Record):
     options: dict[str, Value]
     dimensions: int
     pixel_size_um: PixelSize
-    thresholds: ThresholdValues
+    parameters: dict[str, Value]
 
     def build_target(self) -> Target:
         """Return the target that decodes the maps.
@@ -131,14 +124,14 @@ class Provenance(_Record):
         Z, Y, X of the image; None where unknown.
     config : dict
         The whole `PredictConfig`.
-    thresholds : ThresholdValues
-        Those that turned maps into objects, resolved.
+    parameters : dict
+        The parameters of the target with which maps were decoded, by name.
     slice_by_slice : bool
         Whether a 2D model was applied to each slice of a stack; slices are then decoded one by one.
     n_objects : int or None
         Number of labelled objects over all time points; None without labels.
     created, rethresholded : str
-        ISO 8601, UTC; ``rethresholded`` is empty unless the thresholds were changed afterwards.
+        ISO 8601, UTC; ``rethresholded`` is empty unless the parameters were changed afterwards.
     seconds : float
         Wall time of the prediction.
     """
@@ -152,7 +145,7 @@ class Provenance(_Record):
     channels: list[str]
     pixel_size_um: PixelSize
     config: dict[str, Any]
-    thresholds: ThresholdValues
+    parameters: dict[str, Value]
     slice_by_slice: bool = False
     device: str
     outputs: list[OutputFile] = Field(default_factory=list)
@@ -206,7 +199,11 @@ def _upgraded(values: dict[str, Any], path: Path) -> dict[str, Any]:
         classes = model.pop("classes", 2)
         # Every target had a number of classes; it meant something for the semantic target alone.
         model["options"] = {"classes": classes} if model.get("target") == "semantic" else {}
-        values = {**values, "model": model, "version": VERSION}
+        own, used = model.pop("thresholds", None), values.get("thresholds")
+        model["parameters"] = upgraded_parameters(own, model.get("target"))
+        rest = {key: value for key, value in values.items() if key != "thresholds"}
+        parameters = upgraded_parameters(used, model.get("target"))
+        values = {**rest, "model": model, "parameters": parameters, "version": VERSION}
     return values
 
 

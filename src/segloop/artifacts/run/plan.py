@@ -86,8 +86,8 @@ class TrainingPlan(_Frozen):
         Ids of the samples to learn from and to validate on.
     train_objects, val_objects : int or None
         Number of objects in them; None where they were not counted.
-    thresholds : dict
-        Where maps become objects; empty before the labels were read.
+    parameters : dict
+        The parameters of the target that the model starts with; empty before the labels were read.
     choices : tuple of Choice
         The choices in the order in which they are shown.
     warnings : tuple of str
@@ -114,7 +114,7 @@ class TrainingPlan(_Frozen):
     val_samples: tuple[str, ...] = ()
     train_objects: int | None = None
     val_objects: int | None = None
-    thresholds: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     choices: tuple[Choice, ...] = ()
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -160,5 +160,6 @@ def upgrade(values: Mapping[str, Any]) -> dict[str, Any]:
     rest["target"] = "instance" if int(values["network"]["out_channels"]) == 2 else "semantic"
     classes = rest.pop("classes", 2)
     rest["target_options"] = {"classes": classes} if rest["target"] == "semantic" else {}
+    rest["parameters"] = rest.pop("thresholds", {})
     rest["choices"] = [{"name": "", "value": "", "reason": note} for note in values.get("notes", ())]
     return {"version": VERSION, **rest}

@@ -18,7 +18,7 @@ from segloop.app.presenters.prediction.model_list import ModelEntry, ModelList, 
 from segloop.app.presenters.prediction.settings import Settings
 from segloop.artifacts.job.events import MessageEvent
 from segloop.artifacts.job.state import JobState
-from segloop.config.predict import OutputKind, PredictConfig, ThresholdConfig
+from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ConfigError, JobError
 from segloop.ui.prediction.batch_panel import BatchPanel
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from segloop.app.job_watcher import JobUpdate
     from segloop.app.workspace import Workspace
-    from segloop.targets import Thresholds
+    from segloop.targets import ParameterSet
 
 _HARDWARE = ("device.kind", "device.precision", "tile_size")
 
@@ -237,9 +237,9 @@ class PredictionDock(Page):
         if entry.model is not None:
             target = entry.model.target()
             self.outputs.offer(target.outputs, self._wanted_kinds(target))
-            self.thresholds.set_model(entry.model.thresholds, splits=target.name == "instance")
+            self.thresholds.set_model(entry.model.parameters)
             if not self.results.finished():
-                self.thresholds.set_value(self.settings.thresholds(entry.model) or entry.model.thresholds)
+                self.thresholds.set_value(self.settings.thresholds(entry.model) or entry.model.parameters)
             self.results.set_kinds(self.outputs.value())
         self._check_images()
 
@@ -315,17 +315,10 @@ class PredictionDock(Page):
         kinds = self.outputs.value()
         if not kinds:
             raise ConfigError("No output is ticked: tick at least one under Output.")
-        own = self.thresholds.is_own
-        values = self.thresholds.value()
-        chosen = (
-            ThresholdConfig()
-            if own
-            else ThresholdConfig(values.foreground, values.min_size, values.splitting)
-        )
-        return replace(config, outputs=kinds, threshold=chosen)
+        return replace(config, outputs=kinds, threshold=self.thresholds.overrides())
 
     def _on_layers_started(
-        self, chosen: list[ChosenLayers], model: str, thresholds: Thresholds, started: LayerJob
+        self, chosen: list[ChosenLayers], model: str, thresholds: ParameterSet, started: LayerJob
     ) -> Job:
         results = []
         for each, path in zip(chosen, started.inputs, strict=True):

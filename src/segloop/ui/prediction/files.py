@@ -21,7 +21,7 @@ from segloop.ui.prediction.runner import Doing, Runner
 
 if TYPE_CHECKING:
     from segloop.artifacts.prediction.provenance import Prediction
-    from segloop.targets import Thresholds
+    from segloop.targets import ParameterSet
     from segloop.ui.widgets.page import Page
 
 
@@ -105,7 +105,7 @@ class Files(QObject):
             on_error=self._page.message.show_error,
         )
 
-    def rethreshold(self, thresholds: Thresholds, *, otsu: bool) -> None:
+    def rethreshold(self, thresholds: ParameterSet, *, otsu: bool) -> None:
         """Decode all kept probabilities anew."""
         from segloop.app.predicting import rethreshold
 
@@ -114,9 +114,7 @@ class Files(QObject):
             "Decoding",
             rethreshold,
             self._batch.folder,
-            foreground="otsu" if otsu else thresholds.foreground,
-            min_size=thresholds.min_size,
-            splitting=thresholds.splitting,
+            **({**thresholds.values(), "foreground": "otsu"} if otsu else thresholds.values()),
             then=self._on_rethresholded,
         )
 

@@ -24,7 +24,7 @@ from segloop.ui.prediction.runner import Doing, Runner
 from segloop.ui.prediction.truth_layers import labels_layers, truth_layers
 
 if TYPE_CHECKING:
-    from segloop.targets import Thresholds
+    from segloop.targets import ParameterSet
     from segloop.ui.widgets.page import Page
 
 _SCORED = (OutputKind.labels, OutputKind.classes, OutputKind.mask)
@@ -63,7 +63,7 @@ class Keeping(QObject):
         if not finished:
             self._page.message.show_error(_not_kept(others) if others else "There is no result to save yet.")
             return
-        thresholds = finished[0].shown.thresholds
+        thresholds = finished[0].shown.parameters
         wanted = [(result.kept, result.display.name, result.source_path) for result in finished]
         then = partial(self._on_saved, others)
         self._runner.run(Doing.other, "Saving", save_all, wanted, kinds, thresholds, folder, then=then)
@@ -129,7 +129,7 @@ class Keeping(QObject):
 def save_all(
     wanted: Sequence[tuple[KeptPrediction, str, str]],
     kinds: Sequence[OutputKind],
-    thresholds: Thresholds,
+    thresholds: ParameterSet,
     folder: Path,
     context: Context,
 ) -> list[Path]:

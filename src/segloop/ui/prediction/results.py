@@ -17,7 +17,7 @@ from segloop.artifacts.job.events import JobEvent, OutputEvent, ProgressEvent
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.prediction.kept import KeptPrediction, Shown
-from segloop.targets import Thresholds
+from segloop.targets import NoParameters, ParameterSet
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.workers import Workers
 
@@ -83,7 +83,7 @@ class Results(QObject):
     """A result could not be read or decoded."""
 
     adopted = Signal(object)
-    """A prediction from disk is shown, with these `Thresholds`."""
+    """A prediction from disk is shown, with these parameters."""
 
     painted = Signal(str)
     """The user painted on a result layer; it is the user's own now."""
@@ -95,7 +95,7 @@ class Results(QObject):
         self._results: list[Result] = []
         self._coming: list[Result] = []
         self._kinds: tuple[OutputKind, ...] = ()
-        self._thresholds: Thresholds | None = None
+        self._thresholds: ParameterSet | None = None
         self._decoding = False
         self._stale = False
         self._grow_due = False
@@ -132,7 +132,7 @@ class Results(QObject):
             self._display(result)
         self.changed.emit()
 
-    def set_thresholds(self, thresholds: Thresholds) -> None:
+    def set_thresholds(self, thresholds: ParameterSet) -> None:
         """Decode the finished results anew, soon; only the newest thresholds count."""
         self._thresholds = thresholds
         if self._decoding:
@@ -140,7 +140,7 @@ class Results(QObject):
         else:
             self._decode_timer.start()
 
-    def expect(self, results: Sequence[Result], thresholds: Thresholds) -> None:
+    def expect(self, results: Sequence[Result], thresholds: ParameterSet) -> None:
         """Take in the news of a job that has started, with the thresholds that it was given."""
         self._coming = list(results)
         self._thresholds = thresholds
@@ -224,7 +224,7 @@ class Results(QObject):
         for result, arrays in answers:
             if result.growing and result in self._coming and result not in self._results:
                 maps = ("foreground",) if OutputKind.probability in arrays else ()
-                result.display.show(Shown(arrays, maps, Thresholds(), ""), list(arrays))
+                result.display.show(Shown(arrays, maps, NoParameters(), ""), list(arrays))
 
     # Once a result is whole.
 
@@ -243,8 +243,8 @@ class Results(QObject):
         self._replace_older(result)
         self._display(result)
         if result.folder is None:
-            self.adopted.emit(shown.thresholds)
-        elif shown.thresholds != self._thresholds and self._thresholds is not None:
+            self.adopted.emit(shown.parameters)
+        elif shown.parameters != self._thresholds and self._thresholds is not None:
             self.set_thresholds(self._thresholds)
         self.changed.emit()
 
@@ -300,7 +300,7 @@ class Results(QObject):
                 continue
             # The probability itself does not depend on thresholds.
             kept = {kind: array for kind, array in result.shown.arrays.items() if kind not in shown.arrays}
-            result.shown = Shown({**kept, **shown.arrays}, shown.maps, shown.thresholds, shown.summary)
+            result.shown = Shown({**kept, **shown.arrays}, shown.maps, shown.parameters, shown.summary)
             missing = [kind for kind in self._kinds if not result.display.shows(kind)]
             result.display.update(result.shown)
             if missing:
@@ -397,7 +397,7 @@ def _open_result(record: Path, context: Context) -> tuple[KeptPrediction, Shown]
 
 
 def _decode_all(
-    wanted: list[tuple[Result, KeptPrediction]], thresholds: Thresholds, context: Context
+    wanted: list[tuple[Result, KeptPrediction]], thresholds: ParameterSet, context: Context
 ) -> list[tuple[Result, Shown]]:
     return [(result, kept.decode(thresholds, context)) for result, kept in wanted]
 

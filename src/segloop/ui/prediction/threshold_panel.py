@@ -1,137 +1,166 @@
-"""Where maps become objects: sliders that act at once on the kept probabilities."""
+"""Sliders for the parameters of the model's target; they act on the kept probabilities at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
-    QAbstractSpinBox,
+    QCheckBox,
     QDoubleSpinBox,
     QGridLayout,
     QLabel,
+    QLineEdit,
     QSlider,
     QSpinBox,
     QToolButton,
     QWidget,
 )
 
-from segloop.targets import Thresholds
+from segloop.targets import NoParameters, ParameterField, ParameterSet
+from segloop.ui.widgets.parameter_form import number_box
 from segloop.ui.widgets.wheel import guard_wheel
 
-_STEPS = 100
-_SMALLEST_RANGE = 200
+_MOST_STEPS = 200
+"""A slider has no more positions, unless the model's own value lies beyond them."""
+
+_OWN_VALUES = 5
+"""How many times the model's own value such a slider reaches."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    label: QLabel
-    slider: QSlider
-    box: QAbstractSpinBox
+    field: ParameterField
+    box: QWidget
+    slider: QSlider | None
+    get: Callable[[], Any]
+    set: Callable[[Any], None]
 
-    def set_visible(self, visible: bool) -> None:
-        for widget in (self.label, self.slider, self.box):
-            widget.setVisible(visible)
+    def follow(self) -> None:
+        """Move the slider to the number."""
+        if self.slider is not None:
+            with QSignalBlocker(self.slider):
+                self.slider.setValue(round((self.get() - _lowest(self.field)) / self.field.step))
 
 
 class ThresholdPanel(QWidget):
-    """Three sliders with their numbers, and a way back to the model's own values."""
+    """A row for each parameter, and a button that restores the model's own values.
+
+    Attributes
+    ----------
+    boxes : dict of str to QWidget
+        The spin box, check box or line of each parameter by its name.
+    sliders : dict of str to QSlider
+        The slider of each number by its name.
+    """
 
     changed = Signal()
-    """The user moved a threshold."""
+    """The user changed a value."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._own = Thresholds()
+        self._own: ParameterSet = NoParameters()
+        self._rows: dict[str, _Row] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setColumnStretch(1, 1)
-        self.foreground_box = _fraction("Probability from which a pixel is foreground")
-        self.min_size_box = QSpinBox(
-            maximum=1_000_000_000, suffix=" px", toolTip="Objects with fewer pixels are removed"
-        )
-        self.splitting_box = _fraction(
-            "How deep a notch between two halves must be to cut them apart: less cuts more"
-        )
-        self._foreground = self._row(0, "Foreground", self.foreground_box, _STEPS)
-        self._min_size = self._row(1, "Min. size", self.min_size_box, _SMALLEST_RANGE)
-        self._splitting = self._row(2, "Splitting", self.splitting_box, _STEPS)
-        self.foreground, self.min_size = self._foreground.slider, self._min_size.slider
-        self.splitting = self._splitting.slider
+        self.boxes: dict[str, QWidget] = {}
+        self.sliders: dict[str, QSlider] = {}
         self.reset = QToolButton(text="Model's own", toolTip="Back to the values that came with the model")
         self.reset.clicked.connect(self._on_reset)
-        self._grid.addWidget(self.reset, 3, 1, 1, 2, Qt.AlignmentFlag.AlignRight)
         self._show_reset()
 
-    def value(self) -> Thresholds:
-        """Return what the sliders say; the model's own values exactly where they stand at those."""
-        return self._own if self.is_own else self._shown()
+    def value(self) -> ParameterSet:
+        """Return the parameters shown; the model's own values exactly where they are unchanged."""
+        return self._own if self.is_own else self._own.override(self._changed())
 
-    def _shown(self) -> Thresholds:
-        return Thresholds(
-            round(self.foreground_box.value(), 2),
-            self.min_size_box.value(),
-            round(self.splitting_box.value(), 2),
-        )
+    def overrides(self) -> dict[str, Any]:
+        """Return the values by name that differ from the model's own."""
+        return self._changed()
 
-    def set_value(self, thresholds: Thresholds) -> None:
-        """Show other thresholds, without emitting `changed`."""
-        boxes = (self.foreground_box, self.min_size_box, self.splitting_box)
-        blockers = [QSignalBlocker(box) for box in boxes]
-        self.foreground_box.setValue(thresholds.foreground)
-        self.min_size_box.setValue(thresholds.min_size)
-        self.splitting_box.setValue(thresholds.splitting)
-        del blockers
-        self._follow()
+    def set_value(self, parameters: ParameterSet) -> None:
+        """Show other values, without emitting `changed`; those that the model does not have are left out."""
+        for name, value in parameters.values().items():
+            row = self._rows.get(name)
+            if row is not None:
+                with QSignalBlocker(row.box):
+                    row.set(value)
+                row.follow()
+        self._show_reset()
 
-    def set_model(self, own: Thresholds, *, splits: bool) -> None:
-        """Say what the model's own values are, and whether it separates touching objects."""
+    def set_model(self, own: ParameterSet) -> None:
+        """Show the parameters of a model, at their own values unless it has the same ones as before."""
+        shown = {name: row.get() for name, row in self._rows.items()}
+        same = type(own) is type(self._own)
         self._own = own
-        self._splitting.set_visible(splits)
-        highest = max(_SMALLEST_RANGE, 5 * own.min_size)
-        with QSignalBlocker(self.min_size):
-            self.min_size.setMaximum(highest)
-        self._follow()
+        self._remove_rows()
+        for number, field in enumerate(own.fields()):
+            self._rows[field.name] = self._make_row(number, field)
+        self._grid.addWidget(self.reset, len(self._rows), 1, 1, 2, Qt.AlignmentFlag.AlignRight)
+        self.boxes = {name: row.box for name, row in self._rows.items()}
+        self.sliders = {name: row.slider for name, row in self._rows.items() if row.slider is not None}
+        self.set_value(own.override(shown) if same else own)
 
     @property
     def is_own(self) -> bool:
-        """Whether the sliders stand at the model's own values."""
-        mine, own = self._shown(), self._own
-        return (
-            mine.min_size == own.min_size
-            and abs(mine.foreground - own.foreground) <= 5e-3
-            and abs(mine.splitting - own.splitting) <= 5e-3
-        )
+        """Whether all values are the model's own."""
+        return not self._changed()
 
-    def _row(self, number: int, name: str, box: QSpinBox | QDoubleSpinBox, steps: int) -> _Row:
-        slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=steps, toolTip=box.toolTip())
-        slider.setAccessibleName(name)
-        box.setAccessibleName(name)
-        box.setMinimumWidth(84)
-        guard_wheel(slider)
-        guard_wheel(box)
-        label = QLabel(name, toolTip=box.toolTip())
-        label.setBuddy(box)
-        for column, widget in enumerate((label, slider, box)):
-            self._grid.addWidget(widget, number, column)
-        factor = 1 if isinstance(box, QSpinBox) else _STEPS
-        slider.valueChanged.connect(lambda value: box.setValue(value if factor == 1 else value / factor))
+    def _changed(self) -> dict[str, Any]:
+        own = self._own.values()
+        values = {name: row.get() for name, row in self._rows.items()}
+        return {
+            name: value for name, value in values.items() if not _shown_alike(self._rows[name], own[name])
+        }
+
+    def _remove_rows(self) -> None:
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None and widget is not self.reset:
+                widget.hide()
+                widget.deleteLater()
+        self._rows.clear()
+
+    def _make_row(self, number: int, field: ParameterField) -> _Row:
+        row = self._make_field(field)
+        row.box.setToolTip(field.description)
+        row.box.setAccessibleName(field.title)
+        row.box.setMinimumWidth(84)
+        label = QLabel(field.title, toolTip=field.description)
+        label.setBuddy(row.box)
+        self._grid.addWidget(label, number, 0)
+        if row.slider is not None:
+            row.slider.setToolTip(field.description)
+            row.slider.setAccessibleName(field.title)
+            guard_wheel(row.slider)
+            self._grid.addWidget(row.slider, number, 1)
+        self._grid.addWidget(row.box, number, 2)
+        return row
+
+    def _make_field(self, field: ParameterField) -> _Row:
+        if field.type is bool:
+            check = QCheckBox()
+            check.toggled.connect(self._on_box)
+            return _Row(field, check, None, check.isChecked, check.setChecked)
+        if field.type not in (int, float):
+            line = QLineEdit()
+            line.editingFinished.connect(self._on_box)
+            return _Row(field, line, None, line.text, lambda value: line.setText(str(value)))
+        box = number_box(field)
+        own = self._own.values()[field.name]
+        slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=_steps(field, float(own)))
+        row = _Row(field, box, slider, lambda: _rounded(box), box.setValue)
+        slider.valueChanged.connect(lambda value: row.set(_at(field, value)))
         box.valueChanged.connect(self._on_box)
-        return _Row(label, slider, box)
+        return row
 
     def _on_box(self) -> None:
-        self._follow()
-        self.changed.emit()
-
-    def _follow(self) -> None:
-        for slider, value in (
-            (self.foreground, round(self.foreground_box.value() * _STEPS)),
-            (self.min_size, self.min_size_box.value()),
-            (self.splitting, round(self.splitting_box.value() * _STEPS)),
-        ):
-            with QSignalBlocker(slider):
-                slider.setValue(value)
+        for row in self._rows.values():
+            row.follow()
         self._show_reset()
+        self.changed.emit()
 
     def _show_reset(self) -> None:
         self.reset.setEnabled(not self.is_own)
@@ -141,5 +170,32 @@ class ThresholdPanel(QWidget):
         self.changed.emit()
 
 
-def _fraction(tip: str) -> QDoubleSpinBox:
-    return QDoubleSpinBox(minimum=0, maximum=1, singleStep=0.01, decimals=2, toolTip=tip)
+def _lowest(field: ParameterField) -> float:
+    return field.minimum if field.minimum is not None else 0.0
+
+
+def _at(field: ParameterField, position: int) -> Any:
+    """Return the value at a position of the slider."""
+    value = _lowest(field) + position * field.step
+    return round(value) if field.type is int else value
+
+
+def _steps(field: ParameterField, own: float) -> int:
+    """Return the number of positions of a slider: the whole range if it is short enough."""
+    low = _lowest(field)
+    if field.maximum is not None and (field.maximum - low) / field.step <= _MOST_STEPS:
+        return round((field.maximum - low) / field.step)
+    return max(_MOST_STEPS, round(_OWN_VALUES * (own - low) / field.step))
+
+
+def _rounded(box: QSpinBox | QDoubleSpinBox) -> int | float:
+    if isinstance(box, QSpinBox):
+        return int(box.value())
+    return float(round(box.value(), box.decimals()))
+
+
+def _shown_alike(row: _Row, value: Any) -> bool:
+    """Return whether a row shows a value as well as it can: a spin box rounds to its decimals."""
+    if isinstance(row.box, QDoubleSpinBox):
+        return bool(abs(row.get() - value) <= 0.5 * 10.0 ** -row.box.decimals() + 1e-12)
+    return bool(row.get() == value)

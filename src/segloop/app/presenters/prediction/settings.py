@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from segloop.config import compose
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.errors import ConfigError
-from segloop.targets import Thresholds
+from segloop.targets import ParameterSet
 
 if TYPE_CHECKING:
     from segloop.app.presenters.tasks import Memory
@@ -107,24 +107,22 @@ class Settings:
         """Remember the ticked outputs."""
         self._outputs = {**self._outputs, _mode(is_files): [kind.value for kind in kinds]}
 
-    def thresholds(self, model: Model) -> Thresholds | None:
-        """Return the thresholds used last with a model."""
+    def thresholds(self, model: Model) -> ParameterSet | None:
+        """Return the parameters used last with a model."""
         values = self._thresholds.get(model.sha256[:16])
-        return Thresholds(**values) if values is not None else None
+        if values is None:
+            return None
+        try:
+            return model.parameters.override(values)
+        except ConfigError:  # remembered by another version of the target
+            return None
 
-    def remember_thresholds(self, model: Model, thresholds: Thresholds) -> None:
-        """Remember the thresholds used with a model."""
+    def remember_thresholds(self, model: Model, parameters: ParameterSet) -> None:
+        """Remember the parameters used with a model."""
         key = model.sha256[:16]
         others = {other: value for other, value in self._thresholds.items() if other != key}
         newest = dict(list(others.items())[1 - _MAX_KEPT :])
-        self._thresholds = {
-            **newest,
-            key: {
-                "foreground": thresholds.foreground,
-                "min_size": thresholds.min_size,
-                "splitting": thresholds.splitting,
-            },
-        }
+        self._thresholds = {**newest, key: parameters.values()}
 
     def channels(self, model: str, names: Sequence[str]) -> list[str]:
         """Return the channels chosen before for images with these channels."""
