@@ -114,6 +114,23 @@ def test_a_changed_file_renews_just_its_sample(
     assert {name for name in after if after[name] != before[name]} == {changed}
 
 
+def test_a_corrected_version_renews_just_its_sample_and_undo_finds_the_old_entry(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei)
+    before = {sample.id: sample.folder for sample in run(dataset, tmp_path / "cache")[0]}
+    changed = next(iter(nuclei))
+    labels = dataset.labels(dataset.sample(changed))
+
+    dataset.correct_labels(changed, "seg", np.where(labels == labels.max(), 0, labels))
+
+    after = {sample.id: sample for sample in run(dataset, tmp_path / "cache")[0]}
+    assert {name for name in after if after[name].folder != before[name]} == {changed}
+    assert after[changed].arrays().labels.max() < labels.max()
+    dataset.undo()
+    assert {sample.id: sample.folder for sample in run(dataset, tmp_path / "cache")[0]} == before
+
+
 def test_a_damaged_entry_is_made_anew(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     dataset = make_dataset(nuclei)
     sample = run(dataset, tmp_path / "cache")[0][0]

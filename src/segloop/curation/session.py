@@ -116,7 +116,7 @@ class ReviewSession:
         """Return the ids that pass the filter and the search, in the order of the list."""
         return tuple(sample_id for sample_id in self._ids if self._passes(sample_id))
 
-    def following_id(self) -> str | None:
+    def next_id(self) -> str | None:
         """Return the id that `next` would show; None at the end."""
         return next((sample_id for sample_id in self._after() if self._passes(sample_id)), None)
 
@@ -163,7 +163,7 @@ class ReviewSession:
 
     def next(self) -> bool:
         """Show the next sample that passes the filter; False at the end."""
-        wanted = self.following_id()
+        wanted = self.next_id()
         return wanted is not None and self.jump(wanted)
 
     def previous(self) -> bool:

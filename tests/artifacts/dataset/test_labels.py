@@ -85,7 +85,8 @@ def test_a_version_that_is_not_there_is_named(dataset: CuratedDataset) -> None:
 
 def test_a_copy_is_corrected_independently_of_what_it_copies(dataset: CuratedDataset) -> None:
     dataset.correct_labels("015", "seg", inverted(dataset))
-    dataset.add_segmentation("015", "mine", CorrectedCopy(of="seg", version=1))
+    dataset.copy_segmentation("015", "mine", of="seg")
+    assert dataset.sample("015").segmentation("mine").source == CorrectedCopy(of="seg", version=1)
     original = dataset.labels(dataset.sample("015"), "seg")
     assert np.array_equal(dataset.labels(dataset.sample("015"), "mine"), original)
     sample = dataset.correct_labels("015", "mine", np.zeros_like(original))
@@ -97,6 +98,8 @@ def test_a_copy_is_corrected_independently_of_what_it_copies(dataset: CuratedDat
 def test_a_copy_of_what_is_not_there_is_refused(dataset: CuratedDataset, of: str, version: int) -> None:
     with pytest.raises(DatasetError, match=f"copies version {version} of {of}, which is not among those"):
         dataset.add_segmentation("015", "copy", CorrectedCopy(of=of, version=version))
+    with pytest.raises(DatasetError, match="has no segmentation cellpose"):
+        dataset.copy_segmentation("015", "copy", of="cellpose")
 
 
 def test_a_prediction_is_added_with_the_model_it_comes_from(
@@ -128,9 +131,8 @@ def test_a_prediction_is_added_with_the_model_it_comes_from(
 def test_a_name_that_is_taken_or_could_lead_elsewhere_is_refused(
     dataset: CuratedDataset, nuclei_pairs: list[Pair], name: str
 ) -> None:
-    source = FileSource(image=ImageRef(path=str(nuclei_pairs[1].seg)))
     with pytest.raises(DatasetError, match="name"):
-        dataset.add_segmentation("015", name, source)
+        dataset.add_segmentation("015", name, nuclei_pairs[1].seg)
     assert dataset.journal() == ()
 
 
@@ -140,9 +142,8 @@ def test_labels_of_another_size_are_refused(
     with pytest.raises(DatasetError, match=r"shape \(1, 4, 5\), but its raw image has"):
         dataset.correct_labels("015", "seg", np.zeros((4, 5), np.uint8))
     tifffile.imwrite(tmp_path / "small.tif", np.zeros((4, 5), np.uint8))
-    small = FileSource(image=ImageRef(path=str(tmp_path / "small.tif")))
     with pytest.raises(DatasetError, match=r"small of sample 015 have the shape \(1, 4, 5\)"):
-        dataset.add_segmentation("015", "small", small)
+        dataset.add_segmentation("015", "small", tmp_path / "small.tif")
     assert dataset.journal() == ()
     assert not (dataset.path / "labels").exists()
 

@@ -19,7 +19,9 @@ from segloop.artifacts.dataset.journal import JournalEntry
 from segloop.artifacts.dataset.labels import LabelFile, LabelStore, require_existing
 from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Split, Verdict
 from segloop.artifacts.dataset.references import absolute, short, with_references
-from segloop.artifacts.dataset.segmentation import ImageRef, SegmentationSource
+from segloop.artifacts.dataset.requirements import require_size_of_raw, require_whole_group
+from segloop.artifacts.dataset.segmentation import CorrectedCopy, ImageRef, SegmentationSource
+from segloop.artifacts.dataset.sources import source_of
 from segloop.artifacts.dataset.store import JOURNAL_FILE, SampleStore, read_index, require_free, write_new
 from segloop.artifacts.dataset.summary import Counts, SampleSummary, SummaryTable
 from segloop.core.context import Context
@@ -135,8 +137,8 @@ class CuratedDataset:
             name=name,
             label_kind=label_kind,
         )
-        samples = new_samples(candidates, folder, empty, (), _new_verdict(accept_all))
-        index = _index_with(empty, samples)
+        samples = new_samples(candidates, folder, empty, (), accept_all)
+        index = empty.with_samples(samples)
         write_new(folder, index, samples)
         made = cls(folder, index)
         made.creation_problems, made.creation_warnings = tuple(problems), other_names(candidates)
@@ -219,7 +221,7 @@ class CuratedDataset:
         """
         before = self.sample(sample.id)
         if (sample.split, sample.group) != (before.split, before.group):
-            self._require_whole_group(sample)
+            require_whole_group(sample, self.summaries())
         if sample != before:
             self._store.write([(before, sample)], action)
 
@@ -296,9 +298,9 @@ class CuratedDataset:
         new = [pair for pair in pairs if absolute(pair.raw) not in present]
         candidates, unusable = examine_pairs(new, self.index.channel, context or Context())
         candidates, odd = with_channels(candidates, self.channels)
-        samples = new_samples(candidates, self.path, self.index, self.summaries(), _new_verdict(accept_all))
+        samples = new_samples(candidates, self.path, self.index, self.summaries(), accept_all)
         if samples:
-            index = _index_with(self.index, samples)
+            index = self.index.with_samples(samples)
             self._store.add(index, samples)
             self.index, self._ids = index, frozenset(index.samples)
         again = (f"{short(pair.raw)} is in {self.name} already: nothing was changed." for pair in known)
@@ -382,7 +384,9 @@ class CuratedDataset:
         """
         return self._labels.read(sample, segmentation or sample.base, version)
 
-    def add_segmentation(self, sample_id: str, name: str, source: SegmentationSource) -> Sample:
+    def add_segmentation(
+        self, sample_id: str, name: str, source: str | os.PathLike[str] | SegmentationSource
+    ) -> Sample:
         """Add a segmentation to a sample; an undo removes it again.
 
         Parameters
@@ -391,8 +395,8 @@ class CuratedDataset:
             Which sample.
         name : str
             Name of the segmentation, new in the sample: letters, digits, ``_``, ``-`` and ``.``.
-        source : FileSource, PredictionSource or CorrectedCopy
-            Where it comes from. Paths are as in an `ImageRef`, or absolute.
+        source : path or SegmentationSource
+            Path of a label image (a prediction is recognised by the record beside it), or the whole source.
 
         Returns
         -------
@@ -408,11 +412,34 @@ class CuratedDataset:
             If the labels can't be read.
         """
         now = self.sample(sample_id)
+        if isinstance(source, str | os.PathLike):
+            source = source_of(absolute(source), self.path)
         added = {"name": name, "source": with_references(source, self.path)}
         after = now.edit(segmentations=(*now.segmentations, added))
-        self._require_size_of_raw(after, self.labels(after, name).shape, name)
+        require_size_of_raw(after, name, self.labels(after, name).shape, self.raw(after).shape[2:])
         self.save(after, f"add segmentation {name}")
         return after
+
+    def copy_segmentation(self, sample_id: str, name: str, of: str, version: int | None = None) -> Sample:
+        """Add a copy of a segmentation, to be corrected independently of it; no pixels are written.
+
+        Parameters
+        ----------
+        sample_id, name
+            As in `add_segmentation`.
+        of : str
+            Name of the segmentation to copy.
+        version : int, optional
+            Which version of it; the newest by default.
+
+        Raises
+        ------
+        DatasetError
+            As `add_segmentation`; or if there is no such segmentation or version.
+        """
+        newest = self.sample(sample_id).segmentation(of).newest
+        copy = CorrectedCopy(of=of, version=newest if version is None else version)
+        return self.add_segmentation(sample_id, name, copy)
 
     def correct_labels(self, sample_id: str, segmentation: str, labels: Any, note: str = "") -> Sample:
         """Store a corrected version of a segmentation, which is used from now on; an undo goes back.
@@ -444,7 +471,7 @@ class CuratedDataset:
         array = np.asarray(labels)
         array = array[np.newaxis] if array.ndim == 2 else array
         sample = self.sample(sample_id)
-        self._require_size_of_raw(sample, array.shape, segmentation)
+        require_size_of_raw(sample, segmentation, array.shape, self.raw(sample).shape[2:])
         version = self._labels.write(sample, segmentation, array, note, self.raw(sample).pixel_size_um)
         # Another reviewer may have edited the sample while the labels were written.
         after = self.sample(sample_id).with_version(segmentation, version)
@@ -469,31 +496,3 @@ class CuratedDataset:
         from segloop.artifacts.dataset.check import check_samples
 
         return check_samples(self, context or Context())
-
-    def _require_size_of_raw(self, sample: Sample, shape: tuple[int, ...], name: str) -> None:
-        raw = self.raw(sample).shape[2:]
-        if tuple(shape) != tuple(raw):
-            raise DatasetError(
-                f"The labels for the segmentation {name} of sample {sample.id} have the shape {shape}, but "
-                f"its raw image has {tuple(raw)} (Z, Y, X): they must be equal."
-            )
-
-    def _require_whole_group(self, sample: Sample) -> None:
-        """Refuse a change that would put samples of one group on both sides of a split."""
-        if not sample.group:
-            return
-        for other in self.summaries():
-            if other.group == sample.group and other.id != sample.id and other.split != sample.split:
-                raise DatasetError(
-                    f"Sample {sample.id} is in group {sample.group} like {other.id}, which is in the split "
-                    f"{other.split}: samples of one group must share their split. Move all with set_split."
-                )
-
-
-def _new_verdict(accept_all: bool) -> Verdict:
-    return Verdict.accepted if accept_all else Verdict.undecided
-
-
-def _index_with(index: DatasetIndex, samples: Sequence[Sample]) -> DatasetIndex:
-    ids = (*index.samples, *(sample.id for sample in samples))
-    return index.model_copy(update={"samples": ids})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -242,6 +243,10 @@ class DatasetIndex(FrozenModel):
     test: Annotated[float, Field(ge=0, lt=1)] = 0.0
     group_by: str | None = None
     samples: tuple[str, ...] = ()
+
+    def with_samples(self, added: Sequence[Sample]) -> DatasetIndex:
+        """Return a copy with samples added at the end."""
+        return self.model_copy(update={"samples": (*self.samples, *(sample.id for sample in added))})
 
     @field_validator("samples")
     @classmethod

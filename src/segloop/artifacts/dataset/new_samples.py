@@ -56,7 +56,7 @@ def new_samples(
     folder: Path,
     index: DatasetIndex,
     present: Sequence[SampleSummary],
-    verdict: Verdict,
+    accept: bool,
 ) -> list[Sample]:
     """Return samples for candidates.
 
@@ -70,8 +70,8 @@ def new_samples(
         Says how to group and split.
     present : sequence of SampleSummary
         The samples that the dataset has already; they keep their ids and splits.
-    verdict : Verdict
-        Of the new samples.
+    accept : bool
+        Whether the new samples are accepted instead of undecided.
     """
     ids = unique_ids([candidate.pair.stem for candidate in candidates], index.samples)
     groups = [group_of(candidate.pair.stem, index.group_by) for candidate in candidates]
@@ -91,7 +91,7 @@ def new_samples(
                 Segmentation(name=name, source=source_of(path, folder))
                 for name, path in candidate.pair.segmentations.items()
             ),
-            verdict=verdict,
+            verdict=Verdict.accepted if accept else Verdict.undecided,
             split=split,
             group=group,
         )

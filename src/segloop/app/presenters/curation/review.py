@@ -374,12 +374,12 @@ class ReviewPresenter:
 
     def _read_ahead(self) -> None:
         session = self.session
-        following = session.following_id() if session is not None else None
-        if session is not None and following is not None:
+        next_id = session.next_id() if session is not None else None
+        if session is not None and next_id is not None:
             self._tasks.run(
                 load_snapshot,
                 session.dataset,
-                session.samples[following],
+                session.samples[next_id],
                 self._cache,
                 lane="prefetch",
                 on_error=_ignore,
