@@ -16,7 +16,7 @@ from segloop.images.write import write_image
 def make_images(folder: Path, **channel_names: tuple[str, str]) -> list[str]:
     """Write an image of two channels for each, with a segmentation; return the options that name them."""
     for stem, names in channel_names.items():
-        pixels = np.zeros((2, 8, 8), np.uint8)
+        pixels = np.arange(128, dtype=np.uint8).reshape(2, 8, 8)
         write_image(folder / "raw" / f"{stem}.tif", pixels, axes="CYX", channel_names=names)
         write_image(folder / "seg" / f"{stem}.tif", pixels[0], axes="YX")
     return ["--raw", str(folder / "raw"), "--seg", str(folder / "seg")]

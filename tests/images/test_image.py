@@ -123,7 +123,7 @@ def test_arrays_that_are_no_image_are_refused(array: np.ndarray, axes: str, sent
 
 
 def test_channel_names_must_be_as_many_as_channels() -> None:
-    with pytest.raises(ImageError, match="one name a channel"):
+    with pytest.raises(ImageError, match="one name for each channel"):
         Image.from_array(numbered(2, 2, 2), "CYX", ("DAPI",))
 
 

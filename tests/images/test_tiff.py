@@ -16,6 +16,7 @@ import tifffile
 from segloop.core.errors import ImageError
 from segloop.images.image import Image
 from segloop.images.read import open_image
+from segloop.images.write import write_image
 
 ALL = slice(None)
 SIDE = 3072
@@ -206,11 +207,13 @@ def test_resolution_tags_count_where_plausible(
     assert open_image(tmp_path / "a.tif").pixel_size_um == sized(expected)
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("nm", 1e-3), ("µm", 1.0), ("mm", 1e3)])
-def test_ome_units_are_converted(tmp_path: Path, unit: str, factor: float) -> None:
-    metadata = {"axes": "ZYX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": unit, "PhysicalSizeZ": 2.0}
+@pytest.mark.parametrize(
+    ("unit", "size", "factor"), [("nm", 500.0, 1e-3), ("µm", 0.5, 1.0), ("mm", 5e-4, 1e3)]
+)
+def test_ome_units_are_converted(tmp_path: Path, unit: str, size: float, factor: float) -> None:
+    metadata = {"axes": "ZYX", "PhysicalSizeX": size, "PhysicalSizeXUnit": unit, "PhysicalSizeZ": 2.0}
     tifffile.imwrite(tmp_path / "a.ome.tif", noise(3, 8, 8), metadata=metadata)
-    assert open_image(tmp_path / "a.ome.tif").pixel_size_um == sized((2.0, None, 0.5 * factor))
+    assert open_image(tmp_path / "a.ome.tif").pixel_size_um == sized((2.0, None, size * factor))
 
 
 def test_imagej_labels_of_channels_become_their_names(tmp_path: Path) -> None:
@@ -250,3 +253,113 @@ def test_opening_is_quick(sample_nuclei: Path) -> None:
         open_image(file)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("unit", "dots", "expected"),
+    [
+        ("inch", 72, (None, None, None)),
+        ("inch", 300, (None, None, None)),
+        ("inch", 25400 / 0.5, (2.0 * 25400, 0.5, 0.5)),
+        ("cm", 28.3, (None, None, None)),
+        ("mm", 10, (None, None, None)),
+        ("um", 2, (2.0, 0.5, 0.5)),
+        ("micron", 0.02, (None, None, None)),
+    ],
+)
+def test_pixel_sizes_of_screens_and_printers_are_unknown_in_imagej_files_too(
+    tmp_path: Path, unit: str, dots: float, expected: tuple[float | None, ...]
+) -> None:
+    metadata = {"axes": "ZYX", "unit": unit, "spacing": 2.0}
+    tifffile.imwrite(
+        tmp_path / "a.tif", noise(2, 8, 8), imagej=True, resolution=(dots, dots), metadata=metadata
+    )
+    z, y, x = open_image(tmp_path / "a.tif").pixel_size_um
+    assert (y, x) == sized(expected[1:])
+    assert z == (None if expected[0] is None or expected[0] > 1000 else expected[0])
+
+
+@pytest.mark.parametrize("size", [352.8, 1e-9, 21.2])
+def test_impossible_pixel_sizes_are_unknown_in_every_format(tmp_path: Path, size: float) -> None:
+    """One limit for OME-XML, tifffile's JSON and OME-Zarr."""
+    metadata = {"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": size}
+    tifffile.imwrite(tmp_path / "a.ome.tif", noise(8, 8), metadata=metadata)
+    tifffile.imwrite(tmp_path / "b.tif", noise(8, 8), metadata=metadata)
+    write_image(tmp_path / "c.zarr", noise(8, 8), axes="YX", pixel_size_um=(None, size, size))
+    for name in ("a.ome.tif", "b.tif", "c.zarr"):
+        assert open_image(tmp_path / name).pixel_size_um == (None, None, None)
+
+
+def test_white_is_zero_is_said_and_values_stay(tmp_path: Path) -> None:
+    array = noise(8, 8)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="miniswhite")
+    image = open_image(tmp_path / "a.tif")
+    assert "white is zero" in image.notes[0]
+    assert np.array_equal(read_all(image)[0, 0], array)
+
+
+@pytest.mark.parametrize("n_channels", [4, 5, 10])
+def test_channels_last_are_recognised_and_said(tmp_path: Path, n_channels: int) -> None:
+    array = noise(64, 50, n_channels)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack")
+    image = open_image(tmp_path / "a.tif")
+    assert image.shape == (1, n_channels, 1, 64, 50)
+    assert "read as YXC: if that is wrong, say which they are" in image.notes[0]
+    assert np.array_equal(read_all(image)[:, 0], np.moveaxis(array, -1, 0))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [
+        ("TYX", (6, 1, 1, 40, 33)),
+        ("CYX", (1, 6, 1, 40, 33)),
+        ("ZYX", (1, 1, 6, 40, 33)),
+        ("xyz", (1, 1, 33, 40, 6)),
+    ],
+)
+def test_axes_that_were_guessed_may_be_given(tmp_path: Path, axes: str, shape: tuple[int, ...]) -> None:
+    """The guess is said, the user's word replaces it, and pixels go where it says."""
+    array = noise(6, 40, 33)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack")
+    guessed = open_image(tmp_path / "a.tif")
+    assert "does not name its axes, they are read as ZYX" in guessed.notes[0]
+    image = open_image(tmp_path / "a.tif", axes=axes)
+    assert image.notes == ()
+    assert image.shape == shape
+    assert np.array_equal(np.asarray(image.data), np.asarray(Image.from_array(array, axes).data))
+
+
+@pytest.mark.parametrize("axes", ["YX", "ZZYX", "ZCYX", "ABC", "CZT"])
+def test_axes_that_do_not_fit_are_refused(tmp_path: Path, axes: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(6, 40, 33), photometric="minisblack")
+    with pytest.raises(ImageError, match=r"a\.tif has 3 axes of the sizes 6 x 40 x 33"):
+        open_image(tmp_path / "a.tif", axes=axes)
+
+
+def test_files_that_name_their_axes_have_no_notes(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(3, 8, 8), photometric="minisblack", metadata={"axes": "TYX"})
+    tifffile.imwrite(tmp_path / "b.tif", noise(8, 8))
+    assert [open_image(tmp_path / name).notes for name in ("a.tif", "b.tif")] == [(), ()]
+
+
+@pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_alpha_is_no_channel(tmp_path: Path, alpha: str, n_channels: int) -> None:
+    array = noise(32, 33, n_channels + 1)
+    extra = ["unspecified"] * (n_channels - 1) + [alpha]
+    tifffile.imwrite(
+        tmp_path / "a.tif", array, photometric="minisblack", planarconfig="contig", extrasamples=extra
+    )
+    image = open_image(tmp_path / "a.tif")
+    assert image.n_channels == n_channels
+    assert np.array_equal(read_all(image)[:, 0], np.moveaxis(array, -1, 0)[:n_channels])
+
+
+def test_grey_png_with_alpha_has_one_channel(tmp_path: Path) -> None:
+    import imageio.v3 as iio
+
+    array = noise(20, 21, 2)
+    iio.imwrite(tmp_path / "a.png", array, mode="LA")
+    image = open_image(tmp_path / "a.png")
+    assert image.n_channels == 1
+    assert np.array_equal(read_all(image)[0, 0], array[..., 0])

@@ -237,7 +237,7 @@ def test_full_disk_leaves_the_old_image_whole_and_nothing_else(tmp_path: Path, n
         (np.zeros((4, 4)), {"axes": "ZY"}, "name each axis"),
         (np.zeros((4, 4), complex), {"axes": "YX"}, "convert them"),
         (np.zeros((0, 4)), {"axes": "YX"}, "no pixels"),
-        (np.zeros((2, 4, 4)), {"axes": "CYX", "channel_names": ["a"]}, "one name a channel"),
+        (np.zeros((2, 4, 4)), {"axes": "CYX", "channel_names": ["a"]}, "one name for each channel"),
     ],
 )
 def test_what_is_no_image_is_refused(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of a comparison.
+    """The scores of several models.
 
     Attributes
     ----------

@@ -13,6 +13,12 @@ import click
 _OVERRIDE = re.compile(r"^[+~]{0,2}[A-Za-z_][\w./@]*=")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+axes_option = click.option(
+    "--axes",
+    default="",
+    metavar="AXES",
+    help="Axes of TIFFs that do not name them, in the order stored, such as YXC or TYX.",
+)
 pair_option = click.option(
     "--pair",
     "rule",

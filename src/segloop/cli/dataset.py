@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from segloop.cli.arguments import json_option, pair_option, print_data
+from segloop.cli.arguments import axes_option, json_option, pair_option, print_data
 
 
 @click.group()
@@ -51,6 +51,7 @@ def dataset() -> None:
 @click.option(
     "--undecided", is_flag=True, help="Leave all samples undecided; by default every pair is accepted."
 )
+@axes_option
 @pair_option
 @click.option("--dry-run", is_flag=True, help="Print which files would be paired and why, and make nothing.")
 @json_option
@@ -66,6 +67,7 @@ def create(
     seed: int,
     label_kind: Literal["instances", "semantic"] | None,
     undecided: bool,
+    axes: str,
     rule: str | None,
     dry_run: bool,
     as_json: bool,
@@ -104,6 +106,7 @@ def create(
             seed=seed,
             accept_all=not undecided,
             label_kind=label_kind,
+            axes=axes,
             context=context,
         )
     problems = [*pairing.problems, *made.creation_problems]

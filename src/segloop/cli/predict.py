@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from segloop.cli.arguments import json_option, print_data, split_overrides
+from segloop.cli.arguments import axes_option, json_option, print_data, split_overrides
 
 OUTPUTS = ("labels", "mask", "classes", "probability")
 
@@ -27,6 +27,7 @@ OUTPUTS = ("labels", "mask", "classes", "probability")
 @click.option(
     "--channel", "channels", multiple=True, help="Channel for the model's next input, by name or number."
 )
+@axes_option
 @json_option
 def predict(
     model: str,
@@ -36,6 +37,7 @@ def predict(
     file_format: str,
     device: str,
     channels: tuple[str, ...],
+    axes: str,
     as_json: bool,
 ) -> int:
     """Apply MODEL (a folder, zip, run or name) to images, folders or globs.
@@ -61,6 +63,7 @@ def predict(
         raise click.UsageError(f"--output knows {', '.join(OUTPUTS)}: {error}.") from error
     config = PredictConfig(
         channels=list(channels),
+        axes=axes,
         format=OutputFormat(file_format),
         outputs=kinds,
         device=DeviceConfig(kind=DeviceKind(device)),

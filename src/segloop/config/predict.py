@@ -55,6 +55,12 @@ class PredictConfig:
     slice_by_slice: bool = knob(
         False, "Slice by slice", "Apply a 2D model to each slice of a stack.", advanced=True
     )
+    axes: str = knob(
+        "",
+        "Axes",
+        "What the axes of TIFFs that do not name them mean, in order, such as YXC or TYX; empty guesses.",
+        advanced=True,
+    )
     float_probability: bool = knob(
         False, "16-bit probability", "Write probabilities as float16 instead of uint8.", advanced=True
     )

@@ -130,7 +130,7 @@ def iou(pred: Array, truth: Array, valid: Array | None = None) -> float:
 
 @dataclass(frozen=True)
 class InstanceCounts:
-    """Objects found, made up and missed, at each of several IoU thresholds.
+    """Numbers of true positive, false positive and false negative objects at several IoU thresholds.
 
     Attributes
     ----------

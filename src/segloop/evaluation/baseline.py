@@ -1,4 +1,4 @@
-"""The trivial method every score is reported beside: smoothed Otsu and connected components."""
+"""The trivial method that every score is compared with: smoothed Otsu and connected components."""
 
 from __future__ import annotations
 

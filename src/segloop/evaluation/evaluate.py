@@ -1,4 +1,4 @@
-"""Score pairs of files, with the trivial baseline beside them, and write metrics and report."""
+"""Score pairs of files and the trivial baseline, and write metrics and report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from segloop.evaluation.baseline import best_channel_baseline
 from segloop.evaluation.charts import Point
 from segloop.evaluation.report import ReportRow, write_report
 from segloop.evaluation.scores import ImageScore, make_folder, pool, score_image, write_metrics
+from segloop.images.label_quality import label_defect
 from segloop.images.labels import read_labels
 from segloop.images.pairing import Pair
 from segloop.images.read import open_image
@@ -175,6 +176,9 @@ def _has_classes(scored: _Scored) -> bool:
 
 def _score_pair(scored: _Scored, pair: Pair, raw: Path | None, label_kind: LabelKind | None) -> None:
     pred, truth = _read_pair(pair)
+    for path, labels in ((pair.raw, pred), (pair.seg, truth)):
+        defect = label_defect(labels)
+        scored.problems += [defect.sentence(path)] if defect else []
     foreground = score_image(pred, truth, instances=False)
     objects = classes = None
     if label_kind != "semantic":

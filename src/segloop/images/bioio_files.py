@@ -11,8 +11,10 @@ from typing import Any
 
 from segloop.core.errors import ImageError
 from segloop.core.units import micrometres
-from segloop.images.image import RGB, Image, PixelSize, default_names, to_tczyx
-from segloop.images.ome_zarr import image_folders, require_image
+from segloop.images.image import RGB, Image, PixelSize, default_names, plausible_size, to_tczyx
+from segloop.images.old_ome_zarr import OLD_VERSIONS, old_scenes, open_old_ome_zarr
+from segloop.images.ome_zarr import image_folders, known_version, require_image
+from segloop.images.refusals import unsupported, unsupported_feature
 
 _IMAGEIO, _OME_ZARR = "bioio_imageio", "bioio_ome_zarr"
 
@@ -41,6 +43,11 @@ def open_with_bioio(path: Path, choose: Callable[[Sequence[str], int], int], mod
         return Image(
             path.name, image.data, image.channel_names, image.pixel_size_um, path, series[index], series
         )
+    if path.is_dir():
+        require_image(path)
+        if known_version(path) in OLD_VERSIONS:
+            with _one_sentence(path):
+                return open_old_ome_zarr(path, choose)
     with _quiet():
         bio = _bio_image(path, module)
         with _one_sentence(path):
@@ -65,6 +72,10 @@ def bioio_scenes(path: Path, module: str | None) -> tuple[str, ...]:
     series = image_folders(path) if path.is_dir() else ()
     if series:
         return series
+    if path.is_dir():
+        require_image(path)
+        if known_version(path) in OLD_VERSIONS:
+            return old_scenes(path)
     with _quiet():
         bio = _bio_image(path, module)
         with _one_sentence(path):
@@ -74,8 +85,6 @@ def bioio_scenes(path: Path, module: str | None) -> tuple[str, ...]:
 def _bio_image(path: Path, module: str | None) -> Any:
     from bioio import BioImage
 
-    if path.is_dir():
-        require_image(path)
     reader = module or (_OME_ZARR if path.is_dir() else _IMAGEIO)
     # Naming the reader saves bioio from trying all of them, and from logging what each had to say.
     with _one_sentence(path):
@@ -84,7 +93,7 @@ def _bio_image(path: Path, module: str | None) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the readers' warnings, which are about their own insides, from users."""
+    """Keep the readers' warnings, which concern their internals, from users."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -97,6 +106,9 @@ def _one_sentence(path: Path) -> Iterator[None]:
     except ImageError:
         raise
     except Exception as error:  # readers raise whatever the library below them raises
+        lacking = unsupported_feature(error)
+        if lacking:
+            raise unsupported(path, lacking) from error
         raise ImageError(
             f"{path} can't be read, it is damaged or not what its suffix says: copy or export it again, "
             "or save it as TIFF."
@@ -109,10 +121,10 @@ def _channel_names(bio: Any, n_channels: int, samples: int) -> tuple[str, ...]:
         return (
             RGB if n_channels == len(RGB) else tuple(f"{base} {colour}" for base in bases for colour in RGB)
         )
-    # BioImage forgets the names of an image without channel axis; its reader knows them.
+    # BioImage drops the names of an image without a channel axis; its reader keeps them.
     names = [str(name) for name in bio.reader.channel_names or []]
-    made_up = all(name.startswith("Channel:") for name in names)
-    return tuple(names) if len(names) == n_channels and not made_up else default_names(n_channels)
+    generic = all(name.startswith("Channel:") for name in names)
+    return tuple(names) if len(names) == n_channels and not generic else default_names(n_channels)
 
 
 def _pixel_size(bio: Any, shape: Sequence[int]) -> PixelSize:
@@ -126,4 +138,4 @@ def _pixel_size(bio: Any, shape: Sequence[int]) -> PixelSize:
             size = None  # a scale of 1 without a unit is how NGFF says that nothing is known
         found.append(micrometres(size, "um" if unit is None else str(unit)))
     z, y, x = found
-    return z, y, x
+    return plausible_size((z, y, x))

@@ -1,4 +1,4 @@
-"""One image in memory's view: lazy pixels with axes ``TCZYX``, channel names and pixel size."""
+"""An image: lazy pixels with axes ``TCZYX``, channel names and pixel size."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.core.errors import ImageError
+from segloop.images.refusals import unsupported, unsupported_feature
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -21,6 +22,10 @@ PixelSize = tuple[float | None, float | None, float | None]
 """Pixel size in micrometres along (z, y, x); None where unknown."""
 
 UNKNOWN_SIZE: PixelSize = (None, None, None)
+
+# Files that never saw a microscope hold the resolution of a screen or a printer (72 to 1200 dots an inch,
+# thus pixels of 21 to 353 um), whatever unit they state. The smallest is below any electron microscope's.
+_LARGEST_UM, _SMALLEST_UM, _LARGEST_STEP_UM = 20.0, 1e-5, 1000.0
 
 # Blocks above this many pixels are worth the overhead of reading their chunks in threads.
 _THREADS_FROM = 1 << 20
@@ -37,7 +42,7 @@ class Image:
     data : dask.array.Array
         (T, C, Z, Y, X), lazy; any integer or real floating dtype, native byte order.
     channel_names : tuple of str
-        One name a channel.
+        One name for each channel.
     pixel_size_um : tuple of float or None
         (z, y, x) in micrometres; None where the file does not say.
     path : Path or None
@@ -46,6 +51,8 @@ class Image:
         Name of this scene.
     scenes : tuple of str
         Names of all scenes of the file.
+    notes : tuple of str
+        What to know about how it was read, such as axes that were guessed; whole sentences without its name.
     """
 
     name: str
@@ -55,6 +62,7 @@ class Image:
     path: Path | None = None
     scene: str = ""
     scenes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.data.ndim != len(AXES):
@@ -66,7 +74,7 @@ class Image:
         if len(self.channel_names) != self.data.shape[1]:
             raise ImageError(
                 f"{self.name} has {self.data.shape[1]} channels but {len(self.channel_names)} channel names: "
-                "give one name a channel."
+                "pass one name for each channel."
             )
 
     @property
@@ -134,6 +142,9 @@ class Image:
         except ImageError:
             raise
         except Exception as error:  # readers raise whatever their codec raises
+            lacking = unsupported_feature(error)
+            if lacking:
+                raise unsupported(self.path or self.name, lacking) from error
             raise ImageError(
                 f"{self.path or self.name} can't be read any further, it is damaged or has changed "
                 f"since it was opened ({_brief(error)}): copy or export it again."
@@ -189,7 +200,7 @@ class Image:
         axes : str
             Its axes in order: Y and X with any of T, C, Z; or S for red-green-blue(-alpha) samples.
         channel_names : sequence of str, optional
-            One name a channel.
+            One name for each channel.
         pixel_size_um : tuple
             (z, y, x) in micrometres.
         name : str
@@ -205,10 +216,19 @@ class Image:
         return cls(name, data, names, pixel_size_um)
 
 
+def plausible_size(size: PixelSize) -> PixelSize:
+    """Return a pixel size (z, y, x) in um without what no microscope image has."""
+    z, y, x = size
+    lateral = [each for each in (y, x) if each is not None]
+    if any(not _SMALLEST_UM <= each <= _LARGEST_UM for each in lateral):
+        return UNKNOWN_SIZE
+    return (z if z is not None and _SMALLEST_UM <= z <= _LARGEST_STEP_UM else None), y, x
+
+
 def to_tczyx(array: Any, axes: str, name: str) -> tuple[da.Array, int]:
     """Bring an array to axes ``TCZYX``: missing axes get size 1, colour samples S become channels.
 
-    A fourth sample (alpha) is dropped.
+    A fourth sample, and the second of two, is alpha and dropped.
 
     Returns
     -------
@@ -240,8 +260,8 @@ def to_tczyx(array: Any, axes: str, name: str) -> tuple[da.Array, int]:
     order = axes
     if "S" in axes:
         samples = int(data.shape[axes.index("S")])
-        if samples == 4:
-            data = data[tuple(slice(3) if axis == "S" else slice(None) for axis in axes)]
+        if samples in (2, 4):
+            data = data[tuple(slice(samples - 1) if axis == "S" else slice(None) for axis in axes)]
         if "C" not in axes:
             order = axes.replace("S", "C")
     if "C" in axes and "S" in axes:
@@ -269,7 +289,7 @@ def pixel_dtype(dtype: Any, name: str) -> np.dtype[Any]:
     Raises
     ------
     ImageError
-        If pixels are no real numbers.
+        If the pixels are not real numbers.
     """
     dtype = np.dtype(dtype)
     if dtype.kind == "b":

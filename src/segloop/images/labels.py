@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from segloop.core.errors import ImageError
 from segloop.images.image import RGB, Image
+from segloop.images.indexed_colour import palette_numbers
 from segloop.images.read import open_image
 
 
@@ -28,7 +31,8 @@ def read_labels(
     Returns
     -------
     numpy.ndarray
-        (Z, Y, X) of the stored integer type (bool as uint8), no value below 0.
+        (Z, Y, X) of the stored integer type (bool as uint8, decimal types as int64), no value below 0. Of a
+        PNG, GIF or BMP with a palette, the numbers of the colours.
 
     Raises
     ------
@@ -36,17 +40,15 @@ def read_labels(
         If it can't be read, or holds decimal numbers, colours, several channels or time points, or values
         below 0.
     """
+    numbers = palette_numbers(Path(path)) if not scene and channel in (None, "") else None
+    if numbers is not None:
+        return labels_of(replace(Image.from_array(numbers, name=Path(path).name), path=Path(path)))
     return labels_of(open_image(path, scene), channel)
 
 
 def labels_of(image: Image, channel: str | int | None = None) -> np.ndarray:
     """Read the labels out of an open image or a wrapped layer; as `read_labels`."""
     name = image.path or image.name
-    if image.dtype.kind == "f":
-        raise ImageError(
-            f"{name} holds decimal numbers ({image.dtype}), not labels; "
-            "save it as an 8, 16 or 32-bit integer image."
-        )
     if image.n_timepoints > 1:
         raise ImageError(
             f"{name} has {image.n_timepoints} time points, labels have one; "
@@ -67,8 +69,20 @@ def labels_of(image: Image, channel: str | int | None = None) -> np.ndarray:
         channel = 0
     block = image.block(0, [image.channel_index(channel)], slice(None), slice(None), slice(None))
     labels: np.ndarray = block[0]
+    if labels.dtype.kind == "f":
+        labels = _whole_numbers(labels, str(name))
     if labels.dtype.kind == "i" and labels.min() < 0:
         raise ImageError(
             f"{name} holds values below 0 (down to {labels.min()}), not labels; save it with 0 as background."
         )
     return labels
+
+
+def _whole_numbers(values: np.ndarray, name: str) -> np.ndarray:
+    whole = np.isfinite(values).all() and bool((values == np.rint(values)).all())
+    if not whole or np.abs(values.astype(np.float64)).max(initial=0) >= 2**53:
+        raise ImageError(
+            f"{name} holds decimal numbers ({values.dtype}), not labels; "
+            "save it as an 8, 16 or 32-bit integer image."
+        )
+    return values.astype(np.int64)

@@ -77,7 +77,7 @@ def is_image(path: Path) -> bool:
     """Whether a path looks like an image that `open_image` reads.
 
     It does if its name ends in a known image suffix, or if it is a folder with an OME-Zarr image, plate or
-    well in it. Hidden files and folders are no images.
+    well in it. Hidden files and folders are not images.
     """
     if path.name.startswith("."):
         return False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from segloop.core.errors import ImageError
 
+_NEWEST = (0, 5)
 _MARKERS = (".zgroup", ".zattrs", ".zarray", "zarr.json")
 
 
@@ -120,12 +122,25 @@ def require_image(folder: Path) -> None:
             )
 
 
-def version(folder: Path) -> str:
-    """Return the version of OME-Zarr that an image says it has; empty if it says none."""
+def known_version(folder: Path) -> str:
+    """Return the version of OME-Zarr that an image says it has, such as ``0.4``; empty if it says none.
+
+    Raises
+    ------
+    ImageError
+        If it is newer than the versions that can be read.
+    """
     found = attributes(folder)
     multiscales = found.get("multiscales")
     first = as_dict(multiscales[0]) if isinstance(multiscales, list) and multiscales else {}
-    return str(found.get("version") or first.get("version") or "")
+    stated = str(found.get("version") or first.get("version") or "")
+    number = re.match(r"(\d+)\.(\d+)", stated)
+    if number and (int(number[1]), int(number[2])) > _NEWEST:
+        raise ImageError(
+            f"{folder} has OME-Zarr version {stated}, but only the versions 0.1 to 0.5 can be read: "
+            "save it as 0.5."
+        )
+    return number[0] if number else stated
 
 
 def _images_below(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Opening image files: one door for every format."""
+"""Opening image files of any format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segloop.images.tiff import is_tiff, open_tiff, tiff_scenes
 PathLike = str | os.PathLike[str]
 
 
-def open_image(path: PathLike, scene: str | int | None = None) -> Image:
+def open_image(path: PathLike, scene: str | int | None = None, *, axes: str | None = None) -> Image:
     """Open an image lazily; pixels are read when asked for.
 
     Parameters
@@ -26,6 +26,9 @@ def open_image(path: PathLike, scene: str | int | None = None) -> Image:
     scene : str or int, optional
         Name of the scene, or its number from 0; the first by default. Of an OME-TIFF in several files, the
         first with pixels in this file.
+    axes : str, optional
+        What the axes of a TIFF mean, in the order in which they are stored, such as ``YXC``: for files that
+        do not name them, or wrongly. What was guessed without it is in the notes of the image.
 
     Returns
     -------
@@ -43,7 +46,9 @@ def open_image(path: PathLike, scene: str | int | None = None) -> Image:
     with_reader = _requires_reader(file)
     try:
         if is_tiff(file):
-            return open_tiff(file, choose)
+            return open_tiff(file, choose, axes or None)
+        if axes:
+            raise ImageError(f"{file} names its axes itself: axes can be set for TIFF files only.")
         from segloop.images.bioio_files import open_with_bioio
 
         return open_with_bioio(file, choose, with_reader)

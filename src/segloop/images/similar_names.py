@@ -1,4 +1,4 @@
-"""Finding the file that was probably meant, for the message about one without a partner."""
+"""Similar file names, to be suggested where a file has no partner."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_COMPARED = 20_000
 
 
 class SimilarNames:
-    """Finds the file that was probably meant."""
+    """Finds a file of a similar name."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files

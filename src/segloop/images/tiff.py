@@ -33,6 +33,12 @@ _MAP_FROM_BYTES = 16 << 20
 Choose = Callable[[Sequence[str], int], int]
 
 _PHOTOMETRIC_RGB, _PHOTOMETRIC_YCBCR = 2, 6
+_PHOTOMETRIC_MINISWHITE = 0
+# Values of the tag ExtraSamples: associated and unassociated alpha.
+_ALPHA = (1, 2)
+# Channels last are recognised where a plane would be this narrow, but the other sides are like an image's.
+_MOST_TRAILING_CHANNELS = 10
+_SMALLEST_SIDE = 32
 _AXES_FOR_UNKNOWN = "ZCT"
 _UNNAMED = "QI"
 
@@ -42,7 +48,7 @@ def is_tiff(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in {".tif", ".tiff", ".lsm", ".btf", ".tf8"}
 
 
-def open_tiff(path: Path, choose: Choose) -> Image:
+def open_tiff(path: Path, choose: Choose, axes: str | None = None) -> Image:
     """Open one scene of a TIFF.
 
     Parameters
@@ -51,6 +57,8 @@ def open_tiff(path: Path, choose: Choose) -> Image:
         An existing file.
     choose : callable
         Gets the names of the scenes and the number of the default one, returns the number of the one wanted.
+    axes : str, optional
+        What the stored axes mean, in order, instead of what the file says or leaves open.
 
     Raises
     ------
@@ -73,13 +81,16 @@ def open_tiff(path: Path, choose: Choose) -> Image:
         series = tiff.series[index]
         _check_complete(path, series)
         _check_planes(path, tiff, index)
-        layout = _layout(path, series)
+        layout = _layout(path, series, axes)
+        notes = _notes(series, layout, axes)
         names, pixel_size = describe(tiff, index)
     pixels = TiffPixels(path, index, layout)
     data = da.from_array(  # type: ignore[no-untyped-call]
         pixels, chunks=layout.chunks, name=False, asarray=False, meta=np.empty((0,) * 5, pixels.dtype)
     )
-    return Image(path.name, data, _channel_names(layout, names), pixel_size, path, scenes[index], scenes)
+    return Image(
+        path.name, data, _channel_names(layout, names), pixel_size, path, scenes[index], scenes, notes
+    )
 
 
 def tiff_scenes(path: Path) -> tuple[str, ...]:
@@ -144,24 +155,75 @@ def _scene_names(tiff: TiffFile) -> tuple[str, ...]:
     return tuple(f"Image {i}" for i in range(len(names)))
 
 
-def _layout(path: Path, series: TiffPageSeries) -> TiffLayout:
+def _layout(path: Path, series: TiffPageSeries, given: str | None) -> TiffLayout:
     page = series.keyframe
-    axes, shape = _name_axes(path, series.axes), tuple(int(n) for n in series.shape)
+    shape = tuple(int(n) for n in series.shape)
+    axes = _given_axes(path, given, shape) if given else _name_axes(path, series.axes, shape)
     colour = page.photometric in (_PHOTOMETRIC_RGB, _PHOTOMETRIC_YCBCR)
     samples = shape[axes.index("S")] if "S" in axes else 1
     colour = colour and samples in (3, 4)
+    if not colour and series.axes.endswith("S"):
+        samples -= _n_alpha(page.extrasamples, samples)
     tile = page.chunks[-3:-1] if page.axes.endswith("S") and len(page.chunks) > 2 else page.chunks[-2:]
     dtype = np.dtype(series.dtype).newbyteorder(page.parent.byteorder)
     pixel_dtype(dtype, str(path))
     strip = int(np.prod(page.chunks, dtype=np.int64)) * dtype.itemsize
     offset = series.dataoffset if page.is_memmappable and strip > _MAP_FROM_BYTES else None
+    if axes.replace("S", "")[-2:] != "YX":
+        tile = (shape[axes.index("Y")], shape[axes.index("X")])
     return TiffLayout(
         axes, shape, dtype, 3 if colour else samples, colour, (int(tile[0]), int(tile[1])), offset
     )
 
 
-def _name_axes(path: Path, axes: str) -> str:
-    """Name tifffile's unknown axes as bioio does: from the last, Z, C, T, as far as these are free."""
+def _n_alpha(extra: Sequence[int], samples: int) -> int:
+    """Return how many of the samples, at their end, are said to be alpha."""
+    n_alpha = 0
+    for kind in reversed(tuple(extra)):
+        if kind not in _ALPHA:
+            break
+        n_alpha += 1
+    return min(n_alpha, samples - 1)
+
+
+def _notes(series: TiffPageSeries, layout: TiffLayout, given: str | None) -> tuple[str, ...]:
+    """Say what was guessed or is unusual; of each kind the same words for every file, to be counted."""
+    notes = []
+    if not given and set(series.axes) & set(_UNNAMED):
+        notes.append(
+            f"The file does not name its axes, they are read as {layout.axes}: if that is wrong, say which "
+            f"they are, such as axes={'TYX' if layout.axes == 'ZYX' else 'ZYX'}."
+        )
+    if series.keyframe.photometric == _PHOTOMETRIC_MINISWHITE:
+        notes.append(
+            "The file is to be shown inverted (white is zero); its values are used as they are stored."
+        )
+    return tuple(notes)
+
+
+def _given_axes(path: Path, axes: str, shape: tuple[int, ...]) -> str:
+    named = axes.strip().upper()
+    letters = set(named)
+    if (
+        len(named) != len(shape)
+        or letters - set(AXES + "S")
+        or len(letters) != len(named)
+        or not {"Y", "X"} <= letters
+    ):
+        raise ImageError(
+            f"{path} has {len(shape)} axes of the sizes {' x '.join(map(str, shape))}, so {axes!r} can't be "
+            "their names: use one letter of TCZYX (S for colours) for each, with Y and X."
+        )
+    return named
+
+
+def _name_axes(path: Path, axes: str, shape: tuple[int, ...]) -> str:
+    """Name tifffile's unknown axes as bioio does: from the last, Z, C, T, as far as these are free.
+
+    Only where rows would be a few pixels wide, the last axis is taken for channels.
+    """
+    if len(axes) == 3 and axes[0] in _UNNAMED and axes[1:] == "YX" and _looks_channels_last(shape):
+        return "YXC"
     free = [axis for axis in _AXES_FOR_UNKNOWN if axis not in axes]
     named = ""
     for axis in reversed(axes):
@@ -172,6 +234,10 @@ def _name_axes(path: Path, axes: str) -> str:
             "save it with these axes only, for example from Fiji as a hyperstack."
         )
     return named
+
+
+def _looks_channels_last(shape: tuple[int, ...]) -> bool:
+    return shape[-1] <= _MOST_TRAILING_CHANNELS and min(shape[:-1]) >= _SMALLEST_SIDE
 
 
 def _channel_names(layout: TiffLayout, names: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segloop.core.errors import ImageError
+from segloop.images.refusals import unsupported, unsupported_feature
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -63,7 +64,8 @@ def parsed(path: Path) -> Iterator[tuple[TiffFile, list[str]]]:
             "or correct its suffix."
         ) from error
     except Exception as error:  # damaged tags make the parser raise nearly anything
-        raise cut_short(path) from error
+        lacking = unsupported_feature(error)
+        raise (unsupported(path, lacking) if lacking else cut_short(path)) from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from segloop.core.units import micrometres
-from segloop.images.image import UNKNOWN_SIZE, PixelSize
+from segloop.images.image import UNKNOWN_SIZE, PixelSize, plausible_size
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 _INCH, _CENTIMETER, _MILLIMETER, _MICROMETER = 2, 3, 4, 5
 _RESOLUTION_UNITS = {_INCH: 25400.0, _CENTIMETER: 1e4, _MILLIMETER: 1e3, _MICROMETER: 1.0}
 
-# Resolution tags of files that never saw a microscope hold a screen's or a printer's resolution
-# (72 to 1200 dots an inch, thus pixels of 21 to 353 um).
-_LARGEST_PLAUSIBLE_UM = 20.0
-
 
 def describe(tiff: TiffFile, index: int) -> tuple[list[str], PixelSize]:
-    """Return channel names (empty: there are none) and pixel size (z, y, x) in um of series ``index``."""
+    """Return channel names (empty: there are none) and pixel size (z, y, x) in um of series ``index``.
+
+    Sizes that no microscope image has count as unknown.
+    """
+    names, size = _described(tiff, index)
+    return names, plausible_size(size)
+
+
+def _described(tiff: TiffFile, index: int) -> tuple[list[str], PixelSize]:
     series = tiff.series[index]
     if series.kind == "ome":
         return _from_ome(tiff, index)
@@ -65,7 +69,7 @@ def describe_ome(pixels: Any) -> tuple[list[str], PixelSize]:
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "ZYX"
     )
-    return (names if all(names) else []), (z, y, x)
+    return (names if all(names) else []), plausible_size((z, y, x))
 
 
 def _imagej_names(tiff: TiffFile, series: TiffPageSeries) -> list[str]:
@@ -92,7 +96,7 @@ def _tag_size(series: TiffPageSeries) -> PixelSize:
     if factor is None or None in lengths:
         return UNKNOWN_SIZE
     y, x = (length * factor for length in lengths if length is not None)
-    return (None, y, x) if max(y, x) <= _LARGEST_PLAUSIBLE_UM else UNKNOWN_SIZE
+    return None, y, x
 
 
 def _pixel_length(series: TiffPageSeries, axis: str) -> float | None:

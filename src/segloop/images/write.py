@@ -126,7 +126,7 @@ def create_zarr(
     shape = tuple(int(n) for n in shape)
     if axes != "".join(axis for axis in AXES if axis in axes) or len(axes) != len(shape):
         raise ImageError(
-            f"{target}: axes {axes} don't fit the shape {shape}; give a subset of {AXES} in this order."
+            f"{target}: axes {axes} don't fit the shape {shape}; use letters of {AXES}, one for each axis."
         )
     names = _checked_names(channel_names, shape, axes, target)
     if target.exists():
@@ -167,7 +167,7 @@ def _checked_names(names: Sequence[str] | None, shape: Sequence[int], axes: str,
     if names is not None and len(names) != n_channels:
         raise ImageError(
             f"{target} can't be written: {len(names)} channel names for {n_channels} channels; "
-            "give one name a channel."
+            "pass one name for each channel."
         )
     return [str(name) for name in names or ()]
 

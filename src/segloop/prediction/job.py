@@ -214,7 +214,9 @@ class _Batch:
             self._attempt(item, partial(self._predict_scene, item, scene, part))
 
     def _predict_scene(self, item: Item, scene: int, context: Context) -> None:
-        image = open_image(item.path, scene)
+        image = open_image(item.path, scene, axes=self.config.axes)
+        for note in image.notes:
+            self.log.message(f"`{item.path}`: {note}")
         stem = scene_stem(item.stem, scene, image.scenes)
         if stem.casefold() in self.taken:
             raise JobError(

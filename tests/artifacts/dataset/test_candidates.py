@@ -52,7 +52,9 @@ def test_segmentation_of_another_size_is_left_out(
 
 
 def test_float_segmentation_is_left_out(nuclei_pairs: list[Pair], bad: Maker, tmp_path: Path) -> None:
-    (problem,) = problems_of([*nuclei_pairs, bad("x", seg=np.zeros((256, 256), np.float32))], tmp_path / "d")
+    (problem,) = problems_of(
+        [*nuclei_pairs, bad("x", seg=np.full((256, 256), 0.5, np.float32))], tmp_path / "d"
+    )
     assert "x.tif" in problem
     assert "not labels" in problem
 
@@ -100,9 +102,9 @@ def two_channels(folder: Path, **names: tuple[str, str]) -> list[Pair]:
         raw, seg = folder / "raw" / f"{stem}.tif", folder / "seg" / f"{stem}.tif"
         for file in (raw, seg):
             file.parent.mkdir(exist_ok=True)
-        pixels = np.zeros((2, 8, 8), np.uint8)
+        pixels = np.arange(128, dtype=np.uint8).reshape(2, 8, 8)
         write_image(raw, pixels, axes="CYX", channel_names=channel_names)
-        write_image(seg, pixels[0], axes="YX")
+        write_image(seg, np.zeros((8, 8), np.uint8), axes="YX")
         pairs.append(Pair(stem, raw, seg))
     return pairs
 

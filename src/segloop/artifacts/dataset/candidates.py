@@ -16,11 +16,15 @@ from segloop.artifacts.dataset.manifest import LabelKind
 from segloop.artifacts.dataset.references import short
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, SegloopError
+from segloop.core.wording import counted
 from segloop.images.image import PixelSize
+from segloop.images.label_quality import label_defect
 from segloop.images.labels import read_labels
 from segloop.images.names import natural_key
 from segloop.images.pairing import Pair
 from segloop.images.read import open_image
+from segloop.images.recipe import resolve_channels
+from segloop.images.silent_channels import SilentChannels
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,15 @@ class RawFacts:
         Number of the one channel that was asked for; None for all.
     pixel_size_um : (z, y, x)
         In micrometres, None where unknown.
+    notes : tuple of str
+        How it was read, where that is not certain.
     """
 
     shape: tuple[int, int, int]
     channel_names: tuple[str, ...]
     wanted: int | None
     pixel_size_um: PixelSize
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,19 @@ class Candidate:
         Its raw image.
     numbered : bool
         Whether a segmentation of it holds more than one value besides background.
+    defects : tuple of str
+        A sentence for each segmentation with implausible values.
     """
 
     pair: Pair
     raw: RawFacts
     numbered: bool
+    defects: tuple[str, ...] = ()
 
 
-def examine_pairs(pairs: Sequence[Pair], channel: str, context: Context) -> tuple[list[Candidate], list[str]]:
+def examine_pairs(
+    pairs: Sequence[Pair], channel: str, context: Context, axes: str = ""
+) -> tuple[list[Candidate], list[str]]:
     """Examine the files of each pair.
 
     Parameters
@@ -75,6 +87,8 @@ def examine_pairs(pairs: Sequence[Pair], channel: str, context: Context) -> tupl
         Name or number of the raw channel to use; empty for all.
     context : Context
         Progress and cancel.
+    axes : str, optional
+        Axes of the raw images, see `segloop.images.read.open_image`; empty for what the files say.
 
     Returns
     -------
@@ -84,18 +98,19 @@ def examine_pairs(pairs: Sequence[Pair], channel: str, context: Context) -> tupl
         A sentence for each pair that can't, naming file and remedy.
     """
     headers: dict[Path, RawFacts] = {}
-    segmentations: dict[Path, tuple[tuple[int, ...], bool]] = {}
+    segmentations: dict[Path, tuple[tuple[int, ...], bool, str]] = {}
     candidates, problems = [], []
     ordered = sorted(pairs, key=lambda pair: natural_key(Path(pair.stem)))
     for pair in context.track(ordered, len(ordered), "Examining the images"):
         try:
-            raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel))
-            numbered = False
+            raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel, axes))
+            numbered, defects = False, []
             for path in pair.segmentations.values():
-                shape, more = _once(segmentations, path, _read_segmentation)
+                shape, more, defect = _once(segmentations, path, _read_segmentation)
                 require_same_shape(path, shape, pair.raw, raw.shape)
                 numbered |= more
-            candidates.append(Candidate(pair, raw, numbered))
+                defects += [defect] if defect else []
+            candidates.append(Candidate(pair, raw, numbered, tuple(defects)))
         except SegloopError as error:
             problems.append(str(error))
     kept, odd = _drop_odd_ones(candidates)
@@ -108,8 +123,8 @@ def _once(cache: dict[Path, Any], path: Path, read: Callable[[Path], Any]) -> An
     return cache[path]
 
 
-def _read_raw(path: Path, channel: str) -> RawFacts:
-    image = open_image(path)
+def _read_raw(path: Path, channel: str, axes: str) -> RawFacts:
+    image = open_image(path, axes=axes)
     if image.n_timepoints > 1:
         raise DatasetError(
             f"{short(path)} has {image.n_timepoints} time points: save each as a file of its own, "
@@ -117,12 +132,13 @@ def _read_raw(path: Path, channel: str) -> RawFacts:
         )
     wanted = image.channel_index(channel) if channel else None
     _, _, z, y, x = image.shape
-    return RawFacts((z, y, x), image.channel_names, wanted, image.pixel_size_um)
+    return RawFacts((z, y, x), image.channel_names, wanted, image.pixel_size_um, image.notes)
 
 
-def _read_segmentation(path: Path) -> tuple[tuple[int, ...], bool]:
+def _read_segmentation(path: Path) -> tuple[tuple[int, ...], bool, str]:
     labels = read_labels(path)
-    return labels.shape, _is_numbered(labels)
+    defect = label_defect(labels)
+    return labels.shape, _is_numbered(labels), defect.sentence(short(path)) if defect else ""
 
 
 def _is_numbered(labels: NDArray[Any]) -> bool:
@@ -229,6 +245,30 @@ def typical_pixel_size(candidates: Sequence[Candidate]) -> PixelSize:
         for sizes in zip(*(candidate.raw.pixel_size_um for candidate in candidates), strict=True)
     )
     return z, y, x
+
+
+def remarks(candidates: Sequence[Candidate], axes: str = "") -> tuple[str, ...]:
+    """Return what to know about the images of a new dataset although they are used.
+
+    These are channels with other names, implausible label values, how raw images were read where that is not
+    certain, and channels that say nothing.
+    """
+    said = [*other_names(candidates)]
+    said += [defect for candidate in candidates for defect in candidate.defects]
+    noted: dict[str, list[Path]] = {}
+    for candidate in candidates:
+        for note in candidate.raw.notes:
+            noted.setdefault(note, []).append(candidate.pair.raw)
+    said += [
+        f"{counted(len(files), 'image')}, such as {short(files[0])}: {note}" for note, files in noted.items()
+    ]
+    if candidates and candidates[0].raw.wanted is None:
+        silent, channels = SilentChannels(_n_channels(candidates[0])), common_channels(candidates)
+        for candidate in candidates:
+            image = open_image(candidate.pair.raw, axes=axes)
+            silent.add(image, resolve_channels(image, channels))
+        said += silent.sentences()
+    return tuple(said)
 
 
 def guess_label_kind(candidates: Sequence[Candidate]) -> LabelKind:

@@ -19,6 +19,8 @@ from segloop.artifacts.dataset.regions import rasterise
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, SegloopError
 from segloop.images.image import Image
+from segloop.images.label_quality import label_defect
+from segloop.images.silent_channels import SilentChannels
 
 _PIXEL_SIZE_TOLERANCE = 0.05
 
@@ -123,32 +125,52 @@ def check_samples(dataset: CuratedDataset, context: Context) -> CheckReport:
     findings: list[_Findings] = []
     samples: list[Sample] = []
     ids = dataset.sample_ids
+    silent = _Silent()
     for sample_id in context.track(ids, len(ids), "Checking the samples"):
         try:
             sample = dataset.sample(sample_id)
             samples.append(sample)
             if sample.verdict is not Verdict.rejected:
-                found, sentences = _look_at(dataset, sample)
+                found, sentences = _look_at(dataset, sample, silent)
                 findings.append(found)
                 problems += [Problem(sample_id, sentence) for sentence in sentences]
         except SegloopError as error:
             problems.append(Problem(sample_id, str(error)))
-    problems += [Problem("", sentence) for sentence in _as_a_whole(samples, findings)]
+    whole = [*_as_a_whole(samples, findings), *silent.sentences()]
+    problems += [Problem("", sentence) for sentence in whole]
     return CheckReport(tuple(problems), _statistics(dataset, samples, findings))
 
 
-def _look_at(dataset: CuratedDataset, sample: Sample) -> tuple[_Findings, list[str]]:
+class _Silent:
+    """Channels that say nothing; how many channels there are is known with the first image."""
+
+    def __init__(self) -> None:
+        self._found: SilentChannels | None = None
+
+    def add(self, image: Image, channels: Sequence[int]) -> None:
+        self._found = self._found or SilentChannels(len(channels))
+        self._found.add(image, channels)
+
+    def sentences(self) -> list[str]:
+        return self._found.sentences() if self._found else []
+
+
+def _look_at(dataset: CuratedDataset, sample: Sample, silent: _Silent) -> tuple[_Findings, list[str]]:
     image = dataset.raw(sample)
     name = short(dataset.resolve(sample.raw))
     _, _, z, y, x = image.shape
     if image.n_timepoints > 1:
         raise DatasetError(f"{name} has {image.n_timepoints} time points: save each as a file of its own.")
     channels = [image.channel_index(channel) for channel in dataset.channels] or list(range(image.n_channels))
+    silent.add(image, channels)
     labels: dict[str, NDArray[Any]] = {}
+    defects = []
     for segmentation in sample.segmentation_names:
         labels[segmentation] = dataset.labels(sample, segmentation)
         file = dataset.label_file(sample, segmentation).path
         require_same_shape(file, labels[segmentation].shape, dataset.resolve(sample.raw), (z, y, x))
+        defect = label_defect(labels[segmentation])
+        defects += [defect.sentence(short(file))] if defect else []
     truth = compose(labels, sample, instances=dataset.label_kind == "instances")
     lowest, highest = _value_range(image, channels)
     sizes = _object_sizes(truth, dataset.label_kind == "instances")
@@ -161,6 +183,7 @@ def _look_at(dataset: CuratedDataset, sample: Sample) -> tuple[_Findings, list[s
         int(np.count_nonzero(truth.valid & (truth.labels > 0))),
     )
     return found, [
+        *defects,
         *_of_pixels(dataset, sample, found, name),
         *_of_pixel_size(dataset, image, name),
         *_of_regions(sample, (z, y, x)),

@@ -76,6 +76,7 @@ class CuratedDataset:
         name: str | None = None,
         accept_all: bool = False,
         label_kind: LabelKind | None = None,
+        axes: str = "",
         context: Context | None = None,
     ) -> CuratedDataset:
         """Create a dataset from pairs of files, completely or not at all.
@@ -101,8 +102,9 @@ class CuratedDataset:
         accept_all : bool, optional
             Accept every sample right away instead of leaving it undecided.
         label_kind : {"instances", "semantic"}, optional
-            Whether labels number objects or name classes; by default instances if any segmentation has more
-            than one value besides background.
+            Whether labels are objects or classes; by default objects if a segmentation has several values.
+        axes : str, optional
+            Axes of raw TIFFs that do not name them, such as ``YXC``.
         context : Context, optional
             Progress and cancel.
 
@@ -113,13 +115,13 @@ class CuratedDataset:
         Cancelled
             If the context says so; nothing is left behind.
         """
-        from segloop.artifacts.dataset.candidates import examine_pairs, other_names
+        from segloop.artifacts.dataset.candidates import examine_pairs, remarks
         from segloop.artifacts.dataset.new_samples import new_index, new_samples, require_sensible
 
         folder = absolute(path)
         require_free(folder)
         require_sensible(val, test, group_by)
-        candidates, problems = examine_pairs(pairs, channel, context or Context())
+        candidates, problems = examine_pairs(pairs, channel, context or Context(), axes)
         if not candidates:
             raise DatasetError(
                 f"None of the {len(pairs)} pairs can be used for {folder.name}; the first: {problems[0]}"
@@ -136,12 +138,13 @@ class CuratedDataset:
             seed=seed,
             name=name,
             label_kind=label_kind,
+            axes=axes,
         )
         samples = new_samples(candidates, folder, empty, (), accept_all)
         index = empty.with_samples(samples)
         write_new(folder, index, samples)
         made = cls(folder, index)
-        made.creation_problems, made.creation_warnings = tuple(problems), other_names(candidates)
+        made.creation_problems, made.creation_warnings = tuple(problems), remarks(candidates, axes)
         return made
 
     @classmethod
@@ -296,7 +299,7 @@ class CuratedDataset:
         present = {self.resolve(sample.raw) for sample in self.samples()}
         known = [pair for pair in pairs if absolute(pair.raw) in present]
         new = [pair for pair in pairs if absolute(pair.raw) not in present]
-        candidates, unusable = examine_pairs(new, self.index.channel, context or Context())
+        candidates, unusable = examine_pairs(new, self.index.channel, context or Context(), self.index.axes)
         candidates, odd = with_channels(candidates, self.channels)
         samples = new_samples(candidates, self.path, self.index, self.summaries(), accept_all)
         if samples:
@@ -307,10 +310,7 @@ class CuratedDataset:
         return (*again, *unusable, *odd)
 
     def summaries(self) -> list[SampleSummary]:
-        """Return what lists and counters need of all samples, in order.
-
-        All samples are read once; afterwards only the journal's new lines, whoever made the changes.
-        """
+        """Return what lists and counters need of all samples, in order; later calls read new changes only."""
         return self._table.rows(self.sample_ids)
 
     @property
@@ -348,7 +348,7 @@ class CuratedDataset:
 
         path = self.resolve(sample.raw)
         require_existing(path, sample)
-        return open_image(path, scene=sample.raw.scene or None)
+        return open_image(path, scene=sample.raw.scene or None, axes=self.index.axes)
 
     def label_file(
         self, sample: Sample, segmentation: str | None = None, version: int | None = None

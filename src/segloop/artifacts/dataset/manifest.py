@@ -223,6 +223,8 @@ class DatasetIndex(FrozenModel):
         dataset was moved without its images.
     channel : str
         The raw channel that was asked for; empty for all.
+    axes : str
+        Axes of the raw images where the files do not name them; empty for what the files say.
     seed, val, test, group_by
         How samples were split; those added later are split likewise.
     samples : tuple of str
@@ -238,6 +240,7 @@ class DatasetIndex(FrozenModel):
     created: str
     home: str
     channel: str = ""
+    axes: str = ""
     seed: int = 0
     val: Annotated[float, Field(ge=0, lt=1)] = 0.2
     test: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -34,6 +34,7 @@ def new_index(
     seed: int,
     name: str | None,
     label_kind: LabelKind | None,
+    axes: str = "",
 ) -> DatasetIndex:
     """Return the index of a new dataset, without samples yet; parameters as in `CuratedDataset.create`."""
     return DatasetIndex(
@@ -44,6 +45,7 @@ def new_index(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         home=folder.as_posix(),
         channel=channel,
+        axes=axes,
         seed=seed,
         val=val,
         test=test,
