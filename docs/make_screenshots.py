@@ -44,7 +44,8 @@ def make_curated_dataset(workspace: Path) -> None:
         tifffile.imwrite(second / raw.name, labels.astype(np.uint16))
     target = workspace / "datasets" / "review"
     if not target.exists():
-        pairs = pair_by_stem(sample_folder() / "raw", sample_folder() / "seg", second).pairs
+        raw, manual = sample_folder() / "raw", sample_folder() / "seg"
+        pairs = pair_by_stem(raw, manual, {"otsu": second}, name="manual").pairs
         CuratedDataset.create(target, pairs, name="sample nuclei")
 
 
