@@ -39,6 +39,7 @@ from segloop.training.planning.hardware import find_hardware
 from segloop.training.planning.plan import plan_training
 from segloop.training.planning.samples import Survey, survey
 from segloop.training.prepare import keep_in_memory, prepare
+from segloop.training.preview import PreviewingValidator, PreviewWriter
 from segloop.training.progress_callback import EndedBy, ProgressCallback
 from segloop.training.record import pinned, provenance
 from segloop.training.schedule import Clock, Schedule
@@ -197,7 +198,8 @@ class TrainingRun:
         self._run.write_plan(plan)
         example = (material.val or material.train)[0]
         exporter = ModelExporter(self._run, description, material.val, example, device, self._context)
-        return self._fit(network, target, loss, material, plan, exporter, checkpoint)
+        preview = PreviewWriter(self._log, description, example, device)
+        return self._fit(network, target, loss, material, plan, exporter, preview, checkpoint)
 
     def _checkpoint(self, resumed: bool) -> Path | None:
         checkpoint = self._run.last_checkpoint
@@ -262,6 +264,7 @@ class TrainingRun:
         material: Material,
         plan: TrainingPlan,
         exporter: ModelExporter,
+        preview: PreviewWriter,
         checkpoint: Path | None,
     ) -> Outcome:
         config, run = self._config, self._run
@@ -274,7 +277,8 @@ class TrainingRun:
             run.drop_metrics_after(epoch)
             self._say(f"Resuming after epoch {epoch}.")
         progress = ProgressCallback(schedule, self._log)
-        checkpoints = CheckpointCallback(run, self._log, progress, schedule, exporter, plan.validate_every)
+        validator = PreviewingValidator(exporter, preview)
+        checkpoints = CheckpointCallback(run, self._log, progress, schedule, validator, plan.validate_every)
         trainer = pl.Trainer(
             accelerator="gpu" if plan.device.kind == "cuda" else plan.device.kind,
             devices=1,
