@@ -1,4 +1,4 @@
-"""What the three docks of a viewer share: the workspace, the jobs, and the news between them."""
+"""What the three docks of a viewer share: the workspace, the jobs, and signals between docks."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class App:
-    """The state that docks share; free of Qt. Signals are emitted on the thread that acts.
+    """The state that docks share, without Qt. Signals are emitted on the thread that makes the change.
 
     Parameters
     ----------
     workspace : Workspace
-        The study at hand.
+        The workspace to start with.
     """
 
     workspace_changed = Signal(Workspace)
     datasets_changed = Signal()
-    """A curated dataset was made, or its verdicts or regions changed."""
+    """A curated dataset was created, or its verdicts or regions changed."""
     dataset_chosen = Signal(Path)
     """A curated dataset was opened in the Curation dock."""
     models_changed = Signal()
@@ -46,7 +46,7 @@ class App:
 
     @property
     def workspace(self) -> Workspace:
-        """The study at hand."""
+        """The present workspace."""
         return self._workspace
 
     def open_workspace(self, path: str | Path) -> None:
@@ -57,7 +57,7 @@ class App:
 
     @property
     def helper(self) -> PredictionHelper:
-        """The warm process that predicts; made on first use."""
+        """The process that predicts; created when it is first needed."""
         if self._helper is None:
             self._helper = PredictionHelper(self._workspace)
         return self._helper
@@ -69,7 +69,7 @@ class App:
         from segloop.app import layers
 
         folder = layers.new_scratch(self._workspace.scratch_dir)
-        # Known by its folder from the beginning: napari may be closed while the layers are being written.
+        # The job is known from the beginning, because napari may be closed while the layers are written.
         self._layers_job = Job(folder)
         return layers.start(self.helper, model, images, config, folder, context)
 

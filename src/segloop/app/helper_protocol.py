@@ -50,7 +50,7 @@ class Refused(_Answer):
 
 
 class Finished(_Answer):
-    """The job in ``folder`` has ended by itself or by a stop request; its events tell which."""
+    """The job in ``folder`` has finished or was stopped; its events say which."""
 
     kind: Literal["finished"] = "finished"
     folder: str

@@ -99,7 +99,7 @@ def _execute(folder: Path, models: ModelCache, answer: Callable[[Answer], None])
         execute(folder, models)
     except Cancelled:
         return Finished(folder=name)
-    except Exception as error:  # the job's events tell it too, unless the folder can't be written
+    except Exception as error:  # also in the job's events, unless the folder can't be written
         logger.error("%s: %s", folder, error)
         return Failed(folder=name, error=str(error))
     return Finished(folder=name)

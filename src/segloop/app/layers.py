@@ -1,7 +1,7 @@
-"""Viewer layers as inputs of a prediction: handed to the helper process through a scratch folder.
+"""Viewer layers as inputs of a prediction, passed to the helper process through a scratch folder.
 
-A layer need not have a file. What it holds when the user asks is written to an OME-Zarr, which the helper
-reads like any other image.
+A layer need not have a file. Its pixels are written to an OME-Zarr, which the helper reads like any other
+image.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from segloop.images.image import Image, PixelSize
 
 SCRATCH_PREFIX = "layers-"
-"""How the scratch folders of predictions of layers begin; the number of the process that made one follows."""
+"""First part of the names of scratch folders; the number of the process that created them follows."""
 
 _BLOCK_PIXELS = 1 << 23
-"""Pixels copied at once; between two blocks, Cancel is heeded."""
+"""Number of pixels copied at once; copying can be cancelled between two blocks."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerImage:
-    """What one or more image layers hold, taken down when the user asked.
+    """The image in one or more layers, at the moment when the prediction was asked for.
 
     Attributes
     ----------
     name : str
         Of the layer; of the first one where several make up the image.
     parts : tuple of array-like
-        Several parts are channels of one image. NumPy, dask or Zarr arrays, referred to, not copied.
+        NumPy, dask or Zarr arrays, not copied. Several parts are the channels of one image.
     axes : str
         Of each part, such as ``"YX"``, ``"CYX"`` or ``"YXS"`` (S: colour samples).
     channel_names : tuple of str
-        One a channel; empty where nothing is known.
+        One name per channel; empty if they are not known.
     pixel_size_um : tuple of float or None
         Z, Y, X.
     source : str
@@ -68,8 +68,8 @@ class LayerImage:
         Raises
         ------
         ImageError
-            If the axes don't fit the array, pixels are no numbers, or layers that should be channels of one
-            image differ in size.
+            If the axes do not fit the array, the pixels are not numbers, or layers that should be the
+            channels of one image differ in size.
         """
         import dask.array as da
 
@@ -91,14 +91,14 @@ class LayerImage:
 
 @dataclass(frozen=True)
 class LayerJob:
-    """A prediction of layers on its way.
+    """A prediction of layers that was started.
 
     Attributes
     ----------
     job : Job
-        What the helper does.
+        The job of the helper.
     folder : Path
-        Scratch folder of the job; the outputs are below.
+        Scratch folder of the job, with the outputs.
     inputs : tuple of str
         Path by which the job's events name each image, in the order given.
     """
@@ -114,7 +114,7 @@ def new_scratch(scratch_dir: Path) -> Path:
 
 
 def clean_scratch(scratch_dir: Path, context: Context | None = None) -> None:
-    """Remove scratch folders and logs of viewers that are gone."""
+    """Remove scratch folders and logs of viewers that were closed."""
     import psutil
 
     for path in (*scratch_dir.glob(f"{SCRATCH_PREFIX}*"), *scratch_dir.glob("helper-*.log")):
@@ -136,17 +136,17 @@ def start(
     Parameters
     ----------
     helper : PredictionHelper
-        The warm process.
+        The process that predicts.
     model : str
         Path of a model or run.
     images : sequence of LayerImage
         What to predict.
     config : PredictConfig
-        What to give; outputs are always Zarr, so that a viewer can show them while they grow.
+        Which outputs, and how; outputs are always Zarr, so that a viewer can show them while they grow.
     folder : Path
         New folder for the job, from `new_scratch`.
     context : Context, optional
-        Progress and cancel of the writing.
+        Progress and cancellation of the writing.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def start(
     JobError
         If the helper can't be started.
     Cancelled
-        If the user asked to stop; the scratch folder is then removed.
+        If the writing was cancelled; the scratch folder is then removed.
     """
     context = context or Context()
     try:
@@ -194,7 +194,7 @@ def start_files(
     Parameters
     ----------
     folder : Path
-        Of the job: its task and its events go there.
+        Folder of the job, for its task and its events.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
         for z in range(0, n_z, depth)
         for y in range(0, n_y, rows)
     ]
-    for t, c, z, y in context.track(corners, len(corners), f"Handing over {image.name}"):
+    for t, c, z, y in context.track(corners, len(corners), f"Copying {image.name}"):
         zs, ys = slice(z, min(z + depth, n_z)), slice(y, min(y + rows, n_y))
         block = image.block(t, [c], zs, ys, slice(0, n_x))
         with plain_errors(path):

@@ -42,8 +42,8 @@ def predict(
 ) -> int:
     """Apply MODEL (a folder, zip, run or name) to images, folders or globs.
 
-    Each output keeps its input's stem and subfolder; <stem>.json beside it tells how it was made. An image
-    that can't be predicted is named, and the others are done.
+    Each output keeps the stem and the subfolder of its input; <stem>.json beside it records how it was made.
+    Images that can't be predicted are named, and the others are predicted.
 
     \b
     Example:

@@ -12,7 +12,7 @@ from segloop.core.context import Context, Progress, time_left
 
 @contextmanager
 def progress_shown() -> Iterator[Context]:
-    """Give work a context whose progress is shown while the block lasts, at a terminal only."""
+    """Provide a context whose progress is shown, at a terminal only, until the block ends."""
     bar = new_bar()
     try:
         yield Context(report=lambda progress: show(bar, progress))
@@ -34,7 +34,7 @@ def new_bar() -> Any:
 
 
 def show(bar: Any, progress: Progress) -> None:
-    """Draw a bar anew."""
+    """Draw a bar again."""
     bar.n = 100 * progress.fraction
     bar.set_description_str(progress.message, refresh=False)
     bar.set_postfix_str(time_left(progress.seconds_left), refresh=False)

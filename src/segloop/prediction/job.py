@@ -1,4 +1,4 @@
-"""A prediction job: one model over many files, speaking through the job's folder."""
+"""Prediction jobs: one model applied to many files, with states and events in the job's folder."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Summary:
     Attributes
     ----------
     n_done : int
-        Predictions that are written, one a scene.
+        Number of predictions that were written, one per scene.
     problems : tuple of str
-        One sentence for each input that could not be predicted.
+        One sentence for each input that failed.
     """
 
     n_done: int
@@ -55,14 +55,14 @@ class ModelCache:
         self._engine: Engine | None = None
 
     def get(self, name: str, device: DeviceConfig) -> tuple[Model, Engine, str]:
-        """Return a model, its engine on the device asked for, and why that device.
+        """Return a model, its engine on a device, and the reason for that device.
 
         Raises
         ------
         ModelError
             If the model is missing or damaged.
         ConfigError
-            If the device is not there.
+            If the device does not exist.
         """
         model = Model.load(name)
         # Only now, so that a wrong name is reported before torch is loaded.
@@ -184,7 +184,7 @@ def _predict_all(task: PredictTask, log: EventLog, cache: ModelCache) -> Summary
 
 @dataclass(frozen=True)
 class _Batch:
-    """What the files of a job share; ``problems`` and ``taken`` (names written) grow."""
+    """What the files of a job share; ``problems`` and ``taken`` (names that were written) grow."""
 
     task: PredictTask
     config: PredictConfig
@@ -250,13 +250,13 @@ class _Batch:
 
 
 def _sentence(error: Exception, subject: str) -> str:
-    """Return what happened in one sentence; what was not foreseen goes to the log in full."""
+    """Return what happened in one sentence; an unexpected error is also logged in full."""
     if isinstance(error, SegloopError):
         return str(error)
     logger.error("%s failed", subject, exc_info=error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return (
-            f"{subject} needs more memory than there is: choose a smaller tile size, or close other programs."
+            f"{subject} needs more memory than is free: choose a smaller tile size or close other programs."
         )
     reason = next(iter(str(error).strip().splitlines()), "no reason given")
     return f"{subject} failed ({type(error).__name__}: {reason})."

@@ -61,8 +61,8 @@ class StateEvent(_Event):
     pid : int or None
         Number of the process that does the work; None where it is not known yet.
     process_started : float or None
-        When that process was created, in seconds since the epoch; tells it from a later one of the same
-        number.
+        When that process was created, in seconds since the epoch; distinguishes it from a later one of the
+        same number.
     host : str
         Name of the computer that the process runs on.
     error : str

@@ -60,7 +60,7 @@ class Runner(QObject):
     workers : Workers
         Run what is started.
     progress : ProgressRow
-        Shows how far it is; its Cancel button is heeded.
+        Shows the progress; its Cancel button cancels what runs.
     """
 
     changed = Signal()
