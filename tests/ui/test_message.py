@@ -97,12 +97,25 @@ def test_the_help_tells_about_this_computer_when_asked(open_dock, qtbot):
     window.close()
 
 
-@pytest.mark.parametrize(("name", "button"), [("Training", "start_button")])
-def test_the_main_button_stays_in_view_in_a_low_window(open_dock, viewer, name, button):
+MAIN_BUTTONS = {
+    "Curation": lambda dock: dock.panel.accept,
+    "Training": lambda dock: dock.start_button,
+}
+
+
+@pytest.mark.parametrize("name", MAIN_BUTTONS)
+def test_the_main_button_stays_in_view_in_a_low_window(open_dock, viewer, nuclei_dataset, settle, name):
     dock = open_dock(name)
+    settle(dock)
     viewer.window.resize(1000, 500)
     QApplication.processEvents()
-    main = getattr(dock, button)
+    main = MAIN_BUTTONS[name](dock)
     top = main.mapTo(dock, QPoint(0, 0)).y()
     assert top >= 0
     assert top + main.height() <= dock.height()
+
+
+def test_the_button_that_predicts_does_not_scroll_away(open_dock):
+    dock = open_dock("Prediction")
+    assert not dock.scroll.isAncestorOf(dock.predict_button)
+    assert dock.footer.indexOf(dock.predict_button) >= 0

@@ -123,6 +123,7 @@ class CurationDock(Page):
         for widget in (self.datasets, self.progress, self.creation):
             self.column.addWidget(widget)
         self.column.addWidget(self.panel, 1)
+        self.footer.addWidget(self.panel.steps)
 
     def _connect_presenter(self) -> None:
         presenter, review = self.presenter, self.review
@@ -178,6 +179,7 @@ class CurationDock(Page):
 
     def _on_stage(self, stage: str) -> None:
         self.panel.setVisible(stage == "reviewing")
+        self.panel.steps.setVisible(stage == "reviewing")
         self.creation.show_stage(stage)
 
     def _on_datasets(self) -> None:

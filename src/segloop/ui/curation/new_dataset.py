@@ -21,11 +21,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from segloop.app.presenters.tasks import Memory
 from segloop.artifacts.dataset.segmentation import default_name
 from segloop.curation.creating import Folders, SplitShares
 from segloop.ui.widgets.chooser import PathChooser, PathKind
 from segloop.ui.widgets.fold import Fold
-from segloop.ui.widgets.memory import Memory
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from segloop.app.presenters.curation.drawing import SHAPES, Kind
 from segloop.app.presenters.curation.review import ReviewPresenter
+from segloop.app.presenters.tasks import Memory
 from segloop.curation.session import Filter
 from segloop.ui.curation.region_row import RegionRow
 from segloop.ui.curation.sample_list import SampleList
@@ -29,7 +30,6 @@ from segloop.ui.curation.segmentation_rows import BaseRow, ShownRow
 from segloop.ui.curation.slices_row import SlicesRow
 from segloop.ui.shortcuts import key_of, with_key
 from segloop.ui.widgets.fold import Fold
-from segloop.ui.widgets.memory import Memory
 from segloop.ui.widgets.progress import painted_later
 
 
@@ -41,6 +41,11 @@ class ReviewPanel(QWidget):
     review : ReviewPresenter
     memory : Memory
         For what is folded and shown.
+
+    Attributes
+    ----------
+    steps : QWidget
+        The row of main buttons, for the footer of the dock.
     """
 
     sample_chosen = Signal(str)
@@ -50,6 +55,7 @@ class ReviewPanel(QWidget):
     def __init__(self, review: ReviewPresenter, memory: Memory) -> None:
         super().__init__()
         self._review = review
+        self.steps = self._make_steps()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -59,7 +65,6 @@ class ReviewPanel(QWidget):
         self.list.chosen.connect(self.sample_chosen)
         self.list.sort_requested.connect(review.sort)
         layout.addWidget(self.list, 1)
-        layout.addLayout(self._make_steps())
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -189,16 +194,18 @@ class ReviewPanel(QWidget):
         row.addWidget(self.filter)
         return row
 
-    def _make_steps(self) -> QHBoxLayout:
+    def _make_steps(self) -> QWidget:
         self.back = _button("← Back", "Show the previous sample", "back")
         self.accept = _button(f"Accept {_key('accept')}", "Use it; goes to the next undecided one", "accept")
         self.reject = _button(f"Reject {_key('reject')}", "Leave it out; goes to the next one", "reject")
         self.next = _button("Next →", "Show the next sample", "next")
-        row = QHBoxLayout()
+        steps = QWidget()
+        row = QHBoxLayout(steps)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         for button in (self.back, self.accept, self.reject, self.next):
             row.addWidget(button, 1)
-        return row
+        return steps
 
     def _make_shape(self) -> QWidget:
         options = self._review.options

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QRadioButton, QWidget
 
+from segloop.app.presenters.tasks import Memory
 from segloop.ui.curation.layers import segmentation_colour, segmentation_group
-from segloop.ui.widgets.memory import Memory
 
 _MOST_COLUMNS = 4
 _LONGEST_NAME = 13

@@ -20,13 +20,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from segloop.app.presenters.tasks import Memory
 from segloop.config.train import NetworkSize, StopConfig, TrainConfig
 from segloop.core.errors import SegloopError
 from segloop.targets import TARGETS, NoParameters
 from segloop.ui.training.path_box import PathBox
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.form import ConfigForm
-from segloop.ui.widgets.memory import Memory
 from segloop.ui.widgets.parameter_form import ParameterForm
 
 logger = logging.getLogger(__name__)

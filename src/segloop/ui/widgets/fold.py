@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from segloop.ui.widgets.memory import Memory
+from segloop.app.presenters.tasks import Memory
 
 
 class Fold(QWidget):

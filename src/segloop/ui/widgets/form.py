@@ -25,10 +25,10 @@ from magicgui.widgets.bases import BaseValueWidget, ContainerWidget
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from segloop.app.presenters.tasks import Memory
 from segloop.config.knob import Knob, validate
 from segloop.core.errors import ConfigError
 from segloop.ui.widgets.fold import Fold
-from segloop.ui.widgets.memory import Memory
 from segloop.ui.widgets.wheel import guard_wheel
 
 _SPIN_LIMIT = 2**31 - 1

@@ -32,8 +32,8 @@ _LINES = 2
 class MessageLine(QWidget):
     """Shows one message at a time, in a place reserved for it, until the user does the next thing.
 
-    The place has room for two lines of text. A longer message covers what is below it, so that the page never
-    moves.
+    The place has room for two lines of text. A longer message covers what is above it, and then what is
+    below, so that the page never moves.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -149,6 +149,7 @@ class MessageLine(QWidget):
         width = self.width()
         height = max(self.height(), self._box.layout().totalHeightForWidth(width))
         origin = self.mapTo(around, QPoint(0, 0)) if around is not self else QPoint(0, 0)
+        origin.setY(max(0, origin.y() + self.height() - height))
         self._box.setGeometry(QRect(origin, QSize(width, height)))
         self._box.show()
         self._box.raise_()
