@@ -14,7 +14,7 @@ from segloop.core.errors import SegloopError
 from segloop.core.file_names import free_name, plain_file_name
 
 _one_writer = threading.Lock()
-"""Held while choices are read, changed and written, of whichever workspace."""
+"""Held while the choices of any workspace are read, changed and written."""
 
 
 class Workspace:
@@ -23,7 +23,7 @@ class Workspace:
     Parameters
     ----------
     path : path-like
-        Created, with its parents, if it is not there yet.
+        Created, with its parents, if it does not exist.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class Workspace:
 
     @property
     def scratch_dir(self) -> Path:
-        """Where layers without a file are handed over, and job logs lie; may be deleted when nothing runs."""
+        """Layers without a file on their way to jobs, and logs; may be deleted when nothing runs."""
         return self.path / "scratch"
 
     def datasets(self) -> list[Path]:
@@ -88,11 +88,11 @@ class Workspace:
         return _folders_with(self.runs_dir, "config.yaml")
 
     def predictions(self) -> list[Path]:
-        """Folders that files of this study were predicted into, newest first."""
+        """Folders with predictions of files, newest first."""
         return _folders_with(self.predictions_dir, ".segloop/events.jsonl")
 
     def new_folder(self, parent: Path, name: str) -> Path:
-        """Return a path in ``parent`` that is still free: ``name``, or ``name-2``, ``name-3`` and so on.
+        """Return a path in ``parent`` that does not exist yet: ``name``, or ``name-2``, ``name-3`` and so on.
 
         Nothing is created but ``parent``. Characters that some file systems refuse become ``-``.
 
@@ -116,19 +116,19 @@ class Workspace:
         return {**self._state(), **unwritten}.get(key, default)
 
     def remember(self, key: str, value: Any) -> None:
-        """Have `recall` know a choice (any JSON value); `write_choices` keeps it for the next opening."""
+        """Set a choice (any JSON value) for `recall`; `write_choices` saves it."""
         with self._lock:
             self._unwritten[key] = value
 
     def write_choices(self) -> None:
-        """Write the choices that are not on disk yet, leaving those that other programs wrote meanwhile.
+        """Write the choices that are not on disk yet, and keep those that other programs wrote meanwhile.
 
         May be called on any thread.
 
         Raises
         ------
         SegloopError
-            If they can't be written; `recall` knows them all the same until the program ends.
+            If they can't be written; `recall` still returns them until the program ends.
         """
         with _one_writer:
             unwritten, state = dict(self._unwritten), self._state()

@@ -12,9 +12,9 @@ def guard_removed_layers() -> None:
     """Keep Mesa from freeing the shader programs of removed layers.
 
     With Mesa 22 (Debian 12's; virtual machines, remote desktops and Xvfb render with it) and vispy 0.17,
-    this ends bare napari's process: add two images, remove one, resize the window. Deleting the removed
-    layer's shader program is what does it. A program is a few kilobytes, so on Mesa it is kept until the
-    window closes; other drivers are left as they are.
+    bare napari crashes when two images are added, one is removed and the window is resized. The cause is the
+    deletion of the removed layer's shader program. A program is a few kilobytes, so on Mesa it is kept until
+    the window closes; other drivers are left as they are.
     """
     if getattr(GlirProgram.delete, "guarded", False):
         return

@@ -51,7 +51,7 @@ class ViewerApp(QObject):
     """
 
     warned = Signal(str)
-    """A sentence that concerns every dock: choices can't be remembered."""
+    """A warning for every dock: choices can't be remembered."""
 
     def __init__(self, viewer: Viewer, app: App) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class ViewerApp(QObject):
         return self.app.workspace.recall(key, default)
 
     def remember(self, key: str, value: Any, workspace: Workspace | None = None) -> None:
-        """Keep a choice for a workspace, by default the present one; the disk may take its time.
+        """Keep a choice for a workspace, by default the current one; it is written on a worker thread.
 
         Where it can't be written, the choice is kept until napari is closed, and `warned` says so once.
         """
@@ -150,11 +150,11 @@ class ViewerApp(QObject):
             self._set_front(names[widget])
 
     def close(self) -> None:
-        """Write the last choices, drop what the workers do and end the prediction helper; trainings go on."""
+        """Write the last choices, cancel background work and end the prediction helper; trainings go on."""
         if not self._closed:
             self._closed = True
             for workspace in self._chosen_in:
-                with suppress(SegloopError):  # there is nobody left to tell
+                with suppress(SegloopError):  # no dock is left to show a message
                     workspace.write_choices()
             self.workers.close()
             self.app.close()
@@ -170,7 +170,7 @@ _viewer_apps: weakref.WeakKeyDictionary[Viewer, ViewerApp] = weakref.WeakKeyDict
 
 def viewer_app_for(viewer: Viewer) -> ViewerApp:
     """Return what the docks of ``viewer`` share, made on first use."""
-    # napari hands plugins a proxy of their own, which neither lives nor compares like the viewer.
+    # napari passes plugins a proxy, which has its own lifetime and does not equal the viewer.
     viewer = getattr(viewer, "__wrapped__", viewer)
     viewer_app = _viewer_apps.get(viewer)
     if viewer_app is None:

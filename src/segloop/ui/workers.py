@@ -1,4 +1,4 @@
-"""Functions on worker threads, their answers on the GUI thread, stale answers dropped."""
+"""Functions on worker threads, with their results on the GUI thread; outdated results are dropped."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 
 class Task:
-    """One function call on its way; `cancel` asks it to stop.
+    """One function call in progress; `cancel` asks it to stop.
 
     Attributes
     ----------
     lane : str
-        Only the newest task of a lane may still answer.
+        Only the newest task of a lane may deliver its result.
     """
 
     def __init__(self, lane: str) -> None:
@@ -34,7 +34,7 @@ class Task:
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
-        """Ask the function to stop at its next ``context.check()``; it then answers with `Cancelled`."""
+        """Ask the function to stop at its next ``context.check()``; it then ends with `Cancelled`."""
         self._cancelled.set()
 
     @property
@@ -44,14 +44,14 @@ class Task:
 
 
 class _Gate:
-    """Shut while a `Workers` is deleted: a signal emitted at that moment on another thread would crash."""
+    """Closed before a `Workers` is deleted: a signal emitted on another thread at that moment would crash."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = True
 
     def shut(self) -> None:
-        """Wait for who is on the way through, and let nobody through any more."""
+        """Wait for a signal that is being emitted, and emit none after it."""
         with self._lock:
             self._open = False
 
@@ -63,14 +63,14 @@ class _Gate:
 
 
 class Workers(QObject):
-    """Runs functions on daemon threads and delivers their answers on the thread that made this object.
+    """Runs functions on daemon threads and delivers their results on the thread that made this object.
 
-    Each call belongs to a *lane*. Starting a call cancels the ones before it in the same lane, and their
-    answers, late as they may come, are dropped; so the screen never shows the answer to an old question.
+    Each call belongs to a *lane*. Starting a call cancels the earlier ones in the same lane and drops their
+    results, so that the screen never shows an outdated one.
     """
 
     idle = Signal()
-    """Emitted when the last running task has answered or was dropped."""
+    """Emitted when the last running task has ended."""
 
     _arrived = Signal(object)
 
@@ -106,7 +106,7 @@ class Workers(QObject):
             Must take a keyword ``context`` (`segloop.core.context.Context`) and touch no widget or live
             state.
         lane : str
-            The question this call answers; an older call of the same lane is cancelled and dropped.
+            An older call of the same lane is cancelled, and its result is dropped.
         on_result, on_error, on_progress : callable, optional
             Called on the GUI thread with the returned value, the exception (`Cancelled` after `Task.cancel`),
             or the newest `Progress`. Exactly one of the first two is called, unless the task is dropped.
@@ -123,14 +123,14 @@ class Workers(QObject):
         return task
 
     def drop(self, lane: str) -> None:
-        """Cancel the newest task of a lane and ignore whatever it will answer."""
+        """Cancel the newest task of a lane and ignore its result."""
         task = self._newest.pop(lane, None)
         if task is not None:
             task._stale = True
             task.cancel()
 
     def close(self) -> None:
-        """Drop everything; nothing is delivered any more."""
+        """Cancel everything; no result is delivered after this."""
         self._closed = True
         self._gate.shut()
         for lane in list(self._newest):

@@ -35,7 +35,7 @@ class _Look:
         return self.on_dark if dark else self.on_light
 
 
-# After Okabe and Ito's palette, which colour-blind people can tell apart; so do the styles of the lines.
+# From the palette of Okabe and Ito, which colour-blind people can tell apart; line styles differ as well.
 _LOSSES = (
     _Look("train_loss", "training", "#56B4E9", "#0072B2"),
     _Look("val_loss", "validation", "#E69F00", "#D55E00", dashed=True),
@@ -58,7 +58,7 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self._curves = Curves()
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._stale = False
-        # Painting takes a while where OpenGL is emulated, and nobody follows faster epochs by eye.
+        # Painting is slow where OpenGL is emulated, and faster updates can't be followed by eye.
         self._pause = QTimer(self, singleShot=True, interval=_DRAW_MS)
         self._pause.timeout.connect(self._draw)
         self.ci.layout.setContentsMargins(0, 2, 6, 6)

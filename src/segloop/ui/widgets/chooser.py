@@ -73,7 +73,7 @@ class PathChooser(QWidget):
         self._on_edited()
 
     def choose(self, value: str) -> None:
-        """Show a path that the user points at; tell it even if it is the same, as it may have been mended."""
+        """Show a path that the user chose; emitted even if it is the same, as the file may be new."""
         self.line.setText(value)
         self._last = self.value()
         self.changed.emit(self._last)

@@ -20,7 +20,7 @@ class Fold(QWidget):
     key : str
         Its name there.
     opened : bool
-        State before the user ever touched it.
+        State before the user first changes it.
 
     Attributes
     ----------

@@ -59,8 +59,8 @@ class ConfigForm(QWidget):
     memory : Memory, optional
         Where folds remember their state.
     only, hide : collection of str, optional
-        Dotted paths of knobs or nested configs to show alone, or to leave out. What is not shown keeps the
-        value of the config given last.
+        Dotted paths of knobs or nested configs to show exclusively, or to leave out. Values that are not
+        shown stay as in the config that was set last.
     folded : bool
         False lists nested configs' knobs one under the other instead of in folds.
 

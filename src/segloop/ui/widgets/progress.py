@@ -13,7 +13,7 @@ from segloop.core.context import Progress, time_left
 
 @contextmanager
 def painted_later(bar: QProgressBar) -> Iterator[None]:
-    """Have a bar that changes in the block painted with all the rest, when the event loop comes to it.
+    """Paint a bar that changes in the block later, together with everything else.
 
     Qt repaints a bar at once, at each change; where a window is put together by the processor, each of these
     repaints takes some 50 ms.
@@ -26,7 +26,7 @@ def painted_later(bar: QProgressBar) -> Iterator[None]:
 
 
 class ProgressRow(QWidget):
-    """Shows how far a long action has come; hidden while nothing runs."""
+    """Shows the progress of a long action; hidden while nothing runs."""
 
     cancelled = Signal()
     """The user wants to stop."""
@@ -36,7 +36,7 @@ class ProgressRow(QWidget):
         self.bar = QProgressBar(textVisible=True)
         self.label = QLabel()
         self.label.setWordWrap(True)
-        self.button = QPushButton("Cancel", toolTip="Stop; what is finished until then is kept")
+        self.button = QPushButton("Cancel", toolTip="Stop; what is finished by then is kept")
         self.button.clicked.connect(self._on_cancel)
         row = QHBoxLayout()
         row.addWidget(self.bar, 1)
@@ -58,7 +58,7 @@ class ProgressRow(QWidget):
         self.show()
 
     def set_progress(self, progress: Progress) -> None:
-        """Show how far the action is."""
+        """Show the progress."""
         with painted_later(self.bar):
             self.bar.setRange(0, 1000 if progress.total > 0 else 0)
             if progress.total > 0:

@@ -1,4 +1,4 @@
-"""Turning the mouse wheel to scroll a dock must not change a value on the way."""
+"""Scrolling a dock with the mouse wheel must not change the values that pass under the mouse."""
 
 from __future__ import annotations
 
