@@ -18,6 +18,8 @@ import pytest
 import yaml
 
 import segloop
+from boundary_package import install
+from segloop import targets
 from segloop.cli.command import segloop as command
 from segloop.config.compose import compose
 from segloop.config.predict import PredictConfig
@@ -100,10 +102,12 @@ def test_commands_exist_with_their_options(page: Path) -> None:
 
 
 @page
-def test_settings_exist(page: Path) -> None:
+def test_settings_exist(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(install(tmp_path)))  # one page adds a target of its own
     for words in segloop_commands(page.read_text(encoding="utf-8")):
         schema = PredictConfig if words[0] == "predict" else TrainConfig
-        if words[0] == "dataset":  # which takes no settings, but --seg NAME=FOLDER
+        # These take no settings, but --seg NAME=FOLDER, and parameters of the models' targets.
+        if words[0] in ("dataset", "threshold"):
             continue
         settings = [word.split(",")[0] for word in words if re.match(r"[a-z_.]+=[^.]", word)]
         compose(schema, settings)
@@ -139,6 +143,9 @@ def test_python_examples_use_public_names_only(page: Path) -> None:
     for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
         if isinstance(node, ast.Import):
             used |= {name.name.partition(".")[2] for name in node.names if name.name.startswith("segloop.")}
+        elif isinstance(node, ast.ImportFrom) and node.module == "segloop.targets":
+            # What a target of one's own needs is public there.
+            assert {name.name for name in node.names} <= set(targets.__all__)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "segloop":
             assert node.module == "segloop", f"import from segloop itself, not from {node.module}"
             used |= {name.name for name in node.names}

@@ -36,10 +36,6 @@ def test_the_config_that_was_passed_stays_as_it_is() -> None:
     ("config", "sentence"),
     [
         (
-            PredictConfig(outputs=["lables"]),  # type: ignore[list-item]
-            "outputs='lables' is not possible: choose one of labels, mask, classes, probability.",
-        ),
-        (
             PredictConfig(format="png"),  # type: ignore[arg-type]
             "format='png' is not possible: choose one of auto, tiff, zarr.",
         ),

@@ -11,10 +11,12 @@ from segloop.config.predict import OutputFormat, OutputKind
 from segloop.prediction import output_plan
 from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.record import Place
+from segloop.targets import make_target
 
 LABELS, MASK, PROBABILITY = OutputKind.labels, OutputKind.mask, OutputKind.probability
 PLACE = Place(Path("out"), "day1/a")
 UNKNOWN = (None, None, None)
+DTYPE_OF = make_target("instance").output_dtype
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,14 @@ def test_the_format_follows_the_choice_the_input_and_the_size(
     monkeypatch.setattr(output_plan, "AUTO_TIFF_LIMIT", limit)
 
     (spec,) = plan_outputs(
-        [LABELS], (), (2, 1, 1, 3, 5), UNKNOWN, PLACE, file_format=file_format, from_zarr=from_zarr
+        [LABELS],
+        (),
+        (2, 1, 1, 3, 5),
+        UNKNOWN,
+        PLACE,
+        dtype_of=DTYPE_OF,
+        file_format=file_format,
+        from_zarr=from_zarr,
     )
 
     assert spec.path == Path(f"out/day1/a{suffix}")
@@ -44,7 +53,13 @@ def test_several_outputs_are_named_and_typed_by_what_they_are() -> None:
     kinds = [LABELS, MASK, PROBABILITY]
 
     specs = plan_outputs(
-        kinds, ("foreground", "distance"), (1, 3, 2, 4, 5), UNKNOWN, PLACE, float_probability=True
+        kinds,
+        ("foreground", "distance"),
+        (1, 3, 2, 4, 5),
+        UNKNOWN,
+        PLACE,
+        dtype_of=DTYPE_OF,
+        float_probability=True,
     )
 
     assert [(spec.path.name, spec.shape, spec.dtype, spec.maps) for spec in specs] == [

@@ -54,6 +54,7 @@ def predict_in_memory(
         image.shape,
         image.pixel_size_um,
         lambda kind: Path(kind.value),
+        work.target.output_dtype,
         work.config.float_probability,
     )
     writers = [ArrayWriter(spec) for spec in specs]

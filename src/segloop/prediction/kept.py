@@ -124,7 +124,7 @@ class KeptPrediction:
             context.check()
             decoded = self.target.decode(maps, parameters)
             for kind in self.target.outputs:
-                found = getattr(decoded, kind.value, None)
+                found = decoded.get(kind.value)
                 if found is not None:
                     parts.setdefault(kind, []).append(found)
             last = max(last, 0 if decoded.labels is None else int(decoded.labels.max(initial=0)))
@@ -181,7 +181,15 @@ class KeptPrediction:
         record = record.model_copy(
             update={"image": image or record.image, "input": _fingerprint(source), "outputs": []}
         )
-        specs = plan_outputs(kinds, self._maps(), maps.shape, record.pixel_size_um, place, file_format=chosen)
+        specs = plan_outputs(
+            kinds,
+            self._maps(),
+            maps.shape,
+            record.pixel_size_um,
+            place,
+            dtype_of=self.target.output_dtype,
+            file_format=chosen,
+        )
         write_decoded(
             maps,
             self.target,

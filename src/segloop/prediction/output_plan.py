@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AUTO_TIFF_LIMIT = 2 << 30
 """Bytes of the largest output up to which the format ``auto`` writes TIFF."""
 
+DtypeOf = Callable[[OutputKind], "np.dtype[Any]"]
+
 Shape = tuple[int, int, int, int, int]
 
 
@@ -29,6 +31,7 @@ def plan_outputs(
     pixel_size_um: PixelSize,
     place: Place,
     *,
+    dtype_of: DtypeOf,
     file_format: OutputFormat = OutputFormat.auto,
     from_zarr: bool = False,
     float_probability: bool = False,
@@ -47,6 +50,8 @@ def plan_outputs(
         Z, Y, X.
     place : Place
         Folder and name of the prediction.
+    dtype_of : callable
+        Returns the data type of an output other than a probability.
     file_format : OutputFormat, optional
         ``auto`` writes TIFF up to `AUTO_TIFF_LIMIT`, unless the image came from a Zarr.
     from_zarr : bool, optional
@@ -59,7 +64,7 @@ def plan_outputs(
         return lambda kind: place.out / output_name(place.stem, kind, kinds, suffix)
 
     def specs(suffix: str) -> list[OutputSpec]:
-        return output_specs(kinds, maps, shape, pixel_size_um, path_of(suffix), float_probability)
+        return output_specs(kinds, maps, shape, pixel_size_um, path_of(suffix), dtype_of, float_probability)
 
     largest = max(int(np.prod(spec.shape, dtype=np.int64)) * spec.dtype.itemsize for spec in specs(""))
     as_zarr = file_format is OutputFormat.zarr or (
@@ -74,6 +79,7 @@ def output_specs(
     shape: Shape,
     pixel_size_um: PixelSize,
     path_of: Callable[[OutputKind], Path],
+    dtype_of: DtypeOf,
     float_probability: bool = False,
 ) -> list[OutputSpec]:
     """Return the `OutputSpec` of each kind, at the path that ``path_of`` gives; see `plan_outputs`."""
@@ -82,13 +88,10 @@ def output_specs(
     for kind in kinds:
         names = tuple(maps) if kind is OutputKind.probability else ()
         stored = (t, max(1, len(names)), z, y, x)
-        specs.append(
-            OutputSpec(kind, path_of(kind), stored, _dtype(kind, float_probability), pixel_size_um, names)
-        )
+        dtype = _probability(float_probability) if kind is OutputKind.probability else dtype_of(kind)
+        specs.append(OutputSpec(kind, path_of(kind), stored, dtype, pixel_size_um, names))
     return specs
 
 
-def _dtype(kind: OutputKind, float_probability: bool) -> np.dtype[Any]:
-    if kind is OutputKind.labels:
-        return np.dtype(np.uint16)
-    return np.dtype(np.float16 if kind is OutputKind.probability and float_probability else np.uint8)
+def _probability(as_float: bool) -> np.dtype[Any]:
+    return np.dtype(np.float16 if as_float else np.uint8)

@@ -119,6 +119,7 @@ def predict_image(
         image.shape,
         image.pixel_size_um,
         place,
+        dtype_of=work.target.output_dtype,
         file_format=config.format,
         from_zarr=image.path is not None and any(p.lower().endswith(".zarr") for p in image.path.parts),
         float_probability=config.float_probability,

@@ -158,7 +158,7 @@ def _plan(prediction: Prediction, target: Target, image: Image) -> list[OutputSp
         name = output_name(prediction.stem, kind, [kind, probability], suffix)
         return prediction.output(kind.value) or prediction.path.parent / name
 
-    return output_specs(kinds, (), image.shape, record.pixel_size_um, path_of)
+    return output_specs(kinds, (), image.shape, record.pixel_size_um, path_of, target.output_dtype)
 
 
 def with_parameters(record: Provenance, parameters: ParameterSet) -> Provenance:

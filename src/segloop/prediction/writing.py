@@ -59,7 +59,7 @@ class PredictionWriter:
     def write_block(self, t: int, at: Slices, decoded: Decoded) -> None:
         """Take what a block was decoded to; its objects are not counted."""
         for writer in self._decoded:
-            writer.write(t, at, getattr(decoded, writer.spec.kind.value)[None])
+            writer.write(t, at, decoded[writer.spec.kind.value][None])
 
     def write_time_point(self, t: int, decoded: Decoded) -> None:
         """Take what a whole time point was decoded to, and count its objects."""

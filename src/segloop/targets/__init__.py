@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segloop.config import registries
+from segloop.config.predict import OutputKind
 from segloop.core.registry import Registry
 from segloop.targets.maps import Decoded, quantise, suggested_min_size
 from segloop.targets.parameters import NoParameters, ParameterField, ParameterSet, parameter
@@ -30,6 +31,7 @@ __all__ = [
     "MapSpec",
     "Metric",
     "NoParameters",
+    "OutputKind",
     "ParameterField",
     "ParameterSet",
     "Score",

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """What the maps of an image mean; None where the target can't tell.
+class Decoded(dict[str, NDArray[Any]]):
+    """What the maps of an image were decoded to: arrays (Z, Y, X) by the name of the output.
 
-    Attributes
-    ----------
-    labels : (Z, Y, X) uint32 or None
-        Objects numbered from 1 without gaps; 0 is background.
-    mask : (Z, Y, X) uint8 or None
-        1 is foreground.
-    classes : (Z, Y, X) uint8 or None
-        Most probable class; 0 is background.
+    Of the built-in targets: ``labels`` (uint32, objects numbered from 1 without gaps), ``mask`` (uint8, 1 is
+    foreground) and ``classes`` (uint8, 0 is background).
     """
 
-    labels: NDArray[np.uint32] | None = None
-    mask: NDArray[np.uint8] | None = None
-    classes: NDArray[np.uint8] | None = None
+    @property
+    def labels(self) -> NDArray[Any] | None:
+        """The output ``labels``."""
+        return self.get("labels")
+
+    @property
+    def mask(self) -> NDArray[Any] | None:
+        """The output ``mask``."""
+        return self.get("mask")
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """The output ``classes``."""
+        return self.get("classes")
 
 
 def quantise(maps: NDArray[Any]) -> NDArray[np.uint8]:

@@ -206,7 +206,14 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
     @property
     @abstractmethod
     def outputs(self) -> tuple[OutputKind, ...]:
-        """What it can predict, the one to write by default first."""
+        """What it can predict, the one to write by default first; ``probability`` stands for the maps."""
+
+    def output_dtype(self, output: OutputKind) -> np.dtype[Any]:
+        """Return the data type in which an output is stored; uint8 unless overridden.
+
+        ``labels`` are uint16, and become uint32 by themselves where there are more objects.
+        """
+        return np.dtype(np.uint16 if output is OutputKind.labels else np.uint8)
 
     @property
     def parameters(self) -> ParametersT:
