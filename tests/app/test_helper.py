@@ -150,7 +150,7 @@ def test_cancel_before_the_process_is_warm_acts_within_a_second(helper, workspac
 
 def test_after_kill_9_the_job_is_lost_and_the_next_one_works(helper, workspace, model, nuclei):
     job = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
-    until(lambda: job.new_events(), "the job did not begin")
+    until(lambda: job.folder.events()[0], "the job did not begin")
     psutil.Process(helper.pid).kill()
     assert end(job) is JobState.lost
     assert "ended without finishing" in job.failure()

@@ -17,7 +17,7 @@ from typing import Protocol
 from segloop.app.processes import kill_tree, last_line, start_segloop, wait_until_ended
 from segloop.app.tasks import create_run, submit
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job.events import JobEvent, MessageEvent
+from segloop.artifacts.job.events import MessageEvent
 from segloop.artifacts.job.job import EVENTS_FILE, EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import TrainTask
@@ -78,13 +78,7 @@ class Job:
         self._log = log
         self._begin = begin
         self._helper = helper
-        self._offset = 0
         self._stop_asked: float | None = None
-
-    def new_events(self) -> list[JobEvent]:
-        """Return the events written since the last call, oldest first."""
-        events, self._offset = self.folder.events(self._offset)
-        return events
 
     def state(self) -> JobState:
         """Return the state of the job; ends its process if it did not react to `stop` in time."""
