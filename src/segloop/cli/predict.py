@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from segloop.cli.arguments import axes_option, json_option, print_data, split_overrides
+from segloop.core.wording import counted
 
 OUTPUTS = ("labels", "mask", "classes", "probability")
 
@@ -71,5 +72,5 @@ def predict(
     with follow(out / JOB_FOLDER):
         summary = predict_files(model, inputs, out=out, config=config, overrides=overrides)
     data = {"out": str(out), "n_done": summary.n_done, "problems": list(summary.problems)}
-    print_data(data, [f"Predicted {summary.n_done} images into {out}."], as_json)
+    print_data(data, [f"Predicted {counted(summary.n_done, 'image')} into {out}."], as_json)
     return 1 if summary.problems else 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from segloop.cli.arguments import json_option, print_data
+from segloop.core.wording import counted
 
 
 @click.command()
@@ -48,7 +49,7 @@ def threshold(
     with follow(folder / RETHRESHOLD_FOLDER):
         summary = rethreshold_files(folder, {**_by_name(parameters), **chosen}, otsu=otsu)
     data = {"n_done": summary.n_done, "problems": list(summary.problems)}
-    print_data(data, [f"Decoded {summary.n_done} predictions again in {folder}."], as_json)
+    print_data(data, [f"Decoded {counted(summary.n_done, 'prediction')} again in {folder}."], as_json)
     return 1 if summary.problems else 0
 
 
