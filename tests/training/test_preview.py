@@ -14,6 +14,7 @@ import pytest
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.job.events import MetricsEvent, PreviewEvent
 from segloop.artifacts.job.state import JobState
+from segloop.targets import Decoded
 from segloop.training import preview
 from segloop.training.fit import fit
 from segloop.training.preview import choose_crop, draw_outlines
@@ -101,3 +102,9 @@ def test_a_preview_that_fails_does_not_end_the_training(
     assert not run.job.events_of(PreviewEvent)
     assert "There is no preview of epoch" in caplog.text
     assert "No space left" in caplog.text
+
+
+def test_of_a_target_with_other_outputs_the_first_is_outlined() -> None:
+    boundary = np.array([[[0.0, 0.7]]], np.float32)
+
+    assert preview._found(Decoded(boundary=boundary)).tolist() == [[[0, 1]]]

@@ -109,9 +109,12 @@ class RunFollower(JobFollower):
 
 def describe(values: Mapping[str, float]) -> str:
     """Return the values of an epoch in words, such as ``"training loss 0.41, Dice 0.90"``."""
+    # Other targets have metrics of their own.
+    others = {name: name.removeprefix("val_") for name in values if name.startswith("val_")}
+    words_of = _METRIC_WORDS | others | _METRIC_WORDS
     return ", ".join(
         f"{words} {values[name]:.3f}"
-        for name, words in _METRIC_WORDS.items()
+        for name, words in words_of.items()
         if name in values and math.isfinite(values[name])
     )
 

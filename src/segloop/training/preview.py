@@ -178,4 +178,5 @@ def _found(decoded: Decoded) -> NDArray[np.integer]:
     for found in (decoded.labels, decoded.classes, decoded.mask):
         if found is not None:
             return found
-    raise ValueError("the target gives neither objects nor classes nor a mask")
+    # Of a target with other outputs, the first is taken as a mask.
+    return (next(iter(decoded.values())) > 0).astype(np.uint8)

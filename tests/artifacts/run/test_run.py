@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.plan import Choice, PlannedDevice, TrainingPlan
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
@@ -173,3 +175,11 @@ def test_a_model_that_a_kill_caught_being_replaced_comes_back(tmp_path: Path) ->
 
     assert (run.model_dir / "model.json").read_text() == "old"
     assert not aside.exists()
+
+
+def test_the_model_kept_by_another_target_has_its_own_measure(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    provenance = {"epoch": 3, "scores": {"val_loss": 0.1, "val_overlap": 0.625}}
+    (tmp_path / "model" / "model.json").write_text(json.dumps({"provenance": provenance}))
+
+    assert read_kept_model(tmp_path) == KeptModel(3, "overlap", 0.625)

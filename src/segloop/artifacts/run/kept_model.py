@@ -19,7 +19,7 @@ class KeptModel:
     epoch : int
         The epoch it comes from, counted from 1.
     measure : str
-        Name of its score, AP50 or Dice; empty if it was not validated.
+        Name of its score, such as AP50 or Dice; empty if it was not validated.
     score : float
         Its own score on the validation images, 0 to 1; NaN if it was not validated.
     """
@@ -48,8 +48,11 @@ def read_kept_model(run: Path) -> KeptModel | None:
         epoch, scores = int(provenance.get("epoch", 0)), provenance.get("scores") or {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    for name, measure in _MEASURES:
-        score = scores.get(name) if isinstance(scores, dict) else None
+    scores = scores if isinstance(scores, dict) else {}
+    # Other targets have metrics of their own; the first one decides.
+    others = [(name, name.removeprefix("val_")) for name in scores if name != "val_loss"]
+    for name, measure in (*_MEASURES, *others):
+        score = scores.get(name)
         if isinstance(score, int | float) and math.isfinite(score):
             return KeptModel(epoch, measure, float(score))
     return KeptModel(epoch)
