@@ -77,7 +77,7 @@ def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
 def test_a_workspace_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(SegloopError, match=r"file/study can't be made .*choose a folder"):
+    with pytest.raises(SegloopError, match=r"file/study can't be written .*choose a folder"):
         Workspace(tmp_path / "file" / "study")
 
 
@@ -122,5 +122,5 @@ def test_a_choice_that_can_be_written_again_is_written(unwritable: Workspace) ->
 
 
 def test_a_new_folder_where_nothing_can_be_written_is_refused_in_a_sentence(unwritable: Workspace) -> None:
-    with pytest.raises(SegloopError, match=r"runs can't be made \(.*\): choose a workspace"):
+    with pytest.raises(SegloopError, match=r"runs can't be written \(.*\): choose a workspace"):
         unwritable.new_folder(unwritable.runs_dir, "nuclei")

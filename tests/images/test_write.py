@@ -225,7 +225,7 @@ def test_full_disk_leaves_the_old_image_whole_and_nothing_else(tmp_path: Path, n
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / name), str(side)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert f"{tmp_path / name} can't be written because the disk is full" in done.stdout
+    assert f"{tmp_path / name} can't be written, the disk is full" in done.stdout
     assert [file.name for file in tmp_path.iterdir()] == [name]
     assert read_tczyx(tmp_path / name).min() == 7
 

@@ -323,7 +323,7 @@ def test_other_errors_of_the_network_are_not_taken_for_a_lack_of_memory(
 def test_a_model_of_damaged_weights_is_refused(plane: np.ndarray, make_network: MakeNetwork) -> None:
     network = make_network()
     next(iter(network.parameters())).data[:] = np.nan
-    with pytest.raises(ModelError, match="is no number: its weights are damaged"):
+    with pytest.raises(ModelError, match="are not finite: its weights are damaged"):
         assemble(Engine(network, make_target("instance")), plane, None)
 
 

@@ -31,7 +31,7 @@ def test_only_listed_names_are_looked_up(name: str) -> None:
 
 
 def test_only_plain_values_are_arguments() -> None:
-    with pytest.raises(ModelError, match="no plain value"):
+    with pytest.raises(ModelError, match="not a plain value"):
         NetworkSpec("monai.UNet", 2, 1, 1, {"act": print})
 
 

@@ -29,7 +29,7 @@ def test_the_plugins_menu_opens_each_dock(viewer, workspace, qtbot):
 def test_the_sample_image_opens(viewer):
     samples = entries(entries(viewer.window.file_menu)["Open Sample"].menu())
     samples["Fluorescence nuclei (Segloop)"].trigger()
-    assert [type(layer).__name__ for layer in viewer.layers] == ["Image", "Labels"]
+    assert [type(layer).__name__ for layer in viewer.layers] == ["Labels", "Image"]  # the truth lies below
 
 
 def test_the_commands_of_the_palette_act_on_the_curation_dock(viewer, open_dock, nuclei_dataset, settle):

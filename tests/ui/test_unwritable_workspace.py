@@ -61,7 +61,7 @@ def test_the_sample_nuclei_need_a_workspace_that_can_be_written(open_dock, lose_
     lose_workspace()
     click(dock.dataset.sample if name == "Training" else dock.creation.empty.sample)
     assert dock.message.level == "error"
-    assert "datasets can't be made (Not a directory)" in dock.message.text
+    assert "datasets can't be written (Not a directory)" in dock.message.text
 
 
 def test_a_dataset_from_elsewhere_opens_though_the_workspace_can_not_be_written(

@@ -51,7 +51,7 @@ def start_segloop(
         )
     _lower_priority(process.pid)
     if outlives_parent:
-        # Keeps the handle until the process ends, whatever becomes of the viewer that started it.
+        # Keeps the handle until the process ends, even if the viewer that started it is closed.
         threading.Thread(target=process.wait, name=f"segloop-{process.pid}", daemon=True).start()
     return process
 

@@ -11,6 +11,7 @@ from typing import Any
 from segloop.core import user_folders
 from segloop.core.atomic import write_json
 from segloop.core.errors import SegloopError
+from segloop.core.file_errors import cannot_write, writing
 from segloop.core.file_names import free_name, plain_file_name
 
 _one_writer = threading.Lock()
@@ -33,13 +34,8 @@ class Workspace:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).expanduser().resolve()
-        try:
+        with writing(self.path, SegloopError):
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SegloopError(
-                f"The workspace {self.path} can't be made ({error.strerror}): "
-                "choose a folder you may write to."
-            ) from error
         self._unwritten: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -101,12 +97,8 @@ class Workspace:
         SegloopError
             If ``parent`` can't be made.
         """
-        try:
+        with writing(parent, SegloopError, "choose a workspace you may write to"):
             parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SegloopError(
-                f"{parent} can't be made ({error.strerror or error}): choose a workspace you may write to."
-            ) from error
         plain = plain_file_name(name, "unnamed")
         return parent / free_name(plain, lambda candidate: (parent / candidate).exists())
 
@@ -137,10 +129,8 @@ class Workspace:
                 if choices != state:
                     write_json(self._state_file, choices)
             except OSError as error:
-                raise SegloopError(
-                    f"The workspace {self.path} can't be written ({error.strerror or error}): "
-                    "your choices are remembered only until napari is closed."
-                ) from error
+                remedy = "your choices are remembered only until napari is closed"
+                raise SegloopError(f"The workspace {cannot_write(self.path, error, remedy)}") from error
             with self._lock:
                 for key, value in unwritten.items():
                     if self._unwritten[key] is value:

@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; what was finished until then is kept.", err=True)
+        click.echo("Interrupted. Everything finished so far is kept.", err=True)
         return 130
     except Cancelled as error:
         click.echo(str(error), err=True)

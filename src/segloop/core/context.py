@@ -1,4 +1,4 @@
-"""What a long action is given so that it can report its progress and be cancelled."""
+"""How long actions report their progress and can be cancelled."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long action has come.
+    """The progress of a long action.
 
     Attributes
     ----------
     done, total : float
-        Finished and overall amount of work, in the same unit; ``total`` is 0 where unknown.
+        Finished and total amount of work, in the same unit; ``total`` is 0 if unknown.
     message : str
-        What is being done, in plain words.
+        What is being done.
     seconds_left : float or None
-        Estimated remaining time in seconds; None while there is nothing to estimate from.
+        Estimated remaining time in seconds; None if it can't be estimated yet.
     """
 
     done: float
@@ -33,7 +33,7 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """Finished share, 0 to 1 (0 where the total is unknown)."""
+        """Finished fraction, 0 to 1 (0 if the total is unknown)."""
         return min(1.0, self.done / self.total) if self.total > 0 else 0.0
 
 
@@ -47,14 +47,14 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Context:
-    """Progress out, cancel in.
+    """Receives the progress of a long action, and can cancel it.
 
     Attributes
     ----------
     report : callable
-        Receives a `Progress`; called from whichever thread does the work.
+        Called with a `Progress`, on the thread that does the work.
     cancelled : callable
-        Returns True once the user has asked to stop.
+        Returns True if the action should stop.
     """
 
     report: Callable[[Progress], None] = _ignore
@@ -64,10 +64,10 @@ class Context:
     def check(self) -> None:
         """Raise `Cancelled` if the user has asked to stop."""
         if self.cancelled():
-            raise Cancelled("Cancelled; what was finished until then is kept.")
+            raise Cancelled("Cancelled. Everything finished so far is kept.")
 
     def progress(self, done: float, total: float, message: str = "") -> None:
-        """Check for cancel, then report with the time left estimated from the pace so far."""
+        """Check for cancel, then report progress with the time left, estimated from the speed so far."""
         self.check()
         elapsed = time.monotonic() - self._started
         left = elapsed / done * (total - done) if done > 0 and total > 0 else None
@@ -75,7 +75,7 @@ class Context:
 
     def track(self, items: Iterable[T], total: int, message: str = "") -> Iterator[T]:
         """Yield ``items``, reporting before each and once after the last."""
-        # What took long before the loop says nothing about its pace.
+        # Time spent before the loop does not count for its speed.
         here = replace(self, _started=time.monotonic())
         for done, item in enumerate(items):
             here.progress(done, total, message)
@@ -84,7 +84,7 @@ class Context:
 
 
 def time_left(seconds: float | None) -> str:
-    """Return a remaining time as people say it, such as ``"4 min left"``; empty where unknown.
+    """Return a remaining time in words, such as ``"4 min left"``; empty if unknown.
 
     Parameters
     ----------

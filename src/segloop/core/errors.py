@@ -1,18 +1,18 @@
-"""The errors users see: one plain sentence each, naming the file and the remedy."""
+"""Errors that users see. Each message is one sentence that names the file and says what to do."""
 
 from __future__ import annotations
 
 
 class SegloopError(Exception):
-    """Base of all errors raised on purpose; its message is fit to be shown as it is."""
+    """Base of all errors that Segloop raises on purpose; the message can be shown to users."""
 
 
 class ImageError(SegloopError):
-    """An image can't be read, written, or lacks what was asked of it."""
+    """An image can't be read or written, or lacks what was requested, such as a channel."""
 
 
 class PairingError(SegloopError):
-    """Raw images and segmentations can't be matched by file stem."""
+    """Raw images and segmentations can't be matched by their file names."""
 
 
 class DatasetError(SegloopError):
@@ -28,12 +28,12 @@ class ModelError(SegloopError):
 
 
 class RunError(SegloopError):
-    """A run folder is missing, damaged, or in a state that forbids what was asked."""
+    """A run is missing or damaged, or its state does not allow the request."""
 
 
 class JobError(SegloopError):
-    """A job could not be started, or its process ended without finishing."""
+    """A job can't be started, or its process ended unexpectedly."""
 
 
-class Cancelled(SegloopError):  # noqa: N818 - a request that was heeded, not a failure
-    """The user asked to stop; what was finished until then is kept."""
+class Cancelled(SegloopError):  # noqa: N818 - a request, not a failure
+    """The user asked to stop; everything finished so far is kept."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from segloop.core.errors import SegloopError
 
-_DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SHORT_WRITE = "requested and"  # numpy says "4096 requested and 512 written", without an error number
 
 WRITE_REMEDY = "choose a folder you may write to"

@@ -1,4 +1,4 @@
-"""Append-only files with one JSON object a line, which a kill at any moment can't spoil for their readers."""
+"""Append-only files with one JSON object per line, readable even if the writer was killed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _BLOCK = 1 << 16
 
 
 def append_line(path: Path, value: dict[str, Any]) -> None:
-    """Append one object as a line, in a single write, so that lines of several writers never mix.
+    """Append one object as a line, in a single write, so that the lines of several writers do not mix.
 
-    A torn last line that a killed writer left behind is closed first, so that only it is lost.
+    If a killed writer left an incomplete last line, it is ended first, so that only that line is lost.
 
     Raises
     ------
@@ -43,21 +43,21 @@ def _is_torn(descriptor: int) -> bool:
 
 
 def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """Read the objects of all whole lines from a byte offset on.
+    """Read the objects in all complete lines after a byte offset.
 
     Parameters
     ----------
     path : Path
-        The file; one that isn't there yet reads as empty.
+        The file; a missing file counts as empty.
     offset : int, optional
-        Where the last call ended, in bytes; when the file has become shorter, reading starts anew.
+        Where the last call ended, in bytes. If the file has become shorter, reading starts at its beginning.
 
     Returns
     -------
     objects : list of dict
-        Lines that aren't JSON objects (torn by a kill) are left out.
+        Lines that are not JSON objects, such as incomplete ones, are left out.
     offset : int
-        Where the next call goes on; before a last line that isn't finished yet.
+        Where the next call should start; an incomplete last line is read again then.
     """
     try:
         with path.open("rb") as file:
@@ -73,21 +73,21 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
 
 
 def read_lines_backwards(path: Path, end: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read whole lines from the end of a file, no more of them than are asked for.
+    """Read complete lines from the end of a file to its beginning, as far as the caller needs them.
 
     Parameters
     ----------
     path : Path
-        The file; one that isn't there yet reads as empty.
+        The file; a missing file counts as empty.
     end : int, optional
-        Byte offset at which to begin going backwards, where a line starts; by default the end of the file.
+        Byte offset of the start of a line; only lines before it are read. By default the end of the file.
 
     Yields
     ------
     offset : int
         Where the line starts, in bytes.
     object : dict
-        What it holds; lines that aren't JSON objects (torn by a kill) are left out.
+        Its content; lines that are not JSON objects, such as incomplete ones, are left out.
     """
     try:
         with path.open("rb") as file:

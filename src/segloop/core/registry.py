@@ -1,4 +1,4 @@
-"""A registry: things that go by a name, our own and those that installed packages bring."""
+"""Registries: items with a name, built in or added by users and installed packages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Items by name: built in, registered by a caller, or found among the entry points of installed packages.
+    """Items by name: built in, registered in this process, or entry points of installed packages.
 
-    Nothing is imported before an item is asked for. Names that come from a file are only ever looked up here,
-    so that a file can't name code to run.
+    Items are imported when they are first requested. Names from files are only looked up here, so that a file
+    can't cause other code to run.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Registry(Generic[T]):
     noun : str
         What an item is called in messages, such as ``"network"``.
     built_in : mapping of str to str
-        Where each of our own items is, as ``"package.module:attribute"``. No other item can take these names.
+        Where each built-in item is, as ``"package.module:attribute"``. No other item can have these names.
     error : type of SegloopError, optional
         Raised for a name that is not known.
     """
@@ -44,7 +44,7 @@ class Registry(Generic[T]):
         self._error = error
 
     def names(self) -> tuple[str, ...]:
-        """Return all names: our own first, then the others in alphabetical order."""
+        """Return all names: the built-in ones first, then the others in alphabetical order."""
         others = {*self._registered, *(entry.name for entry in entry_points(group=self.group))}
         return (*self._built_in, *sorted(others - set(self._built_in)))
 
@@ -52,12 +52,12 @@ class Registry(Generic[T]):
         return name in self.names()
 
     def get(self, name: str) -> T:
-        """Return the item of a name.
+        """Return the item with a name.
 
         Raises
         ------
         SegloopError
-            Of the registry's kind, if there is no such item, or the package that brings it can't be imported.
+            Of the registry's kind, if there is no such item, or its package can't be imported.
         """
         if name in self._built_in:
             return self._load(self._built_in[name])
@@ -67,7 +67,7 @@ class Registry(Generic[T]):
             return self._load(entry)
         raise self._error(
             f"There is no {self.noun} '{name}': choose one of {', '.join(self.names())}, "
-            "or install the package that brings it."
+            "or install the package that provides it."
         )
 
     def register(self, name: str, item: T) -> None:
@@ -84,7 +84,7 @@ class Registry(Generic[T]):
 
     @contextmanager
     def registered(self, name: str, item: T) -> Iterator[None]:
-        """Have an item as long as the context is open; see `register`."""
+        """Register an item while the context is open; see `register`."""
         self.register(name, item)
         try:
             yield
@@ -94,9 +94,9 @@ class Registry(Generic[T]):
     def _load(self, entry: EntryPoint) -> T:
         try:
             item: T = entry.load()
-        except Exception as error:  # whatever a stranger's module raises when it is imported
+        except Exception as error:  # importing another package can raise anything
             raise self._error(
                 f"The {self.noun} '{entry.name}' can't be loaded from {entry.value} "
-                f"({type(error).__name__}: {error}): reinstall the package that brings it."
+                f"({type(error).__name__}: {error}): reinstall the package that provides it."
             ) from error
         return item

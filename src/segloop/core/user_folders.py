@@ -1,4 +1,4 @@
-"""Where Segloop keeps what belongs to the user rather than to one study."""
+"""Folders for files that are shared by all workspaces of a user."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def models_folder() -> Path:
 
 
 def default_workspace() -> Path:
-    """Return where the first workspace goes: visible in the user's home, or below ``$SEGLOOP_HOME``."""
+    """Return the folder of the first workspace: in the user's home, or below ``$SEGLOOP_HOME``."""
     if os.environ.get(VARIABLE):
         return data_folder() / "workspace"
     return Path.home() / "segloop"

@@ -12,6 +12,7 @@ import numpy as np
 
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import writing
 from segloop.core.matching import Array
 from segloop.evaluation.charts import Point, line_chart
 from segloop.evaluation.pictures import (
@@ -111,12 +112,8 @@ def write_report(
         + "\n".join(body)
         + "\n</body></html>\n"
     )
-    try:
+    with writing(path, ImageError):
         write_text(path, page)
-    except OSError as error:
-        raise ImageError(
-            f"{path} can't be written ({error.strerror or error}): choose another folder."
-        ) from error
 
 
 _BASELINE = "smoothed Otsu + connected components"

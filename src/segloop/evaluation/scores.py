@@ -16,6 +16,7 @@ import numpy as np
 
 from segloop.core.atomic import write_json, write_text
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import writing
 from segloop.core.matching import Array
 from segloop.core.metrics import (
     IOU_THRESHOLDS,
@@ -198,11 +199,9 @@ def write_metrics(
     compared = baseline or {}
     metrics = pool(scores.values(), compared.values())
     folder = make_folder(out)
-    try:
+    with writing(folder, ImageError):
         write_json(folder / "metrics.json", metrics)
         write_text(folder / "metrics.csv", _table(scores, compared))
-    except OSError as error:
-        raise _not_writable(folder, error) from error
     return metrics
 
 
@@ -215,15 +214,9 @@ def make_folder(out: str | os.PathLike[str]) -> Path:
         If it can't be made.
     """
     folder = Path(out)
-    try:
+    with writing(folder, ImageError):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_writable(folder, error) from error
     return folder
-
-
-def _not_writable(folder: Path, error: OSError) -> ImageError:
-    return ImageError(f"{folder} can't be written to ({error.strerror or error}): choose another folder.")
 
 
 def _table(scores: Mapping[str, ImageScore], baseline: Mapping[str, ImageScore]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import cannot_read
 from segloop.images.image import Image
 from segloop.images.names import EXTRA_READERS, SUFFIXES
 from segloop.images.ome_zarr import is_zarr
@@ -96,10 +97,7 @@ def _existing(path: PathLike) -> Path:
 
 
 def _not_readable(file: Path, error: OSError) -> ImageError:
-    return ImageError(
-        f"{file} can't be read ({error.strerror or error}); check that you may read it and that its drive "
-        "is connected."
-    )
+    return ImageError(cannot_read(file, error))
 
 
 def _requires_reader(file: Path) -> str | None:

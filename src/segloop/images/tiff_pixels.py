@@ -18,7 +18,7 @@ import numpy as np
 from segloop.images.image import AXES, pixel_dtype
 from segloop.images.tiff_file import opened, tifffile_messages
 
-# Images up to this size are read whole whatever part of them is asked for: decoding them takes less time than
+# Images up to this size are always read as a whole: decoding them takes less time than
 # setting up a view, and the file is closed again at once.
 _READ_WHOLE_BYTES = 2 << 20
 _CHUNK_PIXELS = 1 << 20

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import writing
 from segloop.images.image import AXES, UNKNOWN_SIZE, PixelSize
 from segloop.images.names import stem_of
 
@@ -24,7 +23,6 @@ _TILE = 512
 _CHUNK_PIXELS = 1 << 20
 # Classic TIFF counts bytes in 32 bits; the rest is room for its own structures.
 _BIGTIFF_FROM = 2**32 - 2**25
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NGFF_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
 
@@ -69,7 +67,7 @@ def write_image(
     if suffix not in {".tif", ".tiff", ".zarr"}:
         raise ImageError(f"{target} can't be written as an image; choose a name ending in .tif or .zarr.")
     _check_replaceable(target)
-    with _writing(target):
+    with writing(target, ImageError):
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as partial:
             if suffix == ".zarr":
@@ -131,7 +129,7 @@ def create_zarr(
     names = _checked_names(channel_names, shape, axes, target)
     if target.exists():
         raise ImageError(f"{target} is there already; choose another name or delete it.")
-    with _writing(target):
+    with writing(target, ImageError):
         target.parent.mkdir(parents=True, exist_ok=True)
         return _new_zarr(target, stem_of(target), shape, np.dtype(dtype), axes, chunks, names, pixel_size_um)
 
@@ -176,22 +174,6 @@ def _check_replaceable(target: Path) -> None:
     is_zarr = any((target / name).exists() for name in ("zarr.json", ".zgroup", ".zarray"))
     if target.is_dir() and not (is_zarr and target.suffix.lower() == ".zarr"):
         raise ImageError(f"{target} is a folder that holds something else; choose another name.")
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        # numpy's own writer reports a short write without an error number.
-        if error.errno in _FULL or error.errno is None:
-            raise ImageError(
-                f"{target} can't be written because the disk is full or its quota used up; "
-                "free some space or choose another folder."
-            ) from error
-        raise ImageError(
-            f"{target} can't be written ({error.strerror}); choose a folder that you may write to."
-        ) from error
 
 
 def _write_tiff(

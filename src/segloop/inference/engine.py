@@ -100,7 +100,7 @@ class Engine:
             by free memory if not given, and halved if it does not fit after all. It does not change the
             result.
         context : Context, optional
-            Receives progress in pixels; its cancel is heeded before each layer of the network.
+            Receives progress in pixels; Cancel takes effect before each layer of the network.
 
         Yields
         ------
@@ -113,7 +113,7 @@ class Engine:
         ------
         ModelError
             If the image has other channels than the network, a tile does not fit into memory, or the network
-            gives what is no number.
+            returns values that are not finite.
         Cancelled
             If the user has asked to stop.
         """
@@ -290,8 +290,8 @@ class Engine:
             raise BlockTooLargeError(f"{sentence}: choose a smaller tile size.") from error
         if not np.isfinite(maps).all():
             raise ModelError(
-                "What the model computes is no number: its weights are damaged, or its training failed; "
-                "get a new copy of it, or train it again."
+                "The model returns values that are not finite: its weights are damaged, or its training "
+                "failed. Get a new copy of it, or train it again."
             )
         return maps
 

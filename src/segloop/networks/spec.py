@@ -41,7 +41,7 @@ class NetworkSpec:
         for key, value in self.kwargs.items():
             if not _is_plain(value):
                 raise ModelError(
-                    f"The argument '{key}' of the network '{self.name}' is no plain value: "
+                    f"The argument '{key}' of the network '{self.name}' is not a plain value: "
                     "only numbers, words, yes/no and lists of these are accepted."
                 )
 

@@ -69,7 +69,7 @@ def _channels(
             )
         return channels, []
     names = [name.casefold() for name in image.channel_names]
-    # Names that were only made up by counting channels say nothing of an image with more of them.
+    # Default names (Channel 0, ...) do not identify channels of an image that has more of them.
     counted = tuple(wanted) == default_names(n_wanted) and image.n_channels != n_wanted
     if len(wanted) == n_wanted and not counted and all(names.count(name.casefold()) == 1 for name in wanted):
         return tuple(names.index(name.casefold()) for name in wanted), []

@@ -80,7 +80,7 @@ def _move(
 
 
 def change_intensity(image: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """Change gamma, contrast, brightness and noise, drawn anew for each patch and channel.
+    """Change gamma, contrast, brightness and noise at random for each patch and channel.
 
     Parameters
     ----------

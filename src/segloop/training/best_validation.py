@@ -17,7 +17,7 @@ class BestValidation:
     Attributes
     ----------
     score : float
-        Highest score so far, whatever its loss.
+        Highest score so far, regardless of the loss.
     loss : float
         Validation loss of the model that is kept.
     epoch : int

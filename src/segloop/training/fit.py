@@ -17,10 +17,11 @@ from segloop.artifacts.job.events import StateEvent
 from segloop.artifacts.job.job import EventLog, OnEvent
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
-from segloop.artifacts.run.run import Run, cannot_write
+from segloop.artifacts.run.run import Run
 from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
+from segloop.core.file_errors import cannot_write
 
 if TYPE_CHECKING:
     from segloop.training.training_run import Extras, Outcome, TrainingRun

@@ -169,7 +169,7 @@ def test_a_full_disk_leaves_a_group_where_it_was(group: CuratedDataset, limit: i
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
-        with pytest.raises(DatasetError, match=r"can't be written.*free some disk space"):
+        with pytest.raises(DatasetError, match=r"can't be written.*free some space"):
             group.set_split("000", "test")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -215,7 +215,7 @@ def test_a_full_disk_leaves_everything_as_it_was(dataset: CuratedDataset, limit:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
-        with pytest.raises(DatasetError, match=r"can't be written.*free some disk space"):
+        with pytest.raises(DatasetError, match=r"can't be written.*free some space"):
             dataset.save(before.edit(regions=[region]), "exclude")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -234,7 +234,7 @@ def test_a_full_disk_without_room_to_roll_back_leaves_the_sample_as_it_was(datas
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2500, hard))
     try:
-        with pytest.raises(DatasetError, match=r"can't be written.*free some disk space"):
+        with pytest.raises(DatasetError, match=r"can't be written.*free some space"):
             dataset.save(before.edit(note="short"), "note")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -18,6 +18,7 @@ from segloop.artifacts.dataset.manifest import Sample
 from segloop.artifacts.dataset.references import from_reference
 from segloop.artifacts.dataset.segmentation import CorrectedCopy, ImageRef, LabelVersion
 from segloop.core.errors import DatasetError
+from segloop.core.file_errors import writing
 from segloop.images.image import UNKNOWN_SIZE, PixelSize
 
 LABELS_FOLDER = "labels"
@@ -143,14 +144,9 @@ class LabelStore:
 
         pixels = smallest_label_type(labels, f"The segmentation {name} of sample {sample.id}")
         number = 1 + max((each.number for each in sample.segmentation(name).versions), default=0)
-        try:
+        with writing(self._folder / LABELS_FOLDER, DatasetError):
             while not self._reserve(sample.id, name, number):
                 number += 1
-        except OSError as error:
-            raise DatasetError(
-                f"{self._folder / LABELS_FOLDER} can't be written ({error.strerror or error}): "
-                "free some disk space, or choose a folder you may write to."
-            ) from error
         path = self._version_folder(sample.id, name, number) / VERSION_FILE
         write_image(path, pixels, axes="ZYX", pixel_size_um=pixel_size_um)
         created = datetime.now(UTC).isoformat(timespec="seconds")

@@ -113,7 +113,7 @@ class Segmentation(FrozenModel):
     Attributes
     ----------
     name : str
-        Unique within the sample, whatever the case of its letters; letters, digits, ``_``, ``-`` and ``.``.
+        Unique within the sample even if case is ignored; letters, digits, ``_``, ``-`` and ``.``.
     source : FileSource, PredictionSource or CorrectedCopy
         Where its original comes from.
     versions : tuple of LabelVersion

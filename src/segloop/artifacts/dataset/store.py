@@ -17,6 +17,7 @@ from segloop.artifacts.dataset.references import absolute
 from segloop.artifacts.dataset.upgrade import upgrade_index, upgrade_sample
 from segloop.core.atomic import atomic_path, text_replaced, write_text
 from segloop.core.errors import DatasetError
+from segloop.core.file_errors import writing
 
 INDEX_FILE = "dataset.json"
 SAMPLES_FOLDER = "samples"
@@ -79,7 +80,7 @@ class SampleStore:
             failed: then `finish` completes it.
         """
         texts = {self._file(after.id): as_text(after) for _, after in changes}
-        try:
+        with writing(self.folder, DatasetError):
             self._write_upgraded_index()
             with ExitStack() as stack:
                 for file, text in texts.items():
@@ -88,8 +89,6 @@ class SampleStore:
                     else:
                         stack.enter_context(atomic_path(file)).write_text(text, encoding="utf-8")
                 self.journal.append(action, [SampleChange.between(*each) for each in changes], takes_back)
-        except OSError as error:
-            raise DatasetError(cannot_write(self.folder, error)) from error
 
     def finish(self) -> None:
         """Write what a kill left unwritten of several samples that were changed together.
@@ -102,7 +101,7 @@ class SampleStore:
         found = self.journal.newest()
         if found is None or len(found[1].changes) < 2:
             return
-        try:
+        with writing(self.folder, DatasetError):
             for change in found[1].changes:
                 with suppress(DatasetError):  # a damaged file is reported when its sample is read
                     sample = self.read(change.sample_id)
@@ -112,8 +111,6 @@ class SampleStore:
                         text = as_text(sample.edit(**change.after))
                         self._write_upgraded_index()
                         write_text(self._file(sample.id), text)
-        except OSError as error:
-            raise DatasetError(cannot_write(self.folder, error)) from error
 
     def undo(self) -> Sample | None:
         """Take back the newest change that isn't taken back; return the sample as it is now, or None."""
@@ -143,14 +140,12 @@ class SampleStore:
         DatasetError
             If they can't be written; none of them is then listed.
         """
-        try:
+        with writing(self.folder, DatasetError):
             self._write_upgraded_index()
             for sample in samples:
                 write_text(self._file(sample.id), as_text(sample))
                 self.journal.append("add", [SampleChange.between(None, sample)])
             write_text(self.folder / INDEX_FILE, as_text(index))
-        except OSError as error:
-            raise DatasetError(cannot_write(self.folder, error)) from error
 
     def _write_upgraded_index(self) -> None:
         if self._upgraded is not None:
@@ -163,10 +158,8 @@ class SampleStore:
 
 def require_free(folder: Path) -> None:
     """Raise `DatasetError` unless a dataset can be created in ``folder``: it doesn't exist, or is empty."""
-    try:
+    with writing(folder, DatasetError):
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    except OSError as error:
-        raise DatasetError(cannot_write(folder, error)) from error
     if taken:
         raise DatasetError(f"The name {folder} is already taken: choose another one for the dataset.")
 
@@ -179,15 +172,13 @@ def write_new(folder: Path, index: DatasetIndex, samples: Sequence[Sample]) -> N
     DatasetError
         If it can't be written.
     """
-    try:
+    with writing(folder, DatasetError):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(folder) as partial:
             (partial / SAMPLES_FOLDER).mkdir(parents=True)
             for sample in samples:
                 (partial / SAMPLES_FOLDER / f"{sample.id}.json").write_text(as_text(sample), "utf-8")
             (partial / INDEX_FILE).write_text(as_text(index), "utf-8")
-    except OSError as error:
-        raise DatasetError(cannot_write(folder, error)) from error
 
 
 def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
@@ -234,12 +225,6 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
 def as_text(model: Sample | DatasetIndex) -> str:
     """Return what a file of the dataset says."""
     return model.model_dump_json(indent=1) + "\n"
-
-
-def cannot_write(path: Path, error: OSError) -> str:
-    """Return the sentence for a file or folder that can't be written."""
-    where, reason = error.filename or path, error.strerror or str(error)
-    return f"{where} can't be written ({reason}): free some disk space, or choose a folder you may write to."
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -32,6 +32,7 @@ from segloop.artifacts.job.state import JobState
 from segloop.core.atomic import write_text
 from segloop.core.context import Context, Progress
 from segloop.core.errors import JobError
+from segloop.core.file_errors import writing
 from segloop.core.jsonl import append_line, read_lines
 
 EVENTS_FILE = "events.jsonl"
@@ -68,10 +69,8 @@ class EventLog:
     def __init__(self, folder: str | os.PathLike[str], on_event: OnEvent | None = None) -> None:
         self.folder = Path(folder)
         self._on_event = on_event
-        try:
+        with writing(self.folder, JobError):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JobError(_cannot_write(self.folder, error)) from error
         self._lock = threading.Lock()
         self._running = False
         self._last_progress = -math.inf
@@ -88,10 +87,8 @@ class EventLog:
         """
         path = self.folder / EVENTS_FILE
         event = event.model_copy(update={"time": time.time()})
-        try:
+        with writing(path, JobError):
             append_line(path, event.to_line())
-        except OSError as error:
-            raise JobError(_cannot_write(path, error)) from error
         if self._on_event is not None:
             self._on_event(event)
 
@@ -271,10 +268,8 @@ class JobFolder:
         JobError
             If the folder can't be written.
         """
-        try:
+        with writing(self.folder, JobError):
             write_text(self.folder / STOP_FILE, "")
-        except OSError as error:
-            raise JobError(_cannot_write(self.folder, error)) from error
 
     def stop_requested(self) -> bool:
         """Whether someone asked the job to stop and it hasn't ended since."""
@@ -301,8 +296,3 @@ def _process_started(pid: int | None) -> float | None:
         return None
     except psutil.AccessDenied:  # it lives, but belongs to someone else: never our job
         return None
-
-
-def _cannot_write(path: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{path} can't be written ({reason}): free some disk space, or choose a folder you may write to."

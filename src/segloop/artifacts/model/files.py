@@ -13,6 +13,7 @@ from typing import Protocol
 from segloop.artifacts.model.card import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
+from segloop.core.file_errors import reading, writing
 
 _LIMITS = {CARD: 4 * 2**20, WEIGHTS: 4 * 2**30, TEST_INPUT: 256 * 2**20, TEST_OUTPUT: 256 * 2**20}
 # Weights look random; what shrinks more than this was not made by training, unless it is small.
@@ -51,12 +52,10 @@ class FolderFiles:
     def read(self, name: str) -> bytes:
         """Return a file's content, or raise `ModelError`."""
         file = self.path / name
-        try:
+        with reading(file, ModelError):
             if file.stat().st_size > _LIMITS[name]:
                 raise ModelError(f"{name} of the model {self.path} is too large to be genuine.")
             return file.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{name} of the model {self.path} can't be read ({error.strerror}).") from error
 
 
 class ZipFiles:
@@ -96,7 +95,7 @@ class ZipFiles:
             raise ModelError(f"{self.path} is not a genuine model: {name} is a link or encrypted.")
         if entry.compress_type not in _COMPRESSIONS:
             raise ModelError(f"{self.path} is not a genuine model: {name} is compressed in an unusual way.")
-        # What an entry says of itself may be made up, the size of the zip is not.
+        # The sizes that an entry states may be false, the size of the zip file is not.
         packed = min(entry.compress_size, self._size)
         if entry.file_size > min(_LIMITS[name], max(_SMALL, _LARGEST_RATIO * packed)):
             raise ModelError(f"{name} in {self.path} is too large to be genuine.")
@@ -121,12 +120,11 @@ def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
     ModelError
         If it can't be written.
     """
-    try:
-        with atomic_path(path) as partial, zipfile.ZipFile(partial, "w") as archive:
-            for name, content in parts.items():
-                stored = zipfile.ZIP_STORED if name == WEIGHTS else zipfile.ZIP_DEFLATED
-                archive.writestr(name, content, compress_type=stored)
-    except OSError as error:
-        raise ModelError(
-            f"{path} can't be written ({error.strerror}): free some space or choose another folder."
-        ) from error
+    with (
+        writing(path, ModelError),
+        atomic_path(path) as partial,
+        zipfile.ZipFile(partial, "w") as archive,
+    ):
+        for name, content in parts.items():
+            stored = zipfile.ZIP_STORED if name == WEIGHTS else zipfile.ZIP_DEFLATED
+            archive.writestr(name, content, compress_type=stored)

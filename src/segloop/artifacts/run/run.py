@@ -14,6 +14,7 @@ from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import clear_leftovers, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
+from segloop.core.file_errors import cannot_write, writing
 from segloop.targets import TARGETS
 
 CONFIG_FILE = "config.yaml"
@@ -188,10 +189,8 @@ class Run:
         """
         config = self.config
         config.stop = stop
-        try:
+        with writing(self.config_file, RunError):
             compose.save(config, self.config_file)
-        except OSError as error:
-            raise RunError(cannot_write(self.config_file, error)) from error
 
     @property
     def plan(self) -> TrainingPlan | None:
@@ -268,9 +267,3 @@ class Run:
 
 def _as_text(value: float | int) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
-
-
-def cannot_write(path: Path, error: OSError) -> str:
-    """Return one sentence that says why a file or folder can't be written and what to do about it."""
-    reason = error.strerror or str(error)
-    return f"{path} can't be written ({reason}): free some disk space, or choose a folder you may write to."
