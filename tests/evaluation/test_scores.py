@@ -130,5 +130,5 @@ def test_metrics_csv_has_a_line_for_each_image(scores: dict[str, ImageScore], tm
 
 def test_a_folder_that_cannot_be_made_is_named(scores: dict[str, ImageScore], tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
-    with pytest.raises(ImageError, match=r"taken.*choose another folder"):
+    with pytest.raises(ImageError, match=r"taken.*choose a folder"):
         write_metrics(tmp_path / "taken", scores)
