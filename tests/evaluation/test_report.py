@@ -202,7 +202,7 @@ def test_thirty_large_noisy_images_stay_below_ten_megabytes(tmp_path: Path) -> N
 
 
 def test_a_folder_that_is_missing_is_named(rows: list[ReportRow], tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"nowhere.*choose another folder"):
+    with pytest.raises(ImageError, match=r"nowhere.*choose a folder"):
         write_report(
             tmp_path / "nowhere" / "r.html", title="T", figures=[], curves={}, scores=scores_of(rows)
         )
