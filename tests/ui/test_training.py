@@ -417,7 +417,7 @@ def test_another_workspace_shows_its_own_runs(open_dock, config, workspace, qtbo
 
 
 @pytest.mark.parametrize("state", ["start", "run", "settings"])
-def test_it_fits_a_panel_of_400_pixels(open_dock, dataset, workspace, qtbot, state):
+def test_it_fits_a_panel_of_400_pixels(open_dock, config, workspace, qtbot, state):
     if state == "run":
         make_run(
             workspace,

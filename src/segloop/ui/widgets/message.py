@@ -149,7 +149,8 @@ class MessageLine(QWidget):
         width = self.width()
         height = max(self.height(), self._box.layout().totalHeightForWidth(width))
         origin = self.mapTo(around, QPoint(0, 0)) if around is not self else QPoint(0, 0)
-        origin.setY(max(0, origin.y() + self.height() - height))
+        if height > self.height():
+            height, origin = max(height, origin.y() + self.height()), QPoint(origin.x(), 0)
         self._box.setGeometry(QRect(origin, QSize(width, height)))
         self._box.show()
         self._box.raise_()
