@@ -20,6 +20,7 @@ from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import TrainConfig
+from segloop.targets import Target, quantise
 from segloop.training.cache import CachedSample, SampleArrays, store
 
 QUICK = ["patch.size=[48,48]", "patch.batch_size=4", "patch.per_epoch=32", "stop.max_epochs=6"]
@@ -119,5 +120,24 @@ def tiny_sample(folder: Path, side: int = 8) -> CachedSample:
     )
     store(folder, arrays, name="tiny", ranges=np.array([[0, 1]], np.float32))
     sample = CachedSample.open(folder, "tiny")
+    assert sample is not None
+    return sample
+
+
+def disc_sample(folder: Path, target: Target, side: int = 96, radius: int = 7) -> CachedSample:
+    """Return a sample with a disc in the middle, encoded as the target does."""
+    place = np.hypot(*(np.indices((side, side)) - side // 2))
+    labels = (place <= radius).astype(np.int32)[None]
+    encoded = target.encode(labels, np.ones(labels.shape, bool))
+    arrays = SampleArrays(
+        raw=np.random.default_rng(0).random((1, *labels.shape), np.float32),
+        maps=quantise(encoded.maps),
+        valid=encoded.valid,
+        labels=labels,
+        foreground=np.argwhere(labels).astype(np.int32),
+        sizes=np.array([int(labels.sum())]),
+    )
+    store(folder, arrays, name="disc", ranges=np.array([[0, 1]], np.float32))
+    sample = CachedSample.open(folder, "disc")
     assert sample is not None
     return sample

@@ -114,7 +114,7 @@ def test_the_yaml_spells_out_every_knob() -> None:
 
     config = TrainConfig()
     tree = yaml.safe_load(to_yaml(config))
-    assert (tree["target"], tree["loss"]) == ({"kind": "instance"}, {})
+    assert (tree["target"], tree["loss"]) == ({"kind": "auto"}, {})
     for found in knobs(config):
         if isinstance(found.value, dict):
             continue
@@ -190,7 +190,7 @@ def test_options_stand_beside_the_name_of_the_target(tmp_path: Path) -> None:
         (["target=semantic", "target.classes=100"], r"target\.classes=100 is out of bounds: .* 0 and 64"),
         (["target=semantic", "target.classes=many"], r"target\.classes=many is not valid: .* whole number"),
         (["target=semantic", "target.clases=3"], r"no target\.clases: choose among classes"),
-        (["target.classes=3"], r"no target\.classes: there are none to choose"),
+        (["target=instance", "target.classes=3"], r"no target\.classes: there are none to choose"),
         (["target.kind=nonsense"], "no target 'nonsense': choose one of instance, semantic"),
     ],
 )

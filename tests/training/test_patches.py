@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from segloop.config.train import AugmentationConfig, NormalisationConfig
+from segloop.training.augmentation import Batch
 from segloop.training.cache import CachedSample, SampleArrays, store
 from segloop.training.patches import PatchLoader, choose_corner, read_patch
 
@@ -144,6 +145,26 @@ def test_all_samples_are_drawn_equally_often(tmp_path: Path) -> None:
             drawn.update(round(float(maps.max()), 1) for maps in batch.maps)
 
     assert drawn == dict.fromkeys(values, 8)
+
+
+def test_what_augmentation_spoils_in_one_patch_stays_with_that_patch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil_first(batch: Batch, *_: Any) -> Batch:
+        image = batch.image + 1
+        image[0, 0, 0, 0] = torch.inf
+        return Batch(image, batch.maps, batch.valid)
+
+    samples = [sample(tmp_path / name, (1, 20, 30)) for name in "ab"]
+    plain = list(loader(samples))
+    monkeypatch.setattr("segloop.training.patches.augment", spoil_first)
+
+    batches = list(loader(samples))
+
+    for before, after in zip(plain, batches, strict=True):
+        assert torch.equal(after.image[0], before.image[0])
+        assert torch.equal(after.image[1], before.image[1] + 1)
+    assert len([record for record in caplog.records if "not finite" in record.getMessage()]) == 1
 
 
 def test_the_foreground_fraction_is_kept(tmp_path: Path) -> None:

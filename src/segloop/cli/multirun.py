@@ -20,6 +20,8 @@ def sweep(dataset: Path, out: Path, init: str | None, overrides: list[str]) -> i
     from hydra import main
 
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+    from segloop.artifacts.job.job import JobFolder
+    from segloop.artifacts.job.state import JobState
     from segloop.config.compose import CONF_DIR, register_schema
     from segloop.core.errors import RunError
 
@@ -43,9 +45,11 @@ def sweep(dataset: Path, out: Path, init: str | None, overrides: list[str]) -> i
         main(config_path=str(CONF_DIR), config_name="train", version_base="1.3")(train_one)()
     finally:
         sys.argv = before
-    failed = [run.name for run in sorted(out.iterdir()) if run.is_dir() and not (run / "model").is_dir()]
+    runs = [run for run in sorted(out.iterdir()) if run.is_dir()]
+    failed = [run.name for run in runs if JobFolder(run).recorded_state() is JobState.failed]
+    failed += [run.name for run in runs if run.name not in failed and not (run / "model").is_dir()]
     for name in failed:
-        click.echo(f"Error: run {name} of the sweep has no model: see {out / name / 'log.txt'}.", err=True)
+        click.echo(f"Error: run {name} of the sweep failed: see {out / name / 'log.txt'}.", err=True)
     return 1 if failed else 0
 
 
@@ -68,7 +72,7 @@ def train_one(node: Any) -> float | None:
     except SegloopError as error:
         click.echo(f"Error: {out.name}: {error}", err=True)
         return None
-    deciding = TARGETS.get(config.target.kind).metrics[0].name
+    deciding = TARGETS.get(run.config.target.kind).metrics[0].name
     scores = run.metrics().get(f"val_{deciding}") or []
     return max((value for _, value in scores), default=None)
 

@@ -30,7 +30,7 @@ def register_schema() -> None:
     for schema, name in _NAMES.items():
         store.store(group="schema", name=name, node=open_node(schema), package="_global_")
     for group in GROUPS:
-        for name in group.registry.names():
+        for name in group.names():
             store.store(group=group.field, name=name, node=group.defaults(name), package=group.field)
 
 

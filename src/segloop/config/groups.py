@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segloop.config.registries import TARGETS
-from segloop.config.train import TrainConfig
+from segloop.config.train import AUTO, TrainConfig
 from segloop.core.errors import ConfigError, SegloopError
 from segloop.core.registry import Registry
 
@@ -33,12 +33,19 @@ class Group:
     registry : Registry
         What there is to choose from; the class attribute ``options_type`` of an item is a pydantic class
         with the methods of `segloop.targets.ParameterSet`.
+    automatic : str
+        Name of the choice that is made later, by the data; empty if there is none. It has no options.
     """
 
     schema: type
     field: str
     key: str
     registry: Registry[Any]
+    automatic: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return all choices."""
+        return (*([self.automatic] if self.automatic else []), *self.registry.names())
 
     def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the name and all options of a choice, checked and with defaults filled in.
@@ -63,13 +70,24 @@ class Group:
     def _default(self) -> str:
         return str(getattr(getattr(self.schema(), self.field), self.key))
 
+    @property
+    def _example(self) -> str:
+        return self.registry.names()[-1]
+
     def _options(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        if self.automatic and name == self.automatic:
+            if options:
+                key = f"{self.field}.{next(iter(options))}"
+                raise ConfigError(
+                    f"{key} depends on the choice: set {self.field}, for example to {self._example}."
+                )
+            return {}
         options_type: Any = self.registry.get(name).options_type
         values: dict[str, Any] = options_type.from_values(options, self.field).values()
         return values
 
 
-GROUPS: tuple[Group, ...] = (Group(TrainConfig, "target", "kind", TARGETS),)
+GROUPS: tuple[Group, ...] = (Group(TrainConfig, "target", "kind", TARGETS, AUTO),)
 """All such parts."""
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from segloop.config.device import DeviceConfig
 from segloop.config.knob import knob
 
+AUTO = "auto"
+"""The target that suits the labels of the dataset."""
+
 
 class NetworkSize(Enum):
     """How many channels and levels the network has."""
@@ -50,10 +53,10 @@ class TargetConfig:
     """What the network learns; the options are those of the chosen target, written beside ``kind``."""
 
     kind: str = knob(
-        "instance",
+        AUTO,
         "Learn",
-        "Name of a registered target; instance: separate objects (foreground and distance to the edge); "
-        "semantic: foreground or classes.",
+        "auto: as the labels of the dataset are; instance: separate objects (foreground and distance to the "
+        "edge); semantic: foreground or classes; or the name of another registered target.",
     )
     options: dict[str, Any] = knob({}, "Options", "The target's options, such as `target.classes=3`.")
 
@@ -130,6 +133,13 @@ class AugmentationConfig:
     )
     noise: float = knob(
         0.05, "Noise", "Standard deviation of the strongest added Gaussian noise.", minimum=0, maximum=1
+    )
+    more: dict[str, Any] = knob(
+        {},
+        "More",
+        "Further augmentations by name (affine, elastic, blur, or of installed packages), each with its "
+        "arguments: `augmentation.more={elastic:{magnitude:3}}`.",
+        advanced=True,
     )
 
 

@@ -53,6 +53,7 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
     title = "objects"
     description = "Separate objects, each with a label of its own"
     parameters_type = InstanceParameters
+    needs_objects = True
     metrics = (Metric("ap50", "AP at IoU 0.5"), Metric("dice", "Dice"))
 
     @property

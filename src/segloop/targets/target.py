@@ -172,6 +172,8 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
     """What can be chosen for a training, as ``target.NAME=VALUE``."""
     parameters_type: ClassVar[type[ParameterSet]] = NoParameters
     """What decoding depends on and can be changed after prediction, as ``threshold.NAME=VALUE``."""
+    needs_objects: ClassVar[bool] = False
+    """Whether each object needs a number of its own; of masks the connected components are then numbered."""
     metrics: ClassVar[tuple[Metric, ...]]
     """What validation reports; the first metric decides which model is kept."""
 

@@ -25,7 +25,7 @@ from segloop.core import user_folders
 from segloop.core.atomic import atomic_path, remove, write_json
 from segloop.core.errors import DatasetError
 
-VERSION = 2
+VERSION = 3
 
 _ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
 _IN_USE = 24 * 3600  # seconds after its last use in which an entry may belong to a training that goes on

@@ -8,6 +8,8 @@ import lightning.pytorch as pl
 
 from segloop.artifacts.run.plan import TrainingPlan
 from segloop.config.train import TrainConfig
+from segloop.targets import Target
+from segloop.training.augmentations import build_pipeline
 from segloop.training.cache import CachedSample
 from segloop.training.patches import PatchLoader
 
@@ -25,13 +27,22 @@ class PatchDataModule(pl.LightningDataModule):
         Size and number of the patches.
     config : TrainConfig
         Normalisation, augmentation and seed.
+    target : Target, optional
+        Encodes labels after spatial augmentations; needed if there are any.
     """
 
-    def __init__(self, samples: Sequence[CachedSample], plan: TrainingPlan, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        samples: Sequence[CachedSample],
+        plan: TrainingPlan,
+        config: TrainConfig,
+        target: Target | None = None,
+    ) -> None:
         super().__init__()
         self._samples = tuple(samples)
         self._plan = plan
         self._config = config
+        self._target = target
 
     def train_dataloader(self) -> PatchLoader:
         """Return the batches of this process."""
@@ -48,4 +59,6 @@ class PatchDataModule(pl.LightningDataModule):
             seed=self._config.seed,
             rank=rank,
             world_size=world_size,
+            target=self._target,
+            pipeline=build_pipeline(self._config.augmentation.more, self._plan.dimensions),
         )

@@ -107,6 +107,11 @@ class ModelExporter:
         self._device = device
         self._context = context
 
+    @property
+    def has_validation_foreground(self) -> bool:
+        """Whether any validation image has foreground that counts."""
+        return any(len(sample.arrays().foreground) > 0 for sample in self._val)
+
     def validate(self, module: SegmentationModule) -> Scores | None:
         """Return the scores of the averaged network, None without validation images.
 

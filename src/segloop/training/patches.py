@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,8 +13,13 @@ from numpy.typing import NDArray
 
 from segloop.config.train import AugmentationConfig, NormalisationConfig
 from segloop.images.normalisation import normalise
+from segloop.targets import Target
 from segloop.training.augmentation import Batch, augment
+from segloop.training.augmentations import Pipeline
 from segloop.training.cache import CachedSample
+from segloop.training.deformed_patches import read_deformed_patch
+
+logger = logging.getLogger("segloop.training")
 
 Patch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
 
@@ -115,6 +121,10 @@ class PatchLoader:
         Seed of all choices.
     rank, world_size : int
         Number of this process, and how many train together.
+    target : Target, optional
+        Encodes labels after spatial augmentations of the pipeline; needed if there are any.
+    pipeline : Pipeline, optional
+        Further augmentations.
     """
 
     def __init__(
@@ -130,6 +140,8 @@ class PatchLoader:
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        target: Target | None = None,
+        pipeline: Pipeline = Pipeline(),  # noqa: B008 - frozen
     ) -> None:
         self.samples = tuple(samples)
         self.flat = len(size) == 2
@@ -142,7 +154,10 @@ class PatchLoader:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.target = target
+        self.pipeline = pipeline
         self.epoch = 0
+        self._warned = False
 
     def __len__(self) -> int:
         return self.batches
@@ -175,7 +190,23 @@ class PatchLoader:
         if self.flat:
             image, maps, valid = image[:, :, 0], maps[:, :, 0], valid[:, :, 0]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        return augment(Batch(image, maps, valid), self.augmentation, generator)
+        drawn = Batch(image, maps, valid)
+        return self._without_unusable(augment(drawn, self.augmentation, generator), drawn)
+
+    def _without_unusable(self, augmented: Batch, drawn: Batch) -> Batch:
+        """Take patches that augmentation made unusable as they were drawn, to not spoil their batch."""
+        usable = augmented.image.isfinite().flatten(1).all(dim=1)
+        if usable.all():
+            return augmented
+        if not self._warned:
+            self._warned = True
+            logger.warning("Augmentation gave intensities that are not finite: such patches stay unchanged.")
+        keep = usable.reshape(-1, *[1] * (augmented.image.ndim - 1))
+        return Batch(
+            torch.where(keep, augmented.image, drawn.image),
+            torch.where(keep, augmented.maps, drawn.maps),
+            torch.where(keep, augmented.valid, drawn.valid),
+        )
 
     def _sample(self, draw: int) -> CachedSample:
         # All samples in a new random order each round, so that none is drawn more often than another.
@@ -187,4 +218,17 @@ class PatchLoader:
         on_foreground = rng.random() < self.foreground_fraction
         places = sample.arrays().foreground if on_foreground else None
         corner = choose_corner(sample.shape, self.size, places, rng)
-        return read_patch(sample, corner, self.size, self.normalisation)
+        spatial, intensity = self.pipeline.spatial, self.pipeline.intensity
+        if not spatial and not intensity:
+            return read_patch(sample, corner, self.size, self.normalisation)
+        seed = int(rng.integers(2**31))
+        if spatial and self.target is not None:
+            image, maps, valid = read_deformed_patch(
+                sample, corner, self.size, self.normalisation, self.target, spatial, seed
+            )
+        else:
+            image, maps, valid = read_patch(sample, corner, self.size, self.normalisation)
+        tensor = torch.from_numpy(image[:, 0] if self.flat else image)
+        for number, augmentation in enumerate(intensity, len(spatial)):
+            tensor = augmentation({"image": tensor}, seed + number)["image"]
+        return tensor.numpy().reshape(image.shape), maps, valid

@@ -19,6 +19,7 @@ from segloop.core.file_errors import reading
 from segloop.core.fingerprint import quick_identity
 from segloop.images.normalisation import percentile_ranges
 from segloop.targets import Target, quantise
+from segloop.targets.objects import label_objects
 from segloop.training.cache import CachedSample, CacheError, SampleArrays, entry_key, store
 from segloop.training.planning.samples import Header
 
@@ -151,6 +152,8 @@ def _make(
             "(Z × Y × X): replace one of them by a file of the same shape."
         )
     labels = np.where(truth.valid, truth.labels, 0).astype(np.int32, copy=False)
+    if target.needs_objects and dataset.label_kind != "instances":
+        labels = label_objects(labels, target.dims)
     encoded = target.encode(labels, truth.valid)
     context.check()
     valid = encoded.valid
@@ -197,9 +200,8 @@ def _places(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _sizes(labels: NDArray[np.int32], dims: int) -> NDArray[np.int64]:
-    parts = [labels] if dims == 3 else list(labels)
-    counts = [np.unique(part[part > 0], return_counts=True)[1] for part in parts]
-    return np.concatenate(counts).astype(np.int64) if counts else np.zeros(0, np.int64)
+    """Return the sizes of the objects as a prediction would hold them: each is connected."""
+    return np.bincount(label_objects(labels, dims).ravel())[1:].astype(np.int64)
 
 
 def _silent(context: Context) -> Context:

@@ -38,11 +38,13 @@ from segloop.training.module import SegmentationModule
 from segloop.training.planning.hardware import find_hardware
 from segloop.training.planning.plan import plan_training
 from segloop.training.planning.samples import Survey, survey
+from segloop.training.planning.target import resolve_target
 from segloop.training.prepare import keep_in_memory, prepare
 from segloop.training.preview import PreviewingValidator, PreviewWriter
 from segloop.training.progress_callback import EndedBy, ProgressCallback
 from segloop.training.record import pinned, provenance
 from segloop.training.schedule import Clock, Schedule
+from segloop.training.verdict import found_nothing, nothing_found_message
 
 logger = logging.getLogger("segloop.training")
 
@@ -159,10 +161,12 @@ class TrainingRun:
         """
         checkpoint = self._checkpoint(resumed)
         previous = self._run.plan if checkpoint is not None else None
+        dataset = CuratedDataset.open(self._config.dataset)
+        self._config = resolve_target(self._config, dataset.label_kind)
+        self._run.change_target(self._config.target)
         config = pinned(self._config, previous) if previous is not None else self._config
         hardware = find_hardware(config.device)
         device = ResolvedDevice(hardware.device, hardware.mixed, hardware.reason)
-        dataset = CuratedDataset.open(config.dataset)
         found = survey(dataset, config, self._context)
         for problem in found.problems:
             self._say(f"Left out: {problem}", "warning")
@@ -302,18 +306,19 @@ class TrainingRun:
             num_sanity_val_steps=0,
             default_root_dir=run.path,
         )
-        patches = PatchDataModule(material.train, plan, config)
+        patches = PatchDataModule(material.train, plan, config, target)
         trainer.fit(module, datamodule=patches, ckpt_path=checkpoint, weights_only=True)
         if not progress.stopped:
             seconds = math.inf if schedule.repeatable else _CALIBRATION_SHARE * schedule.seconds
             with suppress(Cancelled):
                 self._say(exporter.calibrate(seconds))
-        return self._conclude(trainer, target, progress, checkpoints, schedule)
+        return self._conclude(trainer, target, exporter, progress, checkpoints, schedule)
 
     def _conclude(
         self,
         trainer: pl.Trainer,
         target: Target,
+        exporter: ModelExporter,
         progress: ProgressCallback,
         checkpoints: CheckpointCallback,
         schedule: Schedule,
@@ -334,6 +339,8 @@ class TrainingRun:
         elif not math.isnan(scores.get("train_loss", math.nan)):
             text += "; the model is the latest, it was not validated"
         self._say(f"{text}.")
+        if not progress.stopped and found_nothing(at_best, exporter.has_validation_foreground):
+            raise RunError(nothing_found_message(self._run.path, int(trainer.global_step)))
         if schedule.repeatable and progress.ended_by == "time":
             self._say(
                 f"The time limit ended the training before its {counted(schedule.steps, 'step')}, so that "

@@ -12,7 +12,7 @@ from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.plan import Choice, PlannedDevice, TrainingPlan
 from segloop.artifacts.run.run import Run
-from segloop.config.train import StopConfig, TrainConfig
+from segloop.config.train import StopConfig, TargetConfig, TrainConfig
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import RunError
 
@@ -68,7 +68,7 @@ def test_a_damaged_config_is_named(tmp_path: Path) -> None:
 
 
 def test_metrics_leave_out_what_was_not_measured(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", TrainConfig())
+    run = Run.create(tmp_path / "run", TrainConfig(target=TargetConfig("instance")))
     run.append_metrics({"epoch": 1, "train_loss": 0.5})
     run.append_metrics({"epoch": 2, "train_loss": 0.25, "val_dice": 0.75})
 

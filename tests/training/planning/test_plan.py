@@ -40,7 +40,7 @@ def test_a_plan_says_what_it_rests_on(nuclei: Pictures, make_dataset: MakeDatase
     assert f"Learns from 5 samples ({sum(counts[:-1])} objects)" in found.notes[0]
     names = [choice.name for choice in found.choices]
     assert names == [
-        *["Samples", "Dimensions", "Channels", "Pixel size", "Network"],
+        *["Samples", "Target", "Dimensions", "Channels", "Pixel size", "Network"],
         *["Patch size", "Batch size", "Epoch", "Device", "Duration"],
     ]
     assert all(choice.value and choice.reason.endswith(".") for choice in found.choices)

@@ -21,6 +21,13 @@ from segloop.core.errors import DatasetError, SegloopError
 from segloop.images.image import Image
 from segloop.images.label_quality import label_defect
 from segloop.images.silent_channels import SilentChannels
+from segloop.targets.objects import label_objects
+
+OBJECT_MEANS = {
+    "instances": "a number of the labels",
+    "semantic": "a connected component of the masks (the labels are masks or classes)",
+}
+"""What an object is, by the kind of the labels."""
 
 _PIXEL_SIZE_TOLERANCE = 0.05
 
@@ -56,6 +63,8 @@ class Statistics:
         How many samples are accepted for each of train, val and test.
     n_objects : int
         Objects in all; of a semantic dataset, connected components of one class.
+    object_means : str
+        What counts as an object.
     objects_per_sample : float or None
         Median of their number.
     object_size : float or None
@@ -78,6 +87,7 @@ class Statistics:
     n_rejected: int
     splits: dict[str, int]
     n_objects: int = 0
+    object_means: str = ""
     objects_per_sample: float | None = None
     object_size: float | None = None
     object_diameter: float | None = None
@@ -243,9 +253,7 @@ def _object_sizes(truth: GroundTruth, instances: bool) -> np.ndarray:
     """Return the size in pixels of each object that isn't excluded altogether."""
     labels = np.where(truth.valid, truth.labels, 0)
     if not instances:
-        from cc3d import connected_components
-
-        labels = connected_components(labels)
+        labels = label_objects(labels)
     return np.unique(labels[labels > 0], return_counts=True)[1]
 
 
@@ -299,6 +307,7 @@ def _statistics(
     return replace(
         counts,
         n_objects=len(sizes),
+        object_means=OBJECT_MEANS[dataset.label_kind],
         objects_per_sample=float(np.median([len(found.object_sizes) for found in findings])),
         object_size=float(np.median(sizes)) if len(sizes) else None,
         object_diameter=round(float(np.median(diameters)), 1) if len(sizes) else None,

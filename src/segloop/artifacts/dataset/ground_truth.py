@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.artifacts.dataset.regions import rasterise_all
 from segloop.core.errors import DatasetError
+from segloop.targets.objects import label_objects
 
 Labels = NDArray[Any]
 
@@ -132,9 +133,7 @@ def _mostly_inside(
     """Return the pixels of the objects of which more than half lies inside; a tie stays outside."""
     objects: Labels
     if not instances:
-        from cc3d import connected_components
-
-        objects = connected_components(labels)
+        objects = label_objects(labels)
     elif labels.max(initial=0) <= labels.size:
         objects = labels
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, JobFolder
 from segloop.artifacts.run.plan import TrainingPlan
 from segloop.config import compose
-from segloop.config.train import StopConfig, TrainConfig
+from segloop.config.train import AUTO, StopConfig, TargetConfig, TrainConfig
 from segloop.core.atomic import clear_leftovers, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
 from segloop.core.file_errors import cannot_write, writing
@@ -189,6 +189,22 @@ class Run:
         """
         config = self.config
         config.stop = stop
+        self._save(config)
+
+    def change_target(self, target: TargetConfig) -> None:
+        """Save the target that was chosen by the labels, if it differs from that in the config.
+
+        Raises
+        ------
+        RunError
+            If the config is damaged or can't be written.
+        """
+        config = self.config
+        if config.target != target:
+            config.target = target
+            self._save(config)
+
+    def _save(self, config: TrainConfig) -> None:
         with writing(self.config_file, RunError):
             compose.save(config, self.config_file)
 
@@ -216,7 +232,7 @@ class Run:
     def append_metrics(self, row: Mapping[str, float | int]) -> None:
         """Add the values of an epoch to ``metrics.csv``; keys are names of its columns."""
         new = not self.metrics_file.exists()
-        columns = self._columns()
+        columns = self._columns(row)
         with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, restval="")
             if new:
@@ -231,7 +247,7 @@ class Run:
     def drop_metrics_after(self, epoch: int) -> None:
         """Delete the rows of epochs after ``epoch``, which a continued run will do again."""
         rows = [row for row in self._rows() if int(row["epoch"]) <= epoch]
-        columns = self._columns()
+        columns = self._columns({})
         lines = [",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]
         write_text(self.metrics_file, "\n".join(lines) + "\n")
 
@@ -244,8 +260,8 @@ class Run:
                     curves.setdefault(name, {})[int(row["epoch"])] = float(value)
         return {name: sorted(curve.items()) for name, curve in curves.items()}
 
-    def _columns(self) -> list[str]:
-        """Return the columns of ``metrics.csv``: as in its first line, or by the target if there is none."""
+    def _columns(self, row: Mapping[str, float | int]) -> list[str]:
+        """Return the columns of ``metrics.csv``: as in its first line, by the target, or by a row."""
         try:
             with self.metrics_file.open(encoding="utf-8") as file:
                 header = file.readline().strip()
@@ -253,6 +269,8 @@ class Run:
             header = ""
         if header:
             return header.split(",")
+        if self.config.target.kind == AUTO:
+            return [*COLUMNS, *(name for name in row if name not in COLUMNS)]
         metrics = TARGETS.get(self.config.target.kind).metrics
         return [*COLUMNS, *(f"val_{metric.name}" for metric in metrics)]
 

@@ -12,6 +12,7 @@ from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
 from segloop.core.wording import counted
+from segloop.targets.objects import label_objects
 from segloop.training.planning.samples import Header
 
 
@@ -85,6 +86,4 @@ def _count(dataset: CuratedDataset, header: Header) -> int:
     labels = np.where(truth.valid, truth.labels, 0)
     if dataset.label_kind == "instances":
         return len(np.unique(labels[labels > 0]))
-    from segloop.targets.objects import connected_objects
-
-    return int(connected_objects(labels > 0, 3).max(initial=0))
+    return int(label_objects(labels).max(initial=0))

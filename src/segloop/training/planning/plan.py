@@ -21,6 +21,7 @@ from segloop.core.errors import DatasetError
 from segloop.core.wording import counted
 from segloop.networks import NetworkSpec, network_stride, plan_network
 from segloop.targets import make_target
+from segloop.training.augmentations import AUGMENTATIONS
 from segloop.training.planning.compatibility import require_compatible
 from segloop.training.planning.duration import (
     epochs_between_validations,
@@ -33,6 +34,7 @@ from segloop.training.planning.patches import plan_patches
 from segloop.training.planning.precision import step_precision
 from segloop.training.planning.samples import Survey, survey
 from segloop.training.planning.split import split_samples
+from segloop.training.planning.target import resolve_target
 
 _COUNTING = 3.0  # seconds to spend on counting objects, for each split
 
@@ -59,7 +61,7 @@ def plan(
     dataset : CuratedDataset
         What to learn from.
     config : TrainConfig
-        What the user chose; everything left open is chosen here.
+        What the user chose; everything else is chosen here.
     hardware : Hardware
         From `find_hardware`, or in a process without torch from `ask_hardware`.
     context : Context, optional
@@ -75,6 +77,7 @@ def plan(
         If the context says so.
     """
     validate(config)
+    config = resolve_target(config, dataset.label_kind)
     context = context or Context()
     found = survey(dataset, config, context)
     train, val = split_samples(found, found.headers, None, lambda text: None)
@@ -114,6 +117,8 @@ def plan_training(
     init : Model, optional
         The one that the training starts from.
     """
+    for name in config.augmentation.more:
+        AUGMENTATIONS.get(name)
     warnings: list[str] = []
     ids = found.headers if usable is None else usable
     train, val = split_samples(found, ids, previous, warnings.append)

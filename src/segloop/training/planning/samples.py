@@ -17,6 +17,7 @@ from segloop.core.errors import DatasetError, ImageError
 from segloop.images.image import Image
 from segloop.images.recipe import resolve_channels
 from segloop.targets import TARGETS, LabelFacts, ParameterSet
+from segloop.training.planning.target import resolve_target, target_choice
 
 _MOST_VALUES = 256  # of labels; more can only be objects
 
@@ -96,6 +97,7 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     Cancelled
         If the user asks to stop.
     """
+    config = resolve_target(config, dataset.label_kind)
     dataset.summaries()
     problems = list(dataset.problems)
     wanted = tuple(config.recipe.channels) or tuple(dataset.channels)
@@ -118,6 +120,7 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     options, note = _choose_options(dataset, headers, config, context)
     voxel_size = _voxel_size(dataset, headers)
     choices = (
+        target_choice(config.target.kind, dataset.label_kind),
         Choice(name="Dimensions", value=f"{dims}D", reason=reason),
         Choice(name="Channels", value=", ".join(channels), reason=_channel_reason(config, channels)),
         *_option_choices(options, note),

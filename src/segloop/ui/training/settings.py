@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from segloop.app.presenters.tasks import Memory
-from segloop.config.train import NetworkSize, StopConfig, TrainConfig
+from segloop.config.train import AUTO, NetworkSize, StopConfig, TrainConfig
 from segloop.core.errors import SegloopError
 from segloop.targets import TARGETS, NoParameters
 from segloop.ui.training.path_box import PathBox
@@ -144,6 +144,11 @@ class SettingsPanel(QWidget):
         self.targets: dict[str, QRadioButton] = {}
         self.options: dict[str, ParameterForm] = {}
         self._target_group = QButtonGroup(self)
+        self.targets[AUTO] = QRadioButton(
+            "as labelled", toolTip="Objects where the labels number objects, otherwise foreground or classes"
+        )
+        self._target_group.addButton(self.targets[AUTO])
+        self.options[AUTO] = ParameterForm(NoParameters)
         for name in TARGETS.names():
             try:
                 target = TARGETS.get(name)
@@ -166,7 +171,7 @@ class SettingsPanel(QWidget):
     def _show_options(self) -> None:
         chosen = self._target()
         for name, form in self.options.items():
-            form.setVisible(name == chosen and TARGETS.get(name).options_type is not NoParameters)
+            form.setVisible(name == chosen and bool(form.value()))
 
     def _make_sizes(self) -> QWidget:
         self.sizes: dict[NetworkSize, QRadioButton] = {}
