@@ -137,10 +137,21 @@ def open_node(schema: type) -> Any:
         else:
             parts.append((field.name, hints[field.name], dataclasses.field(default=field.default)))
     node = OmegaConf.structured(dataclasses.make_dataclass(schema.__name__, parts))
-    for name, hint in hints.items():
-        if name in groups or typing.get_origin(hint) is dict:
-            OmegaConf.set_struct(node[name], False)
+    for name in groups:
+        OmegaConf.set_struct(node[name], False)
+    _open_dicts(node, schema, groups)
     return node
+
+
+def _open_dicts(node: Any, schema: type, groups: set[str]) -> None:
+    """Let dicts of values take any names, at every depth."""
+    from omegaconf import OmegaConf
+
+    for name, hint in typing.get_type_hints(schema).items():
+        if typing.get_origin(hint) is dict:
+            OmegaConf.set_struct(node[name], False)
+        elif dataclasses.is_dataclass(hint) and name not in groups:
+            _open_dicts(node[name], typing.cast(type, hint), set())
 
 
 def _of(schema: type) -> list[Group]:

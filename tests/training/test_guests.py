@@ -1,0 +1,119 @@
+"""Networks and augmentations that are registered from outside go through training, card and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.model.model import Model
+from segloop.core.errors import ConfigError, ModelError
+from segloop.networks import NETWORKS, NetworkSpec
+from segloop.training.augmentations import AUGMENTATIONS, Augmentation, Patch, build_pipeline
+from segloop.training.fit import fit
+from training_fixtures import TINY, config
+
+Pictures = dict[str, Any]
+MakeDataset = Callable[..., CuratedDataset]
+
+
+class ToyNetwork(nn.Module):
+    stride = (1, 1)
+    halo = (2, 2)
+    translation_equivariant = True
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(spec.in_channels, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, spec.out_channels, 3, padding=1),
+        )
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.layers(image)  # type: ignore[no-any-return]
+
+
+class ToyMirror:
+    """Mirrors along X, and notes how often."""
+
+    spatial = True
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, dims: int, arguments: Mapping[str, Any]) -> Augmentation:
+        if set(arguments) - {"often"}:
+            raise ValueError("it knows only 'often'")
+
+        def mirror(patch: Patch, seed: int) -> Patch:
+            self.calls += 1
+            return {name: tensor.flip(-1) for name, tensor in patch.items()}
+
+        return mirror
+
+
+def test_guests_go_through_training_card_prediction_and_provenance(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    mirror = ToyMirror()
+    wanted = ["network.name=toy", "augmentation.more={mirror:{often:true}}", "stop.max_epochs=20"]
+    with NETWORKS.registered("toy", ToyNetwork), AUGMENTATIONS.registered("mirror", mirror):
+        run = fit(config(make_dataset(nuclei), TINY, *wanted), tmp_path / "run")
+
+        model = Model.load(run.path)
+        model.verify()
+        network = model.network()
+
+    assert mirror.calls >= 6
+    assert run.plan is not None
+    assert run.plan.network["name"] == model.card.network["name"] == "toy"
+    assert network(torch.rand(1, 1, 7, 9)).shape == (1, 2, 7, 9)
+    kept = model.card.provenance["config"]
+    assert (kept["network"]["name"], kept["augmentation"]["more"]) == ("toy", {"mirror": {"often": True}})
+
+
+def test_a_name_that_nobody_brings_is_refused_before_training(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei)
+
+    with pytest.raises(ConfigError, match="no augmentation 'melt': choose one of affine, elastic, blur"):
+        fit(config(dataset, TINY, "augmentation.more={melt:{}}"), tmp_path / "a")
+    with pytest.raises(ModelError, match="no network 'toy'"):
+        fit(config(dataset, TINY, "network.name=toy"), tmp_path / "b")
+
+
+def test_an_argument_that_does_not_fit_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"augmentation\.more\.elastic does not fit: .*wobble"):
+        build_pipeline({"elastic": {"wobble": 3}}, 2)
+
+
+@pytest.mark.parametrize("name", ["affine", "elastic", "blur"])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_built_in_augmentations_change_a_patch_and_keep_its_shape(name: str, dims: int) -> None:
+    pipeline = build_pipeline({name: {"probability": 1.0}}, dims)
+    (augment,) = (*pipeline.spatial, *pipeline.intensity)
+    shape = (12, 40, 40)[-dims:]
+    labels = np.zeros(shape, np.float32)
+    labels[..., 10:30, 12:28] = 7
+    patch = {
+        "image": torch.rand(1, *shape),
+        "labels": torch.from_numpy(labels)[None],
+        "valid": torch.ones(1, *shape),
+    }
+
+    changed, again, other = augment(patch, 1), augment(patch, 1), augment(patch, 2)
+
+    assert all(changed[key].shape == patch[key].shape for key in patch)
+    assert not torch.equal(changed["image"], patch["image"])
+    assert torch.equal(changed["image"], again["image"])
+    assert not torch.equal(changed["image"], other["image"])
+    assert set(np.unique(changed["labels"])) <= {0, 7}
