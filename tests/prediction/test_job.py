@@ -18,6 +18,7 @@ from segloop.artifacts.job.task import PredictTask
 from segloop.artifacts.prediction.provenance import Provenance, find_predictions
 from segloop.config.device import DeviceConfig
 from segloop.core.errors import Cancelled, ConfigError, ImageError, JobError, ModelError
+from segloop.images.write import write_image
 from segloop.prediction.job import ModelCache, Summary, predict_files
 
 
@@ -242,3 +243,49 @@ def test_a_model_that_was_trained_on_is_loaded_anew(
     shutil.rmtree(folder)
     shutil.copytree(nuclei_model, folder)
     assert cache.get(str(folder), DeviceConfig())[1] is not first
+
+
+def test_a_plate_is_predicted_field_by_field(job: Job, sample_nuclei: Path, tmp_path: Path) -> None:
+    """Each field of an OME-Zarr plate gives what its pixels give as a file of their own."""
+    import zarr
+
+    plate = tmp_path / "screen.zarr"
+    wells = [
+        {"path": "A/1", "rowIndex": 0, "columnIndex": 0},
+        {"path": "B/2", "rowIndex": 1, "columnIndex": 1},
+    ]
+    zarr.create_group(store=str(plate), zarr_format=3).attrs["ome"] = {
+        "version": "0.5",
+        "plate": {"wells": wells},
+    }
+    files = []
+    for well, name in zip(("A/1", "B/2"), ("000", "015"), strict=True):
+        group = zarr.create_group(store=str(plate / well), zarr_format=3)
+        group.attrs["ome"] = {"version": "0.5", "well": {"images": [{"path": "0"}]}}
+        files.append(sample_nuclei / "raw" / f"{name}.tif")
+        image = write_image(tmp_path / f"{name}.zarr", tifffile.imread(files[-1])[:96, :96], axes="YX")
+        shutil.move(image, plate / well / "0")
+    assert job.run(plate, format="tiff") == Summary(2, ())
+    assert job.written() == [
+        "screen_A_1_0.json",
+        "screen_A_1_0.tif",
+        "screen_B_2_0.json",
+        "screen_B_2_0.tif",
+    ]
+    alone = Job(job.model, tmp_path / "alone")
+    tifffile.imwrite(tmp_path / "b.tif", tifffile.imread(files[1])[:96, :96])
+    alone.run(tmp_path / "b.tif")
+    assert np.array_equal(tifffile.imread(job.out / "screen_B_2_0.tif"), tifffile.imread(alone.out / "b.tif"))
+
+
+def test_guessed_axes_are_said_in_the_log_and_given_ones_are_used(job: Job, tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 250, (2, 64, 64)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "film.tif", frames, photometric="minisblack")
+    assert job.run(tmp_path / "film.tif", axes="TYX").n_done == 1
+    said = [event.text for event in job.events.events_of(MessageEvent)]
+    assert not any("does not name its axes" in text for text in said)
+    assert tifffile.imread(job.out / "film.tif").shape == (2, 64, 64)
+    again = Job(job.model, tmp_path / "again")
+    again.run(tmp_path / "film.tif", slice_by_slice=True)
+    said = [event.text for event in again.events.events_of(MessageEvent)]
+    assert any("film.tif" in text and "read as ZYX" in text for text in said)
