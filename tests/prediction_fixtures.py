@@ -77,7 +77,7 @@ def predict(dock, wait):
     def predict():
         wait(dock.predict_button.isEnabled)
         click(dock.predict_button)
-        assert dock.runner.busy
+        assert dock.job.busy
         wait(lambda: idle(dock))
 
     return predict
@@ -93,7 +93,7 @@ def files(dock, nuclei_folders):
 
 
 def idle(dock):
-    return not (dock.runner.busy or dock.workers.busy or dock.results.updating)
+    return not (dock.job.busy or dock.workers.busy or dock.results.updating or dock.turns.pending)
 
 
 def labels_of(viewer, image):

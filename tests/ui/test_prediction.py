@@ -17,7 +17,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat
-from prediction_fixtures import LONG, click, idle, labels_of, seconds_to_cancel, tick, type_into
+from prediction_fixtures import click, idle, labels_of, seconds_to_cancel, tick, type_into
 from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
@@ -248,14 +248,17 @@ def test_after_each_of_twenty_kills_the_dock_says_so_and_predict_works_again(doc
     viewer.add_image(np.tile(viewer.layers["nuclei"].data, (12, 12)), name="large")
     wait(dock.predict_button.isEnabled)
     button = dock.predict_button
+    updates = []
+    dock.job.updated.connect(updates.append)
     for number in range(20):
-        with qtbot.waitSignal(dock.runner.updated, timeout=LONG):  # the process has been told
-            click(button)
+        updates.clear()
+        click(button)
+        wait(lambda: bool(updates))  # the process has got the job
         if number % 4:  # else while the process starts, or reads the model
             wait(lambda: dock.progress.label.text().startswith("Predicting"))
         qtbot.wait(round(500 * rng.random()))
         psutil.Process(helper_pid(dock)).kill()
-        wait(lambda: not dock.runner.busy)
+        wait(lambda: not dock.job.busy)
         assert "ended unexpectedly" in dock.message.text
         assert dock.message.remedy.text() == "Predict again"
         assert [layer.name for layer in viewer.layers] == ["nuclei", "large"]
@@ -294,9 +297,9 @@ def test_a_large_result_shows_while_it_grows(dock, viewer, wait):
     tick(dock.outputs.boxes[OutputKind.probability])
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
-    wait(lambda: "large, probability by run nuclei" in viewer.layers and dock.runner.busy)
+    wait(lambda: "large, probability by run nuclei" in viewer.layers and dock.job.busy)
     growing = viewer.layers["large, probability by run nuclei"]
-    wait(lambda: np.asarray(growing.data[:50, :50]).any() and dock.runner.busy)
+    wait(lambda: np.asarray(growing.data[:50, :50]).any() and dock.job.busy)
     assert not np.asarray(growing.data[-50:, -50:]).any()
     wait(lambda: idle(dock))
     assert viewer.layers["large, probability by run nuclei"] is growing
@@ -325,7 +328,7 @@ _, dock = viewer.window.add_plugin_dock_widget("napari-segloop", "Prediction")
 while not dock.predict_button.isEnabled():
     QApplication.processEvents()
 dock.predict_button.click()
-while dock.runner.busy or dock.workers.busy:
+while dock.job.busy or dock.workers.busy:
     QApplication.processEvents()
 dock.thresholds.boxes["foreground"].setValue(0.7)
 while dock.results.updating:
@@ -371,7 +374,7 @@ def test_quitting_stops_a_prediction_of_layers(dock, viewer, wait):
     wait(lambda: dock.progress.label.text().startswith("Predicting"))
     (folder,) = dock.viewer_app.app.workspace.scratch_dir.glob("layers-*")
     over = []
-    dock.runner.ended.connect(over.append)
+    dock.job.ended.connect(over.append)
     dock.viewer_app.close()
     wait(lambda: bool(over))
     assert over[0].update.state is JobState.stopped

@@ -1,4 +1,4 @@
-"""The Prediction dock with files: predicted, opened, decoded anew, found again."""
+"""The Prediction dock with files: predicted, opened, decoded again, found again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_predicted_file_opens_in_the_viewer_and_obeys_the_sliders(dock, files,
 
 
 @pytest.mark.parametrize("how", ["sliders", "otsu"])
-def test_a_folder_of_kept_probabilities_is_decoded_anew_at_once(dock, files, predict, wait, workspace, how):
+def test_a_folder_of_kept_probabilities_is_decoded_again_at_once(dock, files, predict, wait, workspace, how):
     predict()
     (out,) = workspace.predictions()
     before = {path.name: tifffile.imread(path) for path in out.glob("*.labels.tif")}
@@ -53,7 +53,7 @@ def test_a_folder_of_kept_probabilities_is_decoded_anew_at_once(dock, files, pre
         type_into(dock.thresholds.boxes["foreground"], "0.90")
     click(dock.batch.rethreshold)
     wait(lambda: idle(dock))
-    assert dock.message.text.startswith("3 predictions decoded anew")
+    assert dock.message.text.startswith("3 predictions decoded again")
     changed = [name for name, old in before.items() if not np.array_equal(tifffile.imread(out / name), old)]
     assert changed
     if how == "sliders":
@@ -106,7 +106,7 @@ def open_folder(dock, wait):
     return open_folder
 
 
-def test_a_folder_predicted_by_the_command_line_is_opened_and_decoded_anew(
+def test_a_folder_predicted_by_the_command_line_is_opened_and_decoded_again(
     dock, predicted, open_folder, wait
 ):
     out = predicted("labels,probability")
@@ -119,7 +119,7 @@ def test_a_folder_predicted_by_the_command_line_is_opened_and_decoded_anew(
     type_into(dock.thresholds.boxes["foreground"], "0.90")
     click(dock.batch.rethreshold)
     wait(lambda: idle(dock))
-    assert dock.message.text == f"3 predictions decoded anew in {out}."
+    assert dock.message.text == f"3 predictions decoded again in {out}."
     assert any(not np.array_equal(tifffile.imread(out / name), old) for name, old in before.items())
 
 
@@ -140,7 +140,7 @@ def test_no_other_folder_is_opened_while_files_are_predicted(dock, nuclei_folder
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
     type_into(dock.sources.predicted.line, str(out))
-    assert "under way" in dock.message.text
+    assert "is running" in dock.message.text
     wait(lambda: idle(dock))
     assert dock.batch.folder != out
 
@@ -153,7 +153,7 @@ def test_a_prediction_without_its_probability_is_not_saved_and_the_reason_is_tol
     assert not dock.batch.rethreshold.isEnabled()
     click(dock.batch.open)
     wait(lambda: bool(dock.results.finished()) and idle(dock))
-    stem = dock.results.finished()[0].display.name
+    stem = dock.results.finished()[0].view.name
     dock.result_panel.save_requested.emit(tmp_path / "saved")
     wait(lambda: idle(dock))
     assert dock.message.level == "error"
@@ -167,10 +167,10 @@ def test_a_probability_alone_can_not_be_scored_until_a_threshold_makes_objects_o
     open_folder(predicted("probability"))
     click(dock.batch.open)
     wait(lambda: bool(dock.results.finished()) and idle(dock))
-    stem = dock.results.finished()[0].display.name
+    stem = dock.results.finished()[0].view.name
     viewer.add_labels(tifffile.imread(nuclei_folders / "seg" / f"{stem}.tif"), name="truth")
     click(dock.result_panel.score)
-    assert dock.message.text == f"`{stem}` shows its probability alone: move a threshold, then score it."
+    assert dock.message.text == f"`{stem}` has a probability only: move a threshold, then score it."
     type_into(dock.thresholds.boxes["foreground"], "0.60")
     wait(lambda: idle(dock))
     click(dock.result_panel.score)

@@ -1,40 +1,36 @@
-"""The Prediction dock: wires the model, what it is applied to, the job and its results."""
+"""The Prediction dock: binds widgets to the presenter."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from segloop.app import layers as layer_jobs
-from segloop.app.jobs import Job
-from segloop.app.layers import LayerImage, LayerJob
-from segloop.app.presenters.prediction.input_check import InputCheck
-from segloop.app.presenters.prediction.model_list import ModelEntry, ModelList, load_entries
-from segloop.app.presenters.prediction.settings import Settings
-from segloop.artifacts.job.events import MessageEvent
-from segloop.artifacts.job.state import JobState
-from segloop.config.predict import OutputKind, PredictConfig
-from segloop.core.context import Context
-from segloop.core.errors import Cancelled, ConfigError, JobError
+from segloop.app.presenters.prediction.messages import Message
+from segloop.app.presenters.prediction.presenter import PredictionPresenter
+from segloop.app.presenters.prediction.result import Result
+from segloop.config.predict import PredictConfig
+from segloop.ui.clock import QtClock
 from segloop.ui.prediction.batch_panel import BatchPanel
 from segloop.ui.prediction.compatibility_panel import CompatibilityPanel
 from segloop.ui.prediction.empty_state import EmptyState
-from segloop.ui.prediction.files import Files
-from segloop.ui.prediction.keeping import Keeping
+from segloop.ui.prediction.image_layers import add_to_viewer
 from segloop.ui.prediction.layer_list import ChosenLayers
 from segloop.ui.prediction.model_row import ModelRow
 from segloop.ui.prediction.output_row import OutputRow
+from segloop.ui.prediction.ownership import outline_truth
+from segloop.ui.prediction.placement import placement
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.prediction.result_panel import ResultPanel
-from segloop.ui.prediction.results import Result, Results
-from segloop.ui.prediction.runner import Doing, Ended, Runner
 from segloop.ui.prediction.source_panel import SourcePanel
 from segloop.ui.prediction.threshold_panel import ThresholdPanel
+from segloop.ui.prediction.truth_layers import labels_layers, truth_layers
+from segloop.ui.prediction.turns import Turns
+from segloop.ui.repeating import WorkerRepeater
 from segloop.ui.samples import SAMPLE
 from segloop.ui.shortcuts import with_key
 from segloop.ui.viewer_app import PLUGIN, viewer_app_for
@@ -46,11 +42,11 @@ from segloop.ui.widgets.progress import ProgressRow
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from segloop.app.job_watcher import JobUpdate
+    from segloop.app.presenters.prediction.predicted_image import PredictedImage
     from segloop.app.workspace import Workspace
-    from segloop.targets import ParameterSet
 
 _HARDWARE = ("device.kind", "device.precision", "tile_size")
+_LOOK_MS = 100
 
 
 class PredictionDock(Page):
@@ -58,77 +54,65 @@ class PredictionDock(Page):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(viewer_app_for(napari_viewer), "Prediction")
-        self.settings = Settings(self.viewer_app)
-        self.models = ModelList()
-        self.check = InputCheck(self.workers, self.settings)
         viewer = self.viewer_app.viewer
-        self._make_widgets(viewer)
-        self.results = Results(viewer, self.workers)
-        self.runner = Runner(self.workers, self.progress)
-        self.files = Files(self, self.batch, self.runner, self.results)
-        self.files.listed.connect(self._on_folder)
-        self.keeping = Keeping(self, self.result_panel, self.runner, self.results)
-        self._connect(viewer)
-        self._enable()
+        self.turns = Turns(self)
+        self.sources = SourcePanel(viewer)
+        self.presenter = PredictionPresenter(
+            self.viewer_app.app,
+            self.viewer_app,
+            self.workers,
+            WorkerRepeater(self.workers, "watch", _LOOK_MS),
+            QtClock(self),
+            self.sources.layers.chosen,
+            self._make_view,
+        )
+        self.results = self.presenter.results
+        self.job = self.presenter.job
+        self._make_widgets()
+        self._bind(viewer)
         self.on_workspace(self.viewer_app.app.workspace)
-        self._warm_up()
+        self.presenter.warm_up()
 
     # What the user can do.
 
     def predict(self) -> None:
         """Apply the model to what is chosen."""
-        self.message.clear()
-        self.attempt(self._start)
-
-    def cancel(self) -> None:
-        """Stop the prediction; what is finished is kept."""
-        self.runner.cancel()
+        self.presenter.predict()
 
     def use_model(self, path: str) -> None:
         """Add a model from elsewhere to the list, and choose it."""
-        self.settings.add_model(path)
-        self._list_models(path)
-
-    def save(self, folder: Path) -> None:
-        """Save all results into a folder."""
-        self.settings.save_folder = str(folder)
-        self.result_panel.set_folder(str(folder))
-        if not self._refuse_second():
-            self.keeping.save(folder, self.outputs.value())
+        self.presenter.use_model(path)
 
     def open_folder(self, folder: Path) -> None:
-        """List the predictions in a folder, to look at them or to decode them anew."""
-        if not self._refuse_second():
-            self.files.open_folder(folder)
+        """List the predictions in a folder, to look at them or to change their thresholds."""
+        self.presenter.files.open_folder(folder)
 
     # Page's hooks.
 
     def on_workspace(self, workspace: Workspace) -> None:
         """Show the choices remembered for another workspace."""
-        self._restore_settings()
-        self.models.set_entries((), "")
-        self._list_models(self.settings.model)
-        self.workers.run(layer_jobs.clean_scratch, workspace.scratch_dir, lane="clean", on_error=_ignore)
-        self.result_panel.set_folder(self.settings.save_folder or str(workspace.predictions_dir))
-        self.files.find_again(self.settings.files_job)
-        self._show_batch()
+        self.presenter.open_workspace()
+        self.form.set_value(self.presenter.device)
+        self._check_images()
 
     def on_close(self) -> None:
         """Leave layers to the user; a prediction of files goes on, one of layers is stopped."""
-        self.viewer_app.app.models_changed.disconnect(self._on_models, missing_ok=True)
-        self.runner.close()
         self.sources.layers.disconnect_viewer()
-        self.keeping.close()
-        self.results.close()
+        for event in self._layer_events():
+            event.disconnect(self._on_layers)
+        self.viewer_app.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self.turns.finish()
+        self.presenter.close()
+        self.turns.finish()
 
-    # Making.
+    # Widgets.
 
-    def _make_widgets(self, viewer: Viewer) -> None:
+    def _make_widgets(self) -> None:
+        presenter = self.presenter
         self.empty = EmptyState()
         self.body = QWidget()
-        self.model_row = ModelRow(self.models)
-        self.sources = SourcePanel(viewer)
-        self.compatibility = CompatibilityPanel(self.check)
+        self.model_row = ModelRow(presenter.models)
+        self.compatibility = CompatibilityPanel(presenter.check)
         self.outputs = OutputRow()
         self.hardware = Fold("Device, tiles, precision", self.viewer_app, "prediction.hardware")
         self.form = ConfigForm(PredictConfig(), self.viewer_app, only=_HARDWARE, folded=False)
@@ -139,7 +123,7 @@ class PredictionDock(Page):
         self.progress = ProgressRow()
         self.thresholds = ThresholdPanel()
         self.result_panel = ResultPanel()
-        self.batch = BatchPanel()
+        self.batch = BatchPanel(presenter.files.list)
         column = QVBoxLayout(self.body)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -164,271 +148,167 @@ class PredictionDock(Page):
         self.predict_button.hide()
         self.result_panel.hide()
 
-    def _connect(self, viewer: Viewer) -> None:
-        self.viewer_app.app.models_changed.connect(self._on_models)
+    def _bind(self, viewer: Viewer) -> None:
+        self._bind_wishes()
+        self._bind_state()
+        for event in self._layer_events():
+            event.connect(self._on_layers)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
+        self._on_layers()
+
+    def _bind_wishes(self) -> None:
+        """Pass what the user wants on to the presenter."""
+        presenter = self.presenter
         self.empty.training_wanted.connect(lambda: self.viewer_app.dock("Training"))
         self.empty.folder_wanted.connect(self.model_row.browse_folder)
         self.empty.zip_wanted.connect(self.model_row.browse_zip)
-        self.models.chosen_changed.connect(self._on_model)
         self.model_row.browsed.connect(self.use_model)
         self.sources.changed.connect(self._check_images)
-        self.sources.layers.sample_wanted.connect(self._open_sample)
-        self.sources.mode_changed.connect(self._on_mode)
+        self.sources.mode_changed.connect(lambda: presenter.set_mode(self.sources.is_files))
         self.sources.opened.connect(self.open_folder)
-        self.check.changed.connect(self._enable)
-        self.check.failed.connect(self.message.show_error)
-        self.outputs.changed.connect(self._on_outputs)
+        self.sources.layers.sample_wanted.connect(self._open_sample)
+        self.outputs.changed.connect(lambda: presenter.tick(self.outputs.value()))
+        self.form.changed.connect(self._on_form)
         self.predict_button.clicked.connect(self.predict)
-        self.thresholds.changed.connect(lambda: self.results.set_thresholds(self.thresholds.value()))
-        self.results.failed.connect(self.message.show_error)
-        self.results.adopted.connect(self.thresholds.set_value)
-        self.results.painted.connect(self._on_painted)
-        self.result_panel.save_requested.connect(self.save)
-        self.batch.rethreshold_requested.connect(self._rethreshold)
-        self.runner.changed.connect(self._enable)
-        self.runner.updated.connect(self._on_update)
-        self.runner.ended.connect(self._on_ended)
-        self.runner.failed.connect(self._on_failed)
+        self.progress.cancelled.connect(presenter.cancel)
+        self.thresholds.changed.connect(lambda: presenter.set_thresholds(self.thresholds.value()))
+        self.result_panel.save_requested.connect(presenter.save)
+        self.result_panel.score_requested.connect(self._score)
+        self.batch.open_requested.connect(presenter.files.open_prediction)
+        self.batch.rethreshold_requested.connect(lambda otsu: presenter.rethreshold(otsu=otsu))
+
+    def _bind_state(self) -> None:
+        """Show what the presenter knows."""
+        presenter = self.presenter
+        presenter.messages.said.connect(self._say)
+        presenter.messages.cleared.connect(self.message.clear)
+        presenter.ready_changed.connect(self._show_ready)
+        presenter.mode_changed.connect(self._show_mode)
+        presenter.outputs_changed.connect(self._show_outputs)
+        presenter.thresholds_changed.connect(self._show_thresholds)
+        presenter.models_listed.connect(self._show_models)
+        presenter.files.folder_opened.connect(self._on_folder)
+        presenter.files.image_read.connect(self._show_prediction)
+        presenter.actions.scored.connect(self.result_panel.show_score)
+        presenter.files.list.changed.connect(self._show_batch)
+        self.job.changed.connect(self._show_job)
+        self.job.progressed.connect(self.progress.set_progress)
+        self.results.changed.connect(self._show_results)
+
+    # From the widgets to the presenter.
+
+    def _check_images(self) -> None:
+        chooser = self.sources.inputs
+        self.presenter.set_inputs(chooser.values(), chooser.value(), self.sources.out.value())
+        self.presenter.check_images()
+
+    def _on_form(self) -> None:
+        def take() -> None:
+            self.presenter.device = self.form.value()
+
+        self.attempt(take)
 
     def _open_sample(self) -> None:
         self.viewer_app.viewer.open_sample(PLUGIN, SAMPLE)
 
-    def _restore_settings(self) -> None:
-        for widget in (self.sources, self.outputs):
-            widget.blockSignals(True)
-        self.sources.inputs.set_value(self.settings.inputs)
-        self.sources.out.set_value(self.settings.out)
-        self.sources.use_files.setChecked(self.settings.is_files)
-        self.sources.use_layers.setChecked(not self.settings.is_files)
-        for widget in (self.sources, self.outputs):
-            widget.blockSignals(False)
-        self.form.set_value(self.settings.device)
-
-    # The model, and whether it fits.
-
-    def _list_models(self, wanted: str) -> None:
-        self.workers.run(
-            _load_models,
-            self.viewer_app.app,
-            self.settings.extra_models,
-            lane="models",
-            on_result=partial(self._on_listed, wanted),
-            on_error=self.message.show_error,
+    def _make_view(self, chosen: ChosenLayers, model: str) -> ResultLayers:
+        return ResultLayers(
+            self.viewer_app.viewer,
+            chosen.topmost,
+            chosen.image.name,
+            model,
+            chosen.axes,
+            chosen.placement,
+            self.turns.later,
         )
 
-    def _on_models(self) -> None:
-        entry = self.models.chosen
-        self._list_models(entry.path if entry is not None else self.settings.model)
+    def _show_prediction(self, record: Path, image: PredictedImage) -> None:
+        viewer = self.viewer_app.viewer
+        layer = add_to_viewer(viewer, image)
+        place = placement(layer, image.axes)
+        view = ResultLayers(viewer, layer, image.name, image.model, image.axes, place, self.turns.later)
+        self.results.add(view, record)
 
-    def _on_listed(self, wanted: str, entries: list[ModelEntry]) -> None:
-        self.models.set_entries(entries, wanted)
+    def _score(self, name: str) -> None:
+        result = self._selected()
+        layers = self.viewer_app.viewer.layers
+        if result is not None and name in layers:
+            self.presenter.actions.score(result, np.asarray(layers[name].data))
+
+    # From the presenter to the widgets.
+
+    def _say(self, message: Message) -> None:
+        if message.level == "error":
+            self.message.show_error(message.text, message.remedy, message.action)
+        elif message.level == "warning":
+            self.message.show_warning(str(message.text), message.remedy, message.action)
+        else:
+            self.message.show_info(str(message.text), message.remedy, message.action)
+
+    def _show_ready(self) -> None:
+        self.predict_button.setEnabled(self.presenter.can_predict)
+
+    def _show_mode(self) -> None:
+        self.sources.show_choice(
+            self.presenter.is_files, self.presenter.settings.inputs, self.presenter.settings.out
+        )
+        self._show_batch()
+
+    def _show_models(self) -> None:
+        entries = bool(self.presenter.models.entries)
         self.empty.setVisible(not entries)
-        self.body.setVisible(bool(entries))
-        self.predict_button.setVisible(bool(entries))
-        problem = next((each.problem for each in entries if each.path == wanted and each.problem), "")
-        if problem:
-            self.message.show_error(problem)
+        self.body.setVisible(entries)
+        self.predict_button.setVisible(entries)
 
-    def _on_model(self) -> None:
-        entry = self.models.chosen
-        if entry is None:
-            return
-        self.settings.model = entry.path
-        if entry.model is not None:
-            target = entry.model.target()
-            self.outputs.offer(target.outputs, self._wanted_kinds(target))
-            self.thresholds.set_model(entry.model.parameters)
-            if not self.results.finished():
-                self.thresholds.set_value(self.settings.thresholds(entry.model) or entry.model.parameters)
-            self.results.set_kinds(self.outputs.value())
-        self._check_images()
+    def _show_outputs(self) -> None:
+        self.outputs.offer(self.presenter.offered, self.presenter.ticked)
 
-    def _wanted_kinds(self, target: Any) -> list[str]:
-        natural = [target.outputs[0].value]
-        if self.sources.is_files:
-            natural.append(OutputKind.probability.value)
-        wanted = self.settings.outputs(self.sources.is_files)
-        return wanted if any(kind.value in wanted for kind in target.outputs) else natural
+    def _show_thresholds(self) -> None:
+        model = self.presenter.models.model
+        if model is not None:
+            self.thresholds.set_model(self.presenter.own_thresholds)
+        self.thresholds.set_value(self.presenter.thresholds)
 
-    def _on_mode(self) -> None:
-        entry = self.models.chosen
-        if entry is not None and entry.model is not None:
-            target = entry.model.target()
-            self.outputs.offer(target.outputs, self._wanted_kinds(target))
-        self.settings.is_files = self.sources.is_files
-        self._show_batch()
+    def _show_job(self) -> None:
+        if self.job.busy and self.progress.isHidden():
+            self.progress.start(self.job.message)
+        elif not self.job.busy:
+            self.progress.finish()
 
-    def _on_outputs(self) -> None:
-        self.settings.remember_outputs(self.sources.is_files, self.outputs.value())
-        if not self.sources.is_files:
-            self.results.set_kinds(self.outputs.value())
-        self._enable()
-
-    def _check_images(self) -> None:
-        """Find out whether the model fits what is chosen."""
-        self.settings.inputs, self.settings.out = self.sources.inputs.value(), self.sources.out.value()
-        self.check.check(self.models.chosen, self._chosen())
-
-    def _chosen(self) -> list[LayerImage] | list[str]:
-        if self.sources.is_files:
-            return self.sources.inputs.values()
-        return [each.image for each in self.sources.layers.chosen(self.models.n_inputs)]
-
-    # Predicting.
-
-    def _start(self) -> None:
-        entry = self.models.chosen
-        if entry is None or entry.model is None:
-            raise JobError("No model is chosen: choose one at the top.")
-        if self.runner.busy:
-            raise JobError("A prediction is under way: wait for it, or cancel it.")
-        config = self._config()
-        if not self._chosen():
-            raise JobError("Nothing is chosen: tick a layer, or name files or a folder.")
-        self.settings.remember_thresholds(entry.model, self.thresholds.value())
-        self.settings.remember_device(config)
-        if self.sources.is_files:
-            self._start_files(entry, config, self.sources.inputs.values())
-        else:
-            self._start_layers(entry, config)
-
-    def _start_files(self, entry: ModelEntry, config: PredictConfig, inputs: list[str]) -> None:
-        helper = self.viewer_app.app.helper
-        out, folder = self.files.begin(self.sources.out.value(), inputs[0])
-        self.settings.files_job = str(folder)
-        start = partial(layer_jobs.start_files, helper, entry.path, inputs, config, out, folder)
-        self.runner.run(Doing.files, "Starting", start, then=lambda job: job)
-        self._show_batch()
-
-    def _start_layers(self, entry: ModelEntry, config: PredictConfig) -> None:
-        app = self.viewer_app.app
-        # The thresholds act on the probability, so it is always asked for.
-        config = replace(config, outputs=[*_natural(config, entry), OutputKind.probability])
-        chosen = self.sources.layers.chosen(self.models.n_inputs)
-        images = [each.image for each in chosen]
-        start = partial(app.predict_layers, entry.path, images, config)
-        then = partial(self._on_layers_started, chosen, entry.name, self.thresholds.value())
-        self.runner.run(Doing.layers, "Starting", start, then=then)
-
-    def _config(self) -> PredictConfig:
-        config = self.check.apply(self.form.value())
-        kinds = self.outputs.value()
-        if not kinds:
-            raise ConfigError("No output is ticked: tick at least one under Output.")
-        return replace(config, outputs=kinds, threshold=self.thresholds.overrides())
-
-    def _on_layers_started(
-        self, chosen: list[ChosenLayers], model: str, thresholds: ParameterSet, started: LayerJob
-    ) -> Job:
-        results = []
-        for each, path in zip(chosen, started.inputs, strict=True):
-            display = ResultLayers(
-                self.viewer_app.viewer,
-                each.topmost,
-                each.image.name,
-                model,
-                each.axes,
-                each.placement,
-                self.results.later,
-            )
-            record = started.folder / "output" / f"{Path(path).name.removesuffix('.ome.zarr')}.json"
-            results.append(Result(display, path, record, started.folder, each.image.source))
-        self.results.expect(results, thresholds)
-        return started.job
-
-    def _on_update(self, update: JobUpdate) -> None:
-        if self.runner.doing is Doing.files:
-            self.batch.on_events(update.events)
-        else:
-            self.results.on_events(update.events)
-
-    def _on_failed(self, error: Exception) -> None:
-        if isinstance(error, Cancelled):
-            self.message.show_info("Cancelled.")
-        else:
-            self.message.show_error(error)
-
-    def _on_ended(self, ended: Ended) -> None:
-        files, update = ended.doing is Doing.files, ended.update
-        said = [event.text for event in update.events_of(MessageEvent) if event.level == "error"]
-        if files:
-            self.files.list_found()
-        else:
-            self.results.forget_coming()
-        if not ended.seen:
-            return
-        if ended.cancelled:
-            kept = "; what was finished until then is kept" if files else ""
-            self.message.show_info(f"Cancelled{kept}.")
-        elif update.state is JobState.lost:
-            self.message.show_error(_lost(update.failure, files), "Predict again", self.predict)
-        elif update.state is JobState.failed:
-            self.message.show_error(update.failure or "The prediction failed: try again.")
-        elif said and not files:
-            self.message.show_error(said[-1])
-        # The process may be gone; another one should be warm when it is needed.
-        self._warm_up()
-
-    def _warm_up(self) -> None:
-        self.workers.run(_warm_up, self.viewer_app.app, lane="warm up", on_error=self.message.show_error)
-
-    def _enable(self) -> None:
-        ready = not self.runner.busy and self.check.result.fits and bool(self.outputs.value())
-        self.predict_button.setEnabled(ready)
-
-    # Results.
-
-    def _on_painted(self, name: str) -> None:
-        self.message.show_info(
-            f"You painted on {name}: it is yours now. Moving a threshold makes a new layer beside it; "
-            "save yours with File > Save Selected Layers."
-        )
-
-    # Files.
+    def _show_results(self) -> None:
+        self.result_panel.set_summaries(self.results.summaries(), updating=self.results.slow)
+        self.result_panel.set_folder(self.presenter.save_folder)
+        self._on_layers()
 
     def _show_batch(self) -> None:
-        self.batch.setVisible(self.sources.is_files and self.batch.folder is not None)
+        self.batch.setVisible(self.presenter.is_files and self.presenter.files.list.folder is not None)
 
     def _on_folder(self) -> None:
         self.sources.predicted.set_value("")
         self._show_batch()
-        QTimer.singleShot(0, lambda: self.scroll.ensureWidgetVisible(self.batch, 0, 0))
+        QTimer.singleShot(0, partial(self.scroll.ensureWidgetVisible, self.batch, 0, 0))
 
-    def _rethreshold(self, otsu: bool) -> None:
-        if not self._refuse_second():
-            self.files.rethreshold(self.thresholds.value(), otsu=otsu)
+    # Layers.
 
-    def _refuse_second(self) -> bool:
-        self.message.clear()
-        if self.runner.busy:
-            self.message.show_warning("A prediction is under way: wait for it, or cancel it.")
-        return self.runner.busy
+    def _layer_events(self) -> list[Any]:
+        layers = self.viewer_app.viewer.layers
+        return [layers.events.inserted, layers.events.removed, layers.selection.events.active]
 
+    def _on_layers(self, _: Any = None) -> None:
+        """Offer the truths of the selected result."""
+        layers = self.viewer_app.viewer.layers
+        for layer in labels_layers(layers):
+            outline_truth(layer)
+        result = self._selected()
+        found = truth_layers(layers, result.view) if result is not None else []
+        self.result_panel.set_truths([layer.name for layer in found], others=bool(labels_layers(layers)))
 
-def _warm_up(app: Any, context: Context) -> None:
-    context.check()
-    app.helper.warm_up()
+    def _on_layer_removed(self, event: Any) -> None:
+        self.results.on_layer_removed(event.value)
 
-
-def _load_models(app: Any, extra: list[str], context: Context) -> list[ModelEntry]:
-    return load_entries(app.models(), extra, context)
-
-
-def _natural(config: PredictConfig, entry: ModelEntry) -> list[OutputKind]:
-    """Return the outputs to ask for besides the probability: what is ticked, or what the model learned."""
-    ticked = [kind for kind in config.outputs if kind is not OutputKind.probability]
-    return ticked or [entry.model.target().outputs[0]]
-
-
-def _lost(failure: str, files: bool) -> str:
-    _, _, said = failure.partition("It last said: ")
-    kept = "what was finished is kept, " if files else ""
-    return (
-        f"The prediction process ended unexpectedly; {kept}napari goes on. "
-        + (f"It last said: {said} " if said else "")
-        + "If this happens again, choose a smaller tile size."
-    )
-
-
-def _ignore(error: Exception) -> None:
-    """Nothing that the user asked for has failed."""
+    def _selected(self) -> Result | None:
+        """Return the result that is selected in the layer list, else the first one."""
+        finished = self.results.finished()
+        active = self.viewer_app.viewer.layers.selection.active
+        of_active = [each for each in finished if each.view.holds(active) or each.view.source is active]
+        return next(iter(of_active or finished), None)

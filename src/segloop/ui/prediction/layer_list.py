@@ -280,4 +280,5 @@ def _facts(layer: Image) -> list[Any]:
 
 
 def _shape(layer: Image) -> Sequence[int]:
-    return (layer.data[0] if layer.multiscale else layer.data).shape
+    shape: Sequence[int] = (layer.data[0] if layer.multiscale else layer.data).shape
+    return shape

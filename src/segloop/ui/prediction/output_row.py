@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
@@ -39,9 +39,9 @@ class OutputRow(QWidget):
         """Return the ticked outputs among those that the model has."""
         return [kind for kind, box in self.boxes.items() if not box.isHidden() and box.isChecked()]
 
-    def offer(self, possible: Sequence[OutputKind], wanted: Sequence[str]) -> None:
+    def offer(self, possible: Collection[OutputKind], wanted: Collection[OutputKind]) -> None:
         """Show the outputs that the model has, and tick the wanted ones, without emitting `changed`."""
         for kind, box in self.boxes.items():
             box.setVisible(kind in possible)
             with QSignalBlocker(box):
-                box.setChecked(kind.value in wanted)
+                box.setChecked(kind in wanted)

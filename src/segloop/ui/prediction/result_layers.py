@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from segloop.app.presenters.prediction.result import Region
 from segloop.config.predict import OutputKind
 from segloop.prediction.kept import Shown
 from segloop.ui.prediction.ownership import give_to_user, result_marks
-from segloop.ui.prediction.placement import arrange, lies_on
+from segloop.ui.prediction.placement import arrange, lies_on, result_axes
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -92,6 +93,35 @@ class ResultLayers:
         """Whether no layer is in the viewer, or about to be."""
         return not self._coming and not self._present()
 
+    @property
+    def pending(self) -> bool:
+        """Whether a layer is about to be in the viewer."""
+        return bool(self._coming)
+
+    @property
+    def region(self) -> Region | None:
+        """The part of the result that is in view, along T, Z, Y, X; None in 3D or while none is shown."""
+        present = [layer for (kind, _), layer in self._present() if kind is not OutputKind.probability]
+        dims = self._viewer.dims
+        if not present or dims.ndisplay != 2:
+            return None
+        layer = present[0]
+        corners = np.asarray(layer.corner_pixels)
+        point = np.asarray(layer.world_to_data(dims.point))
+        shown = {layer.ndim - 2, layer.ndim - 1}
+        parts = {}
+        for number, axis in enumerate(result_axes(self.axes)):
+            if number in shown:
+                low, high = sorted(int(corner) for corner in corners[:, number])
+                parts[axis] = slice(low, high + 1)
+            else:
+                index = round(float(point[number]))
+                parts[axis] = slice(index, index + 1)
+        if parts["Y"].stop - parts["Y"].start < 2 or parts["X"].stop - parts["X"].start < 2:
+            return None  # nothing was drawn yet
+        first = slice(0, 1)
+        return parts.get("T", first), parts.get("Z", first), parts["Y"], parts["X"]
+
     def shows(self, kind: OutputKind) -> bool:
         """Whether a layer of this kind is in the viewer."""
         return any(key[0] is kind for key in (*self._coming, *dict(self._present())))
@@ -119,7 +149,7 @@ class ResultLayers:
         for key, array in wanted.items():
             self._show(key, arrange(array, self.axes), shown.maps)
 
-    def adopt(self, older: ResultLayers) -> None:
+    def adopt(self, older: Any) -> None:
         """Take over the layers of an older result of the same source, or take them away if they don't fit."""
         same_place = self.axes == older.axes and all(
             np.array_equal(self._place[name], older._place[name]) for name in self._place

@@ -35,6 +35,7 @@ class ResultPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._folder = ""
+        self._has_truth = False
         self.summary = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.summary.setObjectName("segloop_summary")
         self.summary.setStyleSheet("#segloop_summary { font-weight: bold; }")
@@ -62,13 +63,25 @@ class ResultPanel(QWidget):
         layout.addWidget(self.scores)
         self.scores.hide()
 
-    def set_summaries(self, summaries: Sequence[tuple[str, str]]) -> None:
-        """Show what each result, by its name, holds."""
+    def set_summaries(self, summaries: Sequence[tuple[str, str]], *, updating: bool = False) -> None:
+        """Show what each result, by its name, holds.
+
+        Parameters
+        ----------
+        summaries : sequence of (str, str)
+            Name and description of each result.
+        updating : bool
+            Whether the results don't show the newest thresholds everywhere yet.
+        """
         self.setVisible(bool(summaries))
-        if len(summaries) == 1:
-            self.summary.setText(summaries[0][1])
+        if updating:
+            text = "Updating: the part in view first, then the rest…"
+        elif len(summaries) == 1:
+            text = summaries[0][1]
         else:
-            self.summary.setText("\n".join(f"{name}: {words}" for name, words in summaries[:8]))
+            text = "\n".join(f"{name}: {words}" for name, words in summaries[:8])
+        self.summary.setText(text)
+        self.score.setEnabled(self._has_truth and not updating)
         self.show_score("")
 
     def set_truths(self, names: Sequence[str], *, others: bool) -> None:
@@ -93,6 +106,7 @@ class ResultPanel(QWidget):
         for widget in (self.truth, self.score):
             widget.setEnabled(bool(names))
             widget.setVisible(bool(names) or others)
+        self._has_truth = bool(names)
 
     def show_score(self, words: str) -> None:
         """Show how well the result agrees with the truth."""

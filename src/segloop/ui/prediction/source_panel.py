@@ -82,7 +82,16 @@ class SourcePanel(QWidget):
     @property
     def is_files(self) -> bool:
         """Whether files are chosen rather than layers."""
-        return self.use_files.isChecked()
+        return bool(self.use_files.isChecked())
+
+    def show_choice(self, is_files: bool, inputs: str, out: str) -> None:
+        """Show what is chosen, without emitting signals."""
+        blocked = self.blockSignals(True)
+        self.inputs.set_value(inputs)
+        self.out.set_value(out)
+        self.use_files.setChecked(is_files)
+        self.use_layers.setChecked(not is_files)
+        self.blockSignals(blocked)
 
     def _on_mode(self, files: bool) -> None:
         self.files.setVisible(files)

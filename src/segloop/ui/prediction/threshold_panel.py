@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from segloop.targets import NoParameters, ParameterField, ParameterSet
-from segloop.ui.widgets.parameter_form import number_box
+from segloop.ui.widgets.parameter_form import decimals, number_box
 from segloop.ui.widgets.wheel import guard_wheel
 
 _MOST_STEPS = 200
@@ -151,7 +151,7 @@ class ThresholdPanel(QWidget):
         box = number_box(field)
         own = self._own.values()[field.name]
         slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=_steps(field, float(own)))
-        row = _Row(field, box, slider, lambda: _rounded(box), box.setValue)
+        row = _Row(field, box, slider, lambda: _rounded(box), lambda value: _set_exactly(box, value))
         slider.valueChanged.connect(lambda value: row.set(_at(field, value)))
         box.valueChanged.connect(self._on_box)
         return row
@@ -192,6 +192,13 @@ def _rounded(box: QSpinBox | QDoubleSpinBox) -> int | float:
     if isinstance(box, QSpinBox):
         return int(box.value())
     return float(round(box.value(), box.decimals()))
+
+
+def _set_exactly(box: QSpinBox | QDoubleSpinBox, value: Any) -> None:
+    """Show a value with as many decimals as it needs, so that it is not taken for one beside it."""
+    if isinstance(box, QDoubleSpinBox):
+        box.setDecimals(max(box.decimals(), decimals(value)))
+    box.setValue(value)
 
 
 def _shown_alike(row: _Row, value: Any) -> bool:

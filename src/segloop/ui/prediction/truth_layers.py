@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segloop.ui.dock_layers import owner
 from segloop.ui.prediction.ownership import IMAGE, is_result
@@ -12,10 +12,8 @@ from segloop.ui.prediction.placement import lies_on
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from segloop.ui.prediction.result_layers import ResultLayers
 
-
-def truth_layers(layers: Iterable[Layer], result: ResultLayers) -> list[Layer]:
+def truth_layers(layers: Iterable[Layer], result: Any) -> list[Layer]:
     """Return the labels layers that lie on the image of a result, those named like the image first.
 
     Layers that belong to another image are left out even if they have the same size and place: the truth of
@@ -46,7 +44,7 @@ def labels_layers(layers: Iterable[Layer]) -> list[Layer]:
     return [layer for layer in layers if isinstance(layer, Labels) and not is_result(layer)]
 
 
-def _belongs(layer: Layer, source: Layer, result: ResultLayers) -> bool:
+def _belongs(layer: Layer, source: Layer, result: Any) -> bool:
     if IMAGE in layer.metadata and layer.metadata[IMAGE] != source.metadata.get(IMAGE):
         return False
     if owner(layer):  # another dock shows one image after another in the same layers

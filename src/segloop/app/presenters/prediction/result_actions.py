@@ -1,0 +1,96 @@
+"""What the user does with results: save them, compare them with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from segloop.app.presenters.prediction.messages import BUSY
+from segloop.app.presenters.prediction.running import Activity
+from segloop.app.presenters.prediction.saving import ToSave, not_kept, save_all
+from segloop.app.scoring import score
+from segloop.config.predict import OutputKind
+from segloop.core.wording import counted
+
+if TYPE_CHECKING:
+    from segloop.app.presenters.prediction.messages import Messages
+    from segloop.app.presenters.prediction.result import Result
+    from segloop.app.presenters.prediction.results import Results
+    from segloop.app.presenters.prediction.running import RunningJob
+    from segloop.app.presenters.prediction.settings import Settings
+    from segloop.app.presenters.tasks import Tasks
+    from segloop.targets import ParameterSet
+
+_SCORED = (OutputKind.labels, OutputKind.classes, OutputKind.mask)
+
+
+class ResultActions:
+    """Saves and scores the results on screen.
+
+    Parameters
+    ----------
+    tasks, job, results, settings, messages
+        Those of the dock.
+    """
+
+    scored = Signal(str)
+    """How well a result agrees with the truth, in one line."""
+
+    def __init__(
+        self, tasks: Tasks, job: RunningJob, results: Results, settings: Settings, messages: Messages
+    ) -> None:
+        self._tasks = tasks
+        self._job = job
+        self._results = results
+        self._settings = settings
+        self._messages = messages
+
+    def save(self, folder: Path, kinds: Sequence[OutputKind], thresholds: ParameterSet) -> None:
+        """Save all results into a folder, with these outputs and thresholds."""
+        self._settings.save_folder = str(folder)
+        self._messages.clear()
+        if self._job.busy:
+            self._messages.warning(BUSY)
+            return
+        finished = self._results.finished()
+        others = [each.view.name for each in finished if not each.can_decode]
+        wanted = [
+            ToSave(each.kept, each.view.name, each.source_path)
+            for each in finished
+            if each.kept is not None and each.can_decode
+        ]
+        if not wanted:
+            self._messages.error(not_kept(others) if others else "There is no result to save yet.")
+            return
+        then = partial(self._on_saved, others)
+        self._job.run(Activity.other, "Saving", save_all, wanted, kinds, thresholds, folder, then=then)
+
+    def score(self, result: Result, truth: Any) -> None:
+        """Compare a result with the truth, a label array on the same grid."""
+        shown = result.shown
+        kind = next((kind for kind in _SCORED if shown is not None and kind in shown.arrays), None)
+        if shown is None or kind is None:
+            name = result.view.name
+            self._messages.error(f"`{name}` has a probability only: move a threshold, then score it.")
+            return
+        self._tasks.run(
+            score,
+            shown.arrays[kind],
+            truth,
+            kind=kind,
+            lane="score",
+            on_result=self.scored.emit,
+            on_error=self._messages.error,
+        )
+
+    def _on_saved(self, others: Sequence[str], written: Sequence[Path]) -> None:
+        outputs = [path for path in written if path.suffix != ".json"]
+        saved = f"Saved {counted(len(outputs), 'file')} in {written[0].parent}, each with its provenance."
+        if others:
+            self._messages.warning(f"{saved} {not_kept(others)}")
+        else:
+            self._messages.info(saved)

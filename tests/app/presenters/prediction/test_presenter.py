@@ -1,0 +1,182 @@
+"""What the Prediction dock decides, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from psygnal import Signal
+
+from fakes.models import FakeModel, card
+from fakes.repeater import FakeRepeater
+from fakes.results import FakeView, result
+from fakes.tasks import FakeClock, FakeMemory, FakeTasks
+from segloop.app.jobs import Job
+from segloop.app.layers import LayerImage, LayerJob
+from segloop.app.presenters.prediction.model_list import ModelEntry
+from segloop.app.presenters.prediction.presenter import PredictionPresenter
+from segloop.app.workspace import Workspace
+from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.state import JobState
+from segloop.config.predict import OutputKind
+from segloop.targets import make_target
+
+Parameters = make_target("instance").parameters_type
+OWN = Parameters(foreground=0.125, min_size=20, splitting=0.15)
+
+
+class Model(FakeModel):
+    """A model of objects with thresholds of its own."""
+
+    sha256 = "ab" * 32
+    parameters = OWN
+
+    def target(self):
+        return make_target("instance")
+
+
+class FakeApp:
+    """Starts predictions of layers that the test finishes."""
+
+    models_changed = Signal()
+
+    def __init__(self, workspace, folder):
+        self.workspace, self.folder = workspace, folder
+        self.asked = []
+
+    def predict_layers(self, model, images, config, context):
+        self.asked.append((model, [image.name for image in images], config))
+        return LayerJob(Job(self.folder), self.folder, tuple(f"{image.name}.ome.zarr" for image in images))
+
+
+@dataclass
+class Chosen:
+    """One ticked layer."""
+
+    image: LayerImage
+
+
+def layer(name="a", axes="YX"):
+    return Chosen(LayerImage(name, (np.zeros((20, 30)),), axes, ("nuclei",), (None, 0.5, 0.5)))
+
+
+class Bench:
+    """A presenter with one model, one ticked layer, and what it said."""
+
+    def __init__(self, tmp_path):
+        (tmp_path / "job").mkdir()
+        self.tasks, self.repeater, self.memory = FakeTasks(), FakeRepeater(), FakeMemory()
+        self.app = FakeApp(Workspace(tmp_path / "study"), tmp_path / "job")
+        self.layers, self.views, self.said = [layer()], [], []
+        self.presenter = PredictionPresenter(
+            self.app,
+            self.memory,
+            self.tasks,
+            self.repeater,
+            FakeClock(),
+            lambda n_inputs: self.layers,
+            self.make_view,
+        )
+        self.presenter.messages.said.connect(self.said.append)
+        self.presenter.models.set_entries([ModelEntry("nuclei-2d", "/models/nuclei-2d", Model(card()))], "")
+        self.presenter.check_images()
+        self.tasks.finish()
+
+    def make_view(self, chosen, model):
+        self.views.append((chosen.image.name, model))
+        return FakeView(chosen.image.name)
+
+    def end(self, state):
+        EventLog(self.app.folder).state(state)
+        self.repeater.repeat()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_a_model_brings_its_outputs_and_thresholds(bench):
+    presenter = bench.presenter
+    assert OutputKind.labels in presenter.offered
+    assert presenter.ticked == (OutputKind.labels,)
+    assert presenter.thresholds == OWN
+    assert presenter.can_predict
+
+
+def test_layers_are_predicted_with_the_probability_and_the_models_own_thresholds(bench):
+    bench.presenter.predict()
+    bench.tasks.finish("run")
+    ((model, names, config),) = bench.app.asked
+    assert (model, names) == ("/models/nuclei-2d", ["a"])
+    assert config.outputs == [OutputKind.labels, OutputKind.probability]
+    assert config.threshold == {}
+    assert bench.views == [("a", "nuclei-2d")]
+    assert not bench.presenter.can_predict
+
+
+def test_moved_thresholds_are_passed_on_and_remembered(bench):
+    bench.presenter.set_thresholds(Parameters(foreground=0.13, min_size=20, splitting=0.15))
+    bench.presenter.predict()
+    bench.tasks.finish("run")
+    assert bench.app.asked[0][2].threshold == {"foreground": 0.13}
+    model = bench.presenter.models.model
+    moved = Parameters(foreground=0.13, min_size=20, splitting=0.15)
+    assert bench.presenter.settings.thresholds(model) == moved @ pytest.mark.parametrize(
+        ("spoil", "words"),
+        [
+            (lambda bench: bench.presenter.models.set_entries([], ""), "No model is chosen"),
+            (lambda bench: bench.presenter.tick([]), "No output is ticked: tick at least one under Output."),
+            (lambda bench: bench.layers.clear(), "Nothing is chosen"),
+        ],
+    )
+
+
+def test_what_is_missing_is_said(bench, spoil, words):
+    spoil(bench)
+    bench.presenter.predict()
+    assert bench.said[-1].level == "error"
+    assert str(bench.said[-1].text).startswith(words)
+    assert not bench.app.asked
+
+
+def test_a_second_prediction_is_refused_while_one_runs(bench):
+    bench.presenter.predict()
+    bench.presenter.predict()
+    assert str(bench.said[-1].text).startswith("A prediction is running")
+    bench.tasks.finish("run")
+    assert len(bench.app.asked) == 1
+
+
+def test_a_prediction_whose_process_died_is_offered_again(bench):
+    bench.presenter.predict()
+    bench.tasks.finish("run")
+    EventLog(bench.app.folder).state(JobState.running, pid=2**22 - 3)
+    bench.repeater.repeat()
+    message = bench.said[-1]
+    assert "ended unexpectedly" in str(message.text)
+    assert message.remedy == "Predict again"
+    message.action()
+    bench.tasks.finish("run")
+    assert len(bench.app.asked) == 2
+
+
+def test_the_outputs_of_files_and_of_layers_are_remembered_apart(bench):
+    presenter = bench.presenter
+    presenter.tick([OutputKind.mask])
+    presenter.set_mode(True)
+    assert OutputKind.probability in presenter.ticked
+    presenter.tick([OutputKind.labels])
+    presenter.set_mode(False)
+    assert presenter.ticked == (OutputKind.mask,)
+
+
+def test_nothing_is_saved_without_results_and_the_reason_is_said(bench, tmp_path):
+    bench.presenter.save(tmp_path / "saved")
+    assert bench.said[-1].text == "There is no result to save yet."
+    made = result(20)
+    made.kept.can_decode = False
+    bench.presenter.results._results.append(made)
+    bench.presenter.save(tmp_path / "saved")
+    assert str(bench.said[-1].text).startswith("The probability of `a` was not kept")
