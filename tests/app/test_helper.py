@@ -114,7 +114,9 @@ def test_a_job_that_is_refused_says_why(helper, workspace, model, nuclei, tmp_pa
     job = helper.submit(folder)
     assert end(job) is JobState.failed
     assert str(folder / "task.json") in job.failure()
-    assert end(submit(helper, workspace, model, nuclei).job) is JobState.finished
+    tifffile.imwrite(tmp_path / "a.tif", nuclei)
+    again = start_files(helper, str(model), [str(tmp_path / "a.tif")], CONFIG, tmp_path / "out", folder)
+    assert end(again) is JobState.finished
 
 
 def test_a_layer_comes_back_as_growing_and_then_whole_zarr(helper, workspace, model, nuclei):

@@ -165,6 +165,21 @@ def test_a_folder_that_can_not_be_read_for_a_while_is_no_end(
     assert [event.text for event in updates[2].events_of(MessageEvent)] == ["back again"]
 
 
+def test_no_event_is_lost_where_looking_fails_half_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = EventLog(tmp_path)
+    log.message("The disk is full.", "error")
+    log.state(JobState.failed)
+    follower = JobFollower(Job(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "failure", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        assert "Input/output error" in follower.look().problem
+    update = follower.look()
+    assert update.first
+    assert [event.text for event in update.events_of(MessageEvent)] == ["The disk is full."]
+
+
 def test_a_job_on_another_computer_is_watched_by_its_folder(tmp_path: Path) -> None:
     log = EventLog(tmp_path)
     log.append(StateEvent(state=JobState.running, pid=1, process_started=0.0, host="elsewhere"))

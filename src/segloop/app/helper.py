@@ -133,6 +133,7 @@ class _HelperProcess:
     def send(self, folder: Path) -> None:
         """Write the folder of a job to the process."""
         assert self.popen.stdin is not None
+        self._refused.pop(str(folder), None)  # of an earlier job in the same folder
         self.popen.stdin.write(f"{json.dumps(str(folder))}\n".encode())
         self.popen.stdin.flush()
 

@@ -86,10 +86,11 @@ class JobFollower:
         try:
             # The state first: when it has ended, all events are there.
             state = self.job.state()
-            events, self._offset = self.job.folder.events(self._offset)
+            events, offset = self.job.folder.events(self._offset)
             failure = self.job.failure() if state.ended else ""
         except (OSError, SegloopError) as error:
             return replace(before, events=(), first=False, problem=str(error))
+        self._offset = offset
         progress, started, ended_by = before.progress, before.started, before.ended_by
         for event in events:
             if isinstance(event, ProgressEvent):
