@@ -16,7 +16,7 @@ from segloop.app.layers import LayerImage, new_scratch, start, start_files
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.events import OutputEvent, ProgressEvent
 from segloop.artifacts.job.state import JobState
-from segloop.artifacts.prediction.provenance import find_predictions
+from segloop.artifacts.prediction.place import find_predictions
 from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context

@@ -234,3 +234,38 @@ def test_text_stays_replaced_when_what_follows_succeeds(tmp_path: Path) -> None:
         pass
     assert (tmp_path / "a.txt").read_text() == "new"
     assert listing(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_must_be_new_never_replaces_what_appeared_meanwhile(tmp_path: Path, is_folder: bool) -> None:
+    target = tmp_path / "cells"
+
+    def write() -> None:
+        with atomic_path(target, exclusive=True) as partial:
+            if is_folder:
+                partial.mkdir()
+                (target).mkdir()
+                (target / "precious").touch()
+            else:
+                partial.write_text("new")
+                target.write_text("precious")
+
+    with pytest.raises(FileExistsError):
+        write()
+    assert (target / "precious").exists() if is_folder else target.read_text() == "precious"
+    assert listing(tmp_path) == ["cells"]
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_must_be_new_is_there_in_the_end(tmp_path: Path, is_folder: bool) -> None:
+    target = tmp_path / "cells"
+    if is_folder:
+        target.mkdir()  # an empty folder holds nothing that could be lost
+    with atomic_path(target, exclusive=True) as partial:
+        if is_folder:
+            partial.mkdir()
+            (partial / "new").touch()
+        else:
+            partial.write_text("new")
+    assert (target / "new").exists() if is_folder else target.read_text() == "new"
+    assert listing(tmp_path) == ["cells"]

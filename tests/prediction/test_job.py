@@ -15,7 +15,8 @@ from segloop.artifacts.job.events import MessageEvent, OutputEvent, ProgressEven
 from segloop.artifacts.job.job import EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask
-from segloop.artifacts.prediction.provenance import Provenance, find_predictions
+from segloop.artifacts.prediction.place import find_predictions
+from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.device import DeviceConfig
 from segloop.core.errors import Cancelled, ConfigError, ImageError, JobError, ModelError
 from segloop.images.write import write_image

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from segloop.artifacts.prediction.provenance import find_predictions
+from segloop.artifacts.prediction.place import find_predictions
 from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
 from segloop.images.read import open_image
 from segloop.prediction.predict import predict_image

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segloop.artifacts.prediction.place import Place
 from segloop.config.predict import OutputFormat, OutputKind
 from segloop.prediction import output_plan
 from segloop.prediction.output_plan import plan_outputs
-from segloop.prediction.record import Place
 from segloop.targets import make_target
 
 LABELS, MASK, PROBABILITY = OutputKind.labels, OutputKind.mask, OutputKind.probability

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from segloop.config.predict import OutputKind
+from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
 from segloop.images.read import open_image
 from segloop.prediction import outputs
@@ -22,12 +23,20 @@ def _spec(path: Path, shape: tuple[int, int, int, int, int] = (2, 1, 1, 4, 5)) -
     return OutputSpec(OutputKind.labels, path, shape, np.dtype(np.uint16), (None, None, None))
 
 
+def _commit(spec: OutputSpec) -> Commit:
+    return Commit(spec.path.parent, "a", lambda name: name == spec.path.name)
+
+
 def _write(spec: OutputSpec, planes: list[np.ndarray]) -> np.dtype:
-    with open_writers([spec]) as (writer,):
+    commit = _commit(spec)
+    try:
+        (writer,) = open_writers([spec], commit)
         for t, plane in enumerate(planes):
             writer.write(t, WHOLE, plane[None, None])
         dtype = writer.finish()
-        writer.commit()
+        commit.commit()
+    finally:
+        commit.discard()
     return dtype
 
 
@@ -68,10 +77,11 @@ def test_a_block_lands_where_it_belongs(tmp_path: Path) -> None:
         (None, None, None),
         ("x", "y", "z"),
     )
-    with open_writers([spec]) as (writer,):
-        writer.write(1, (slice(1, 3), slice(2, 4), slice(3, 6)), np.full((3, 2, 2, 3), 7, np.uint8))
-        writer.finish()
-        writer.commit()
+    commit = _commit(spec)
+    (writer,) = open_writers([spec], commit)
+    writer.write(1, (slice(1, 3), slice(2, 4), slice(3, 6)), np.full((3, 2, 2, 3), 7, np.uint8))
+    writer.finish()
+    commit.commit()
     expected = np.zeros((2, 3, 4, 5, 6), np.uint8)
     expected[1, :, 1:3, 2:4, 3:6] = 7
     assert np.array_equal(open_image(tmp_path / "a.tif").data.compute(), expected)
@@ -103,9 +113,10 @@ def test_a_full_disk_is_told_with_its_remedy(tmp_path: Path) -> None:
 
 
 def test_what_is_being_written_is_hidden(tmp_path: Path) -> None:
-    with open_writers([_spec(tmp_path / "a.tif")]) as (writer,):
-        writer.write(0, WHOLE, np.ones((1, 1, 4, 5), np.uint32))
-        writer.finish()
-        assert list(tmp_path.glob("*.tif")) == []
-        writer.commit()
+    commit = _commit(_spec(tmp_path / "a.tif"))
+    (writer,) = open_writers([_spec(tmp_path / "a.tif")], commit)
+    writer.write(0, WHOLE, np.ones((1, 1, 4, 5), np.uint32))
+    writer.finish()
+    assert list(tmp_path.glob("*.tif")) == []
+    commit.commit()
     assert tifffile.imread(tmp_path / "a.tif").shape == (2, 4, 5)

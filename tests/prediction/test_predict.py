@@ -329,7 +329,7 @@ def test_a_file_that_is_no_prediction_is_never_replaced(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / name).write_bytes(b"{}")
-    with pytest.raises(ImageError, match="is already there and is no prediction"):
+    with pytest.raises(ImageError, match="is already there and does not belong to a prediction"):
         predict_image(*load(nuclei_model), nuclei, PredictConfig(), tmp_path, "a")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_bytes() == b"{}"

@@ -165,7 +165,7 @@ def test_a_file_of_the_users_is_not_replaced(
     predict_image(*load(nuclei_model), image, PredictConfig(outputs=[PROBABILITY]), tmp_path, "a")
     (tmp_path / "a.labels.tif").write_bytes(b"mine")
     summary = rethreshold_folder(tmp_path, NEW)
-    assert "a.labels.tif is already there and is no prediction" in summary.problems[0]
+    assert "a.labels.tif is already there and does not belong to a prediction" in summary.problems[0]
     assert (tmp_path / "a.labels.tif").read_bytes() == b"mine"
 
 

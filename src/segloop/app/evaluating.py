@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segloop.artifacts.prediction.provenance import find_predictions
+from segloop.artifacts.prediction.place import find_predictions
 from segloop.core.context import Context
 from segloop.core.errors import PairingError
 from segloop.images.listing import image_files

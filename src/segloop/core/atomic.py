@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger("segloop.core")
 
 _PARTIAL, _REPLACED = "partial", "replaced"
 _LEFTOVER = re.compile(rf"\.([0-9a-f]{{8}})\.({_PARTIAL}|{_REPLACED})-(.+)", re.DOTALL)
 _PATIENCE_S = 2.0
+_LONGEST_NAME = 255  # bytes
 
 
 def _temporary_name(path: Path, token: str, role: str = _PARTIAL) -> Path:
     # The suffix stays last because writers choose their format by it.
-    return path.with_name(f".{token}.{role}-{path.name}")
+    prefix = f".{token}.{role}-"
+    # Where a name leaves no room for more, that of the old version, by which it is found again, stays whole.
+    room = _LONGEST_NAME - len(prefix) if role == _PARTIAL else _LONGEST_NAME
+    name = path.name
+    while len(name.encode(errors="surrogateescape")) > room:
+        name = name[1:]
+    return path.with_name(prefix + name)
 
 
 def _token() -> str:
@@ -28,15 +39,29 @@ def _token() -> str:
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(
+    path: str | os.PathLike[str], *, exclusive: bool = False, durable: bool = True
+) -> Iterator[Path]:
     """Yield a temporary sibling of ``path``; rename it to ``path`` on success, delete it on failure.
 
     Works for a file and for a folder (such as a Zarr store). An existing file is replaced in one step; an
     existing folder is moved aside first and deleted afterwards. A kill between the two leaves no folder of
     that name until `clear_leftovers` brings one back.
 
+    Parameters
+    ----------
+    path : path-like
+        File or folder to write.
+    exclusive : bool, optional
+        Whether ``path`` must be new: what another program put there in the meantime stays.
+    durable : bool, optional
+        Whether to wait until the disk has stored the new content before the old one is given up, so that
+        a power cut leaves one of them. False is for what can be made again.
+
     Raises
     ------
+    FileExistsError
+        If ``exclusive`` is set and ``path`` exists when the content is complete.
     OSError
         If the parent folder is missing or not writable, or the disk is full; ``path`` is then unchanged.
     """
@@ -45,25 +70,99 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = _temporary_name(target, token)
     try:
         yield partial
-        _replace(partial, target, _temporary_name(target, token, _REPLACED))
+        if durable:
+            sync(partial)
+        if exclusive:
+            _create(partial, target)
+        else:
+            _replace(partial, target, _temporary_name(target, token, _REPLACED))
+    except BaseException:
+        with suppress(OSError):
+            remove(partial)
+        raise
+    # From here on the new content counts, and nothing may say otherwise.
+    if durable:
+        _try(sync_folder, target.parent)
+
+
+def _try(action: Callable[[Path], None], path: Path) -> None:
+    try:
+        action(path)
+    except OSError as error:
+        logger.warning("%s: %s", path, error)
+
+
+def _create(partial: Path, target: Path) -> None:
+    """Rename a file or folder to a name that must be free."""
+    if partial.is_dir():
+        # A rename replaces an empty folder, and nothing else that is there.
+        if target.is_dir() and not target.is_symlink() and not any(target.iterdir()):
+            target.rmdir()
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        partial.rename(target)
+        return
+    try:
+        os.link(partial, target)  # unlike a rename, this never replaces a file
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no hard links
+        target.touch(exist_ok=False)
+        rename(partial, target)
+    else:
+        _try(Path.unlink, partial)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has stored a file, or a folder with all that is in it.
+
+    Raises
+    ------
+    OSError
+        If the disk reports that it could not.
+    """
+    if path.is_dir() and not path.is_symlink():
+        for parent, _, names in os.walk(path):
+            for name in names:
+                _sync(Path(parent) / name)
+            sync_folder(Path(parent))
+    elif path.is_file():
+        _sync(path)
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
     finally:
-        remove(partial)
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has stored which names are in a folder; Windows does this by itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _replace(partial: Path, target: Path, aside: Path) -> None:
     if not target.is_dir() or target.is_symlink():
-        _rename(partial, target)
+        rename(partial, target)
         return
-    _rename(target, aside)
+    rename(target, aside)
     try:
-        _rename(partial, target)
+        rename(partial, target)
     except BaseException:
-        _rename(aside, target)
+        rename(aside, target)
         raise
-    remove(aside)
+    _try(remove, aside)
 
 
-def _rename(source: Path, target: Path) -> None:
+def rename(source: Path, target: Path) -> None:
     """Rename; on Windows, wait up to two seconds for virus scanners and readers to let go of either."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
@@ -88,7 +187,7 @@ def clear_leftovers(folder: Path) -> None:
         target = folder / name
         if role == _REPLACED and not target.exists():
             partial = _temporary_name(target, token)
-            _rename(partial if partial.exists() else aside, target)
+            rename(partial if partial.exists() else aside, target)
     for path, _ in found:
         remove(path)
 
@@ -124,10 +223,10 @@ def text_replaced(path: str | os.PathLike[str], text: str) -> Iterator[None]:
         try:
             yield
         except Exception:
-            _rename(former, target)
+            rename(former, target)
             raise
     finally:
-        remove(former)
+        _try(remove, former)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segloop.artifacts.prediction.place import Place
 from segloop.artifacts.prediction.provenance import (
     Prediction,
     Provenance,
@@ -22,7 +23,6 @@ from segloop.core.fingerprint import fingerprint
 from segloop.core.wording import counted
 from segloop.images.read import open_image
 from segloop.prediction.output_plan import plan_outputs
-from segloop.prediction.record import Place
 from segloop.prediction.rethreshold import with_parameters
 from segloop.prediction.writing import time_points, write_decoded
 from segloop.targets import ParameterSet, Target

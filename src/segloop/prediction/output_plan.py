@@ -13,8 +13,8 @@ from segloop.prediction.inputs import output_name
 from segloop.prediction.outputs import OutputSpec
 
 if TYPE_CHECKING:
+    from segloop.artifacts.prediction.place import Place
     from segloop.images.image import PixelSize
-    from segloop.prediction.record import Place
 
 AUTO_TIFF_LIMIT = 2 << 30
 """Bytes of the largest output up to which the format ``auto`` writes TIFF."""

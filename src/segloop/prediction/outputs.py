@@ -1,4 +1,4 @@
-"""Writers: an output grows block by block, and is at its place either whole or, as Zarr, growing in view."""
+"""Writers: an output grows block by block under a hidden name, and is then put in place by a commit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,7 @@ import numpy as np
 
 from segloop.config.predict import OutputKind
 from segloop.core.atomic import remove
+from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
 from segloop.images.write import create_zarr, write_image
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = 256 << 20
 """Bytes; larger buffers live in a scratch file beside the outputs."""
-
-_STAGE = ".segloop-writing"
-"""Hidden folder beside the outputs in which files become whole."""
 
 _MAX_CHUNK = (16, 512, 512)  # Z, Y, X
 _UINT16_MAX = int(np.iinfo(np.uint16).max)
@@ -93,30 +91,25 @@ class Writer(Protocol):
     """Something that takes an output block by block."""
 
     spec: OutputSpec
+    growing: Path | None
+    """Where the output can be looked at before it is complete; None where it can't."""
 
     def write(self, t: int, at: Slices, block: NDArray[Any]) -> None:
         """Take a ``(C, z, y, x)`` block of time point ``t`` at slices ``at`` (Z, Y, X)."""
 
     def finish(self) -> np.dtype[Any]:
-        """Make the output whole, not yet replacing what is at its place; return its data type."""
-
-    def commit(self) -> None:
-        """Put the finished output at its place; quick, so that several outputs change together."""
-
-    def discard(self) -> None:
-        """Leave nothing behind, and what was at the place before as it was."""
+        """Complete the output where it is written; return its data type."""
 
 
-@contextmanager
-def open_writers(specs: Sequence[OutputSpec]) -> Iterator[list[Writer]]:
-    """Open a writer for each output, TIFF or Zarr by its path; on failure none leaves anything behind."""
+def open_writers(specs: Sequence[OutputSpec], commit: Commit) -> list[Writer]:
+    """Return a writer for each output, TIFF or Zarr by its path; what they write is staged in ``commit``."""
     writers: list[Writer] = []
-    with ExitStack() as undo:
-        for spec in specs:
-            writers.append(ZarrWriter(spec) if spec.path.suffix == ".zarr" else TiffWriter(spec))
-            undo.callback(writers[-1].discard)
-        yield writers
-        undo.pop_all()
+    for spec in specs:
+        with plain_errors(spec.path):
+            staged = commit.stage(spec.path.name)
+        is_zarr = spec.path.suffix == ".zarr"
+        writers.append(ZarrWriter(spec, staged) if is_zarr else TiffWriter(spec, staged))
+    return writers
 
 
 class ArrayWriter:
@@ -135,6 +128,8 @@ class ArrayWriter:
         Sizes as ``spec.stored_shape``; labels are uint32 until `finish`.
     """
 
+    growing: Path | None = None
+
     def __init__(self, spec: OutputSpec, scratch: Path | None = None) -> None:
         self.spec = spec
         self._scratch = scratch
@@ -152,67 +147,40 @@ class ArrayWriter:
             self.array = narrow_labels(self.array, self._scratch)
         return np.dtype(self.array.dtype)
 
-    def commit(self) -> None:
-        """Do nothing: the array is at its place."""
-
-    def discard(self) -> None:
-        """Do nothing: the array goes with the writer."""
-
 
 class TiffWriter(ArrayWriter):
     """Collects an output in memory, or in a scratch file when it is large, and writes OME-TIFF at the end."""
 
-    def __init__(self, spec: OutputSpec) -> None:
+    def __init__(self, spec: OutputSpec, staged: Path) -> None:
         super().__init__(spec, spec.path.parent)
-        self._new = spec.path.parent / _STAGE / spec.path.name
+        self._staged = staged
 
     def finish(self) -> np.dtype[Any]:
-        """Write the file beside its place."""
+        """Write the file."""
         dtype = super().finish()
         try:
             write_image(
-                self._new,
+                self._staged,
                 self.array,
                 axes=self.spec.axes,
                 channel_names=self.spec.channel_names,
                 pixel_size_um=self.spec.pixel_size_um,
             )
         except ImageError as error:
-            raise ImageError(str(error).replace(str(self._new), str(self.spec.path))) from error
+            raise ImageError(str(error).replace(str(self._staged), str(self.spec.path))) from error
         return dtype
-
-    def commit(self) -> None:
-        """Rename the file to its place."""
-        with plain_errors(self.spec.path):
-            self._new.replace(self.spec.path)
-        self._leave_stage()
-
-    def discard(self) -> None:
-        """Remove what was written."""
-        remove(self._new)
-        self._leave_stage()
-
-    def _leave_stage(self) -> None:
-        with suppress(OSError):  # not there, or another output is in it
-            self._new.parent.rmdir()
 
 
 class ZarrWriter:
-    """Writes blocks at once into an OME-Zarr at its place, so that a viewer can show it while it grows."""
+    """Writes blocks into an OME-Zarr as they come, so that a viewer can show it while it grows."""
 
-    def __init__(self, spec: OutputSpec) -> None:
+    def __init__(self, spec: OutputSpec, staged: Path) -> None:
         self.spec = spec
-        self._previous = spec.path.with_name(f".{spec.path.name}.previous")
-        remove(self._previous)
+        self.growing: Path | None = staged
+        self._staged = staged
+        self._dtype = spec.dtype
         with plain_errors(spec.path):
-            if spec.path.exists():
-                spec.path.replace(self._previous)
-            try:
-                self._array = self._create(spec.path, spec.dtype)
-                self._dtype = spec.dtype
-            except BaseException:
-                self.discard()
-                raise
+            self._array = self._create(staged, spec.dtype)
 
     def _create(self, path: Path, dtype: np.dtype[Any]) -> Any:
         limit = dict(zip("TCZYX", (1, 1, *_MAX_CHUNK), strict=True))
@@ -235,36 +203,26 @@ class ZarrWriter:
             self._array[self.spec.index(t, at)] = self.spec.as_stored(block)
 
     def _widen(self, t: int) -> None:
-        """Go over to uint32, keeping the time points before ``t`` and what is there of it."""
-        wide_path = self.spec.path.with_name(f".{self.spec.path.name}.wide")
+        """Change to uint32, keeping the time points before ``t`` and what is there of it."""
+        wide_path = self._staged.with_name(f".{self._staged.name}.wide")
         remove(wide_path)
         try:
             wide = self._create(wide_path, np.dtype(np.uint32))
             for done in range(t + 1):
                 at = self.spec.index(done, (slice(None), slice(None), slice(None)))
                 wide[at] = self._array[at]
-            remove(self.spec.path)
-            wide_path.replace(self.spec.path)
+            remove(self._staged)
+            wide_path.replace(self._staged)
         finally:
             remove(wide_path)
         import zarr
 
-        self._array = zarr.open_array(self.spec.path / self._array.basename, mode="r+")
+        self._array = zarr.open_array(self._staged / self._array.basename, mode="r+")
         self._dtype = np.dtype(np.uint32)
 
     def finish(self) -> np.dtype[Any]:
-        """Return the data type; the blocks are at their place already."""
+        """Return the data type; the blocks are written already."""
         return self._dtype
-
-    def commit(self) -> None:
-        """Drop what was at the place before."""
-        remove(self._previous)
-
-    def discard(self) -> None:
-        """Remove what was written, and put back what was at the place before."""
-        remove(self.spec.path)
-        if self._previous.exists():
-            self._previous.replace(self.spec.path)
 
 
 def allocate(shape: Sequence[int], dtype: DTypeLike, folder: Path | None) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segloop.artifacts.prediction.place import Place
 from segloop.config.predict import OutputKind, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import ConfigError, ImageError
@@ -23,7 +24,7 @@ from segloop.prediction.fitting import Fit, fit
 from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.outputs import Slices, allocate
 from segloop.prediction.progress import part_of
-from segloop.prediction.record import Place, describe
+from segloop.prediction.record import describe
 from segloop.prediction.writing import PredictionWriter, writing
 from segloop.targets import ParameterSet, Target, quantise
 
@@ -91,8 +92,8 @@ def predict_image(
     context : Context, optional
         Progress from 0 to 1, and cancel.
     on_output : callable, optional
-        Called with path, kind and whether it is still being filled: for a Zarr at its creation, and for every
-        output once it is whole.
+        Called with path, kind and whether it is still being filled: for a Zarr at its creation, with the
+        path at which it grows, and for every output once it is complete.
     on_message : callable, optional
         Called with a sentence for the user and its level, ``"info"`` or ``"warning"``.
 
@@ -130,9 +131,8 @@ def predict_image(
         )
     record = describe(model, engine, image, config, work.fit, work.parameters)
     with writing(place, record, specs) as writer:
-        for spec in specs:
-            if spec.path.suffix == ".zarr":
-                on_output(spec.path, spec.kind, True)
+        for kind, path in writer.growing.items():
+            on_output(path, kind, True)
         work.run(writer, context, place.folder)
         writer.details["seconds"] = round(time.perf_counter() - started, 3)
     outputs = {spec.kind: spec.path for spec in specs}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segloop.artifacts.prediction.place import Place, find_predictions
 from segloop.artifacts.prediction.provenance import (
     Prediction,
     Provenance,
-    find_predictions,
     timestamp,
 )
 from segloop.config.predict import OutputKind
@@ -23,7 +23,6 @@ from segloop.images.read import open_image
 from segloop.prediction.inputs import output_name
 from segloop.prediction.output_plan import output_specs
 from segloop.prediction.outputs import OutputSpec
-from segloop.prediction.record import Place
 from segloop.prediction.writing import time_points, write_decoded
 from segloop.targets import ParameterSet, Target
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segloop.artifacts.prediction.place import Place
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
-from segloop.prediction.outputs import OutputSpec, Slices, Writer, open_writers
-from segloop.prediction.record import Place, output_file
+from segloop.prediction.outputs import OutputSpec, Slices, Writer, open_writers, plain_errors
+from segloop.prediction.record import output_file
 from segloop.targets import Decoded, quantise
 
 if TYPE_CHECKING:
@@ -41,10 +43,16 @@ class PredictionWriter:
     """
 
     def __init__(self, writers: Sequence[Writer]) -> None:
+        self._writers = tuple(writers)
         self._maps = [writer for writer in writers if writer.spec.kind is OutputKind.probability]
         self._decoded = [writer for writer in writers if writer.spec.kind is not OutputKind.probability]
         self.n_objects = 0
         self.details: dict[str, Any] = {}
+
+    @property
+    def growing(self) -> dict[OutputKind, Path]:
+        """Where outputs grow that can be looked at before they are complete."""
+        return {each.spec.kind: each.growing for each in self._writers if each.growing is not None}
 
     @property
     def needs_decoding(self) -> bool:
@@ -74,6 +82,9 @@ def writing(
 ) -> Iterator[PredictionWriter]:
     """Write a prediction: on leaving, its outputs and its record are in place; on an error, all is as before.
 
+    An earlier prediction at this place stays until the new one is complete and stored, then it is replaced
+    as a whole (`segloop.core.commit`).
+
     Parameters
     ----------
     place : Place
@@ -88,24 +99,27 @@ def writing(
     Raises
     ------
     ImageError
-        If an output can't be written, or a file that is no prediction has its name.
+        If an output can't be written, another process is writing this prediction, or a file that does not
+        belong to a prediction has its name.
     """
-    with place.reserve(record, [spec.path for spec in specs]), open_writers(specs) as writers:
+    with place.writing([spec.path for spec in specs]) as commit:
+        writers = open_writers(specs, commit)
         writer = PredictionWriter(writers)
         yield writer
         entries = [output_file(each.spec, each.finish()) for each in writers]
-        for each in writers:
-            each.commit()
         has_labels = any(entry.kind == OutputKind.labels.value for entry in entries)
-        place.complete(
-            record.model_copy(
-                update={
-                    **writer.details,
-                    "outputs": [*entries, *kept],
-                    "n_objects": writer.n_objects if has_labels else None,
-                }
-            )
+        final = record.model_copy(
+            update={
+                **writer.details,
+                "outputs": [*entries, *kept],
+                "n_objects": writer.n_objects if has_labels else None,
+            }
         )
+        with plain_errors(place.path):
+            final.write(commit.stage(place.path.name))
+            for name in place.earlier_names() - final.names():
+                commit.delete(name)
+            commit.commit()
 
 
 def write_decoded(

@@ -167,7 +167,7 @@ def store(
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(folder) as partial:
+        with atomic_path(folder, durable=False) as partial:
             partial.mkdir()
             arrays.save(partial)
             meta = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segloop.app.workspace import Workspace
-from segloop.artifacts.prediction.provenance import find_predictions
+from segloop.artifacts.prediction.place import find_predictions
 from segloop.images.read import open_image
 from segloop.ui.viewer_app import viewer_app_for
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from prediction_records import make_record
+from segloop.artifacts.prediction.place import find_predictions
 from segloop.artifacts.prediction.provenance import (
     Provenance,
-    find_predictions,
 )
 from segloop.core.errors import ImageError
 

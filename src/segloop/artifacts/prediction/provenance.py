@@ -111,9 +111,10 @@ class Provenance(_Record):
     Attributes
     ----------
     outputs : list of OutputFile
-        What is there, whole; empty while a prediction is being written, and ever after if that was killed.
+        What is there, complete.
     pending : list of str
-        Names of files beside the record that are being written, or that a kill left behind.
+        Names of files beside the record that a killed prediction of an earlier version left behind; empty
+        otherwise.
     input : Fingerprint or None
         The file the image came from; None for an image that was only in memory.
     image, scene : str
@@ -237,10 +238,8 @@ class Prediction:
         return {out.kind: self.path.parent / out.path for out in self.provenance.outputs}
 
 
-def find_predictions(folder: str | os.PathLike[str]) -> list[Prediction]:
-    """Return the finished predictions in a folder and its subfolders, sorted by path.
-
-    Hidden folders, Zarr stores and JSON files of other kinds are passed over.
+def find_records(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the paths of what may be records in a folder and its subfolders, sorted.
 
     Raises
     ------
@@ -250,15 +249,7 @@ def find_predictions(folder: str | os.PathLike[str]) -> list[Prediction]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ImageError(f"There is no folder {folder}: choose the folder that predictions were written to.")
-    found = []
-    for path in sorted(_records(folder)):
-        try:
-            provenance = Provenance.read(path)
-        except ImageError:
-            continue
-        if provenance.outputs:
-            found.append(Prediction(path, provenance))
-    return found
+    return sorted(_records(folder))
 
 
 def _records(folder: Path) -> Iterator[Path]:

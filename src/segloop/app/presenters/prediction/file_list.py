@@ -9,7 +9,8 @@ from pathlib import Path
 from psygnal import Signal
 
 from segloop.artifacts.job.events import JobEvent, MessageEvent, OutputEvent
-from segloop.artifacts.prediction.provenance import Prediction, find_predictions
+from segloop.artifacts.prediction.place import find_predictions
+from segloop.artifacts.prediction.provenance import Prediction
 from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import ImageError

@@ -1,0 +1,113 @@
+"""One process at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segloop.core.errors import DatasetError
+from segloop.core.lock import FileLock, Owner
+
+HOLD = """
+import sys
+from pathlib import Path
+from segloop.core.errors import DatasetError
+from segloop.core.lock import FileLock
+
+FileLock(Path(sys.argv[1]), "The dataset cells", DatasetError).acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+COUNT = """
+import sys
+from pathlib import Path
+from segloop.core.errors import DatasetError
+from segloop.core.lock import FileLock
+
+lock, counter = FileLock(Path(sys.argv[1]), "The counter", DatasetError), Path(sys.argv[2])
+done = 0
+while done < int(sys.argv[3]):
+    try:
+        with lock:
+            counter.write_text(str(int(counter.read_text()) + 1))
+            done += 1
+    except DatasetError:
+        pass
+"""
+
+
+def lock(folder: Path) -> FileLock:
+    return FileLock(folder / ".lock", "The dataset cells", DatasetError)
+
+
+def test_a_lock_is_gone_when_it_is_released(tmp_path: Path) -> None:
+    with lock(tmp_path):
+        assert lock(tmp_path).owner() == Owner(
+            os.getpid(), lock(tmp_path).owner().started, os.uname().nodename, lock(tmp_path).owner().since
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_holder_is_named(tmp_path: Path) -> None:
+    with (
+        lock(tmp_path),
+        pytest.raises(
+            DatasetError, match=rf"The dataset cells is in use by process {os.getpid()} on .*: close it there"
+        ),
+    ):
+        lock(tmp_path).acquire()
+
+
+def test_the_lock_of_another_process_holds_until_that_is_killed(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", HOLD, str(tmp_path / ".lock")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(DatasetError, match=f"in use by process {process.pid}"):
+            lock(tmp_path).acquire()
+        process.kill()
+    with lock(tmp_path):
+        assert lock(tmp_path).owner().pid == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_of_another_computer_is_respected_and_its_file_named(tmp_path: Path) -> None:
+    owner = {"pid": 1, "started": 0.0, "host": "elsewhere", "since": "2026-01-01T00:00:00+00:00"}
+    (tmp_path / ".lock").write_text(json.dumps(owner))
+
+    with pytest.raises(DatasetError, match=r"process 1 on elsewhere.*or delete .*\.lock if that process"):
+        lock(tmp_path).acquire()
+
+
+@pytest.mark.parametrize("content", ["", "\0" * 40, "[]", "{}", '{"pid": "x"}', "[" * 100_000])
+def test_a_damaged_lock_is_in_use_only_as_long_as_it_may_just_be_written(
+    tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / ".lock"
+    file.write_text(content)
+    with pytest.raises(DatasetError, match="in use by another process"):
+        lock(tmp_path).acquire()
+
+    os.utime(file, (0, 0))
+
+    with lock(tmp_path):
+        assert lock(tmp_path).owner().pid == os.getpid()
+
+
+def test_processes_that_compete_never_hold_it_together(tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    arguments = [sys.executable, "-c", COUNT, str(tmp_path / ".lock"), str(counter), "100"]
+
+    processes = [subprocess.Popen(arguments) for _ in range(3)]
+
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert counter.read_text() == "300"
+    assert [path.name for path in tmp_path.iterdir()] == ["counter"]
