@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.job.events import MessageEvent, MetricsEvent
@@ -20,6 +21,7 @@ from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import TrainConfig
+from segloop.networks import NetworkSpec
 from segloop.targets import Target, quantise
 from segloop.training.cache import CachedSample, SampleArrays, store
 
@@ -89,6 +91,26 @@ def stopping_when(folder: Path, ready: Callable[[JobFolder], bool]) -> Iterator[
     finally:
         over.set()
         thread.join()
+
+
+class ToyNetwork(nn.Module):
+    """Two convolutions: too small to find objects within a few steps."""
+
+    stride = (1, 1)
+    halo = (2, 2)
+    translation_equivariant = True
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(spec.in_channels, 8, 3, padding=1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, spec.out_channels, 3, padding=1),
+        )
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.layers(image)  # type: ignore[no-any-return]
 
 
 class FakeClock:

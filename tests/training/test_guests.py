@@ -9,36 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.model.model import Model
 from segloop.core.errors import ConfigError, ModelError
-from segloop.networks import NETWORKS, NetworkSpec
+from segloop.networks import NETWORKS
 from segloop.training.augmentations import AUGMENTATIONS, Augmentation, Patch, build_pipeline
 from segloop.training.fit import fit
-from training_fixtures import TINY, config
+from training_fixtures import TINY, ToyNetwork, config
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
-
-
-class ToyNetwork(nn.Module):
-    stride = (1, 1)
-    halo = (2, 2)
-    translation_equivariant = True
-
-    def __init__(self, spec: NetworkSpec) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(spec.in_channels, 8, 3, padding=1),
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.Conv2d(8, spec.out_channels, 3, padding=1),
-        )
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.layers(image)  # type: ignore[no-any-return]
 
 
 class ToyMirror:
@@ -65,6 +46,7 @@ def test_guests_go_through_training_card_prediction_and_provenance(
 ) -> None:
     mirror = ToyMirror()
     wanted = ["network.name=toy", "augmentation.more={mirror:{often:true}}", "stop.max_epochs=20"]
+    wanted += ["target=semantic", "optimiser.learning_rate=0.03"]
     with NETWORKS.registered("toy", ToyNetwork), AUGMENTATIONS.registered("mirror", mirror):
         run = fit(config(make_dataset(nuclei), TINY, *wanted), tmp_path / "run")
 
@@ -75,7 +57,7 @@ def test_guests_go_through_training_card_prediction_and_provenance(
     assert mirror.calls >= 6
     assert run.plan is not None
     assert run.plan.network["name"] == model.card.network["name"] == "toy"
-    assert network(torch.rand(1, 1, 7, 9)).shape == (1, 2, 7, 9)
+    assert network(torch.rand(1, 1, 7, 9)).shape == (1, 1, 7, 9)
     kept = model.card.provenance["config"]
     assert (kept["network"]["name"], kept["augmentation"]["more"]) == ("toy", {"mirror": {"often": True}})
 
