@@ -210,7 +210,7 @@ def test_a_killed_training_is_lost_and_goes_on_when_resumed(
     again.stop()
     wait_for(again, JobState.stopped)
     messages = again.folder.events_of(MessageEvent)
-    assert any(event.text.startswith("Going on after epoch") for event in messages)
+    assert any(event.text.startswith("Resuming after epoch") for event in messages)
     Model.load(run).verify()
 
 
