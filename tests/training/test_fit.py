@@ -106,11 +106,12 @@ def test_the_run_holds_all_that_was_promised(
         "metrics.csv",
         "model",
         "plan.json",
+        "previews",
     ]
     assert sorted(path.name for path in run.checkpoints_dir.iterdir()) == ["best.ckpt", "last.ckpt"]
-    assert run.config == config(dataset, TINY, "seed=5")
+    assert run.config == config(dataset, TINY, "seed=5", "target=instance")
     assert run.plan.patch_size == (32, 32)
-    assert "Finished after 3 epochs" in run.log_file.read_text()
+    assert "Finished after 9 steps in 3 epochs" in run.log_file.read_text()
     provenance = Model.load(run.path).card.provenance
     assert provenance["dataset"]["train_samples"] == 5
     assert provenance["packages"]["torch"] == metadata.version("torch")
