@@ -266,7 +266,7 @@ def test_a_killed_training_is_told_and_resumed(ready, qtbot, workspace):
     assert ready.message.remedy.text() == "Resume"
     click(ready.message.remedy)
     wait_for_title(ready, qtbot, ": training")
-    qtbot.waitUntil(lambda: "Going on after epoch" in ready.run_panel.log.toPlainText(), timeout=LONG)
+    qtbot.waitUntil(lambda: "Resuming after epoch" in ready.run_panel.log.toPlainText(), timeout=LONG)
     assert workspace.runs() == [run]
 
 
