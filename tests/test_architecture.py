@@ -114,3 +114,15 @@ def test_no_python_file_is_longer_than_500_lines() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
 
     assert {str(path): length for path, length in lengths.items() if length > 500} == {}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    code = (
+        "import grimp, networkx\n"
+        "graph = grimp.build_graph('segloop', cache_dir=None)\n"
+        "imports = [(m, n) for m in graph.modules for n in graph.find_modules_directly_imported_by(m)]\n"
+        "circles = networkx.strongly_connected_components(networkx.DiGraph(imports))\n"
+        "print([sorted(circle) for circle in circles if len(circle) > 1])\n"
+    )
+
+    assert run_python(code) == "[]"

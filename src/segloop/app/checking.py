@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from segloop.artifacts.dataset.check import check_samples
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 
@@ -28,7 +29,7 @@ def check_dataset(
     """
     from dataclasses import asdict
 
-    report = CuratedDataset.open(path).check(context or Context())
+    report = check_samples(CuratedDataset.open(path), context or Context())
     statistics = asdict(report.statistics)
     problems = [{"sample": problem.sample_id, "problem": problem.sentence} for problem in report.problems]
     lines = [str(problem) for problem in report.problems] or ["No problems found."]

@@ -1,4 +1,4 @@
-"""The levels of the U-Net: chosen to suit the images, and checked; importing this module is light."""
+"""The U-Net's builder, which chooses its levels to suit the images; importing this module is light."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from segloop.config.train import NetworkConfig, NetworkSize
-from segloop.core.errors import ModelError
+from segloop.networks.levels import levels
 from segloop.networks.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from torch import nn
-
-Axes = tuple[int, ...]
 
 # Filters of each level. In volumes only the width grows: each further level would double the halo, and tiles
 # that are mostly halo soon fit into no memory.
@@ -94,38 +92,3 @@ def _z_spacing(voxel_size: Sequence[float | None] | None) -> float:
 
 def _kernel(dims: int, ratio: float) -> list[int]:
     return [1 if ratio > 2 else 3, 3, 3] if dims == 3 else [3, 3]
-
-
-def levels(spec: NetworkSpec) -> tuple[list[int], list[Axes], list[Axes]]:
-    """Return filters, strides and kernels of each level of a U-Net.
-
-    Raises
-    ------
-    ModelError
-        If they are incomplete or do not fit.
-    """
-    problem = None
-    unknown = set(spec.kwargs) - {"filters", "strides", "kernels"}
-    try:
-        filters = [int(value) for value in spec.kwargs["filters"]]
-        strides = [tuple(int(value) for value in level) for level in spec.kwargs["strides"]]
-        kernels = [tuple(int(value) for value in level) for level in spec.kwargs["kernels"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"The description of the U-Net is incomplete: it needs filters, strides and kernels ({error})."
-        ) from error
-    if unknown:
-        problem = f"it does not know {', '.join(sorted(unknown))}"
-    elif not 3 <= len(filters) <= 9 or not len(filters) == len(strides) == len(kernels):
-        problem = "it needs three to nine levels, each with filters, strides and a kernel"
-    elif not all(0 < value <= 4096 for value in filters):
-        problem = "the number of filters of each level must be between 1 and 4096"
-    elif any(len(level) != spec.dims for level in [*strides, *kernels]):
-        problem = f"each level needs {spec.dims} strides and kernel sizes"
-    elif any(value not in (1, 2) for level in strides for value in level) or set(strides[0]) != {1}:
-        problem = "strides are 1 or 2, and 1 in the first level"
-    elif any(value not in (1, 3) for level in kernels for value in level):
-        problem = "kernel sizes are 1 or 3"
-    if problem:
-        raise ModelError(f"The U-Net can't be built: {problem}.")
-    return filters, strides, kernels

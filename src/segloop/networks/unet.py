@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from monai.networks.nets import DynUNet
 from torch import Tensor
 
-from segloop.networks.planning import Axes, levels
+from segloop.networks.levels import Axes, levels
 from segloop.networks.spec import NetworkSpec
 
 

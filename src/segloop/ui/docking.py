@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-if TYPE_CHECKING:
-    from segloop.ui.viewer_app import ViewerApp
-    from segloop.ui.widgets.page import Page
-
 LOOP = ("Curation", "Training", "Prediction")
 """The docks in the order of their tabs."""
+
+
+class DockPage(Protocol):
+    """The content of a dock, as far as others need to know it."""
+
+    docking: Docking
 
 
 class Docking(QObject):
@@ -21,10 +24,12 @@ class Docking(QObject):
 
     Parameters
     ----------
-    page : Page
+    page : QWidget
         The content of the dock.
     name : str
         Its title.
+    open_docks : callable
+        Returns the pages of all open docks, by title.
 
     Attributes
     ----------
@@ -35,9 +40,10 @@ class Docking(QObject):
     shown = Signal()
     """The dock came into view."""
 
-    def __init__(self, page: Page, name: str) -> None:
+    def __init__(self, page: QWidget, name: str, open_docks: Callable[[], Mapping[str, DockPage]]) -> None:
         super().__init__(page)
         self._page = page
+        self._open_docks = open_docks
         self._name = name
         self._was_in_view = False
         self.dock: QDockWidget | None = None
@@ -95,7 +101,7 @@ class Docking(QObject):
             return
         self._set_title()
         area = window.dockWidgetArea(self.dock)
-        open_docks = self._page.viewer_app.open_docks()
+        open_docks = self._open_docks()
         beside = [
             dock
             for dock in (open_docks[name].docking.dock for name in LOOP if name in open_docks)
@@ -112,28 +118,3 @@ class Docking(QObject):
             title = getattr(self.dock.titleBarWidget(), "title", None)
             if title is not None:
                 title.setText(self._name)
-
-
-class AlreadyOpen(QWidget):
-    """Stands in for a dock that is open already: raises that one and takes itself out of the window.
-
-    napari knows docks by two names, one from its menu and one from scripts, and so would open a second one.
-    """
-
-    def __init__(self, viewer_app: ViewerApp, name: str) -> None:
-        super().__init__()
-        self._viewer_app = viewer_app
-        self._name = name
-        self._leaving = False
-
-    def event(self, event: QEvent) -> bool:
-        """Leave as soon as napari has put the widget into the window."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is not None and not self._leaving:
-            self._leaving = True
-            QTimer.singleShot(0, self._leave)
-        return bool(super().event(event))
-
-    def _leave(self) -> None:
-        self._viewer_app.viewer.window.remove_dock_widget(self)
-        self.deleteLater()
-        self._viewer_app.dock(self._name)

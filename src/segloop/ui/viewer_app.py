@@ -17,13 +17,13 @@ from segloop.core.context import Context
 from segloop.core.errors import SegloopError
 from segloop.ui.canvas_message import CanvasMessage
 from segloop.ui.dock_layers import DockLayers
+from segloop.ui.docking import DockPage
 from segloop.ui.mesa_guard import guard_removed_layers
 from segloop.ui.workers import Workers
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from segloop.ui.widgets.page import Page
 
 PLUGIN = "napari-segloop"
 """Name of the plugin in napari's manifest registry."""
@@ -59,7 +59,7 @@ class ViewerApp(QObject):
         self.app = app
         self.workers = Workers(self)
         self.front = ""
-        self._docks: weakref.WeakValueDictionary[str, Page] = weakref.WeakValueDictionary()
+        self._docks: weakref.WeakValueDictionary[str, DockPage] = weakref.WeakValueDictionary()
         self.canvas_message = CanvasMessage(viewer, self)
         self._dock_layers = DockLayers(viewer)
         self._closed = False
@@ -106,19 +106,19 @@ class ViewerApp(QObject):
             self._unwritable.add(path)
             self.warned.emit(str(error))
 
-    def register(self, name: str, dock: Page) -> None:
+    def register(self, name: str, dock: DockPage) -> None:
         """Make a dock known by its name in the menu (``"Curation"``)."""
         self._docks[name] = dock
         dock.docking.shown.connect(partial(self._set_front, name))
 
-    def unregister(self, name: str, dock: Page) -> None:
+    def unregister(self, name: str, dock: DockPage) -> None:
         """Forget a dock that was closed."""
         if self._docks.get(name) is dock:
             del self._docks[name]
         if self.front == name:
             self._set_front(next((other for other in self._docks if self.in_view(other)), ""))
 
-    def open_docks(self) -> dict[str, Page]:
+    def open_docks(self) -> dict[str, DockPage]:
         """Return the docks that are open, by name."""
         return dict(self._docks)
 

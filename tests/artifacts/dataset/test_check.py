@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from segloop.artifacts.dataset.check import check_samples
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Region
 from segloop.core.context import Context
@@ -30,16 +31,16 @@ def own(nuclei_pairs: list[Pair], tmp_path: Path) -> CuratedDataset:
 
 
 def sentences(dataset: CuratedDataset) -> dict[str, str]:
-    return {problem.sample_id: problem.sentence for problem in dataset.check().problems}
+    return {problem.sample_id: problem.sentence for problem in check_samples(dataset, Context()).problems}
 
 
 def test_a_good_dataset_has_no_problems(own: CuratedDataset) -> None:
-    assert own.check().problems == ()
+    assert check_samples(own, Context()).problems == ()
 
 
 def test_a_missing_file_is_named_and_the_others_are_checked(own: CuratedDataset) -> None:
     (own.path.parent / "raw" / "015.tif").unlink()
-    found = own.check()
+    found = check_samples(own, Context())
     assert [problem.sample_id for problem in found.problems] == ["015"]
     assert found.problems[0].sentence.endswith("is missing: put it back, or reject the sample.")
     assert sum(found.statistics.image_sizes.values()) == 3
@@ -84,7 +85,7 @@ def test_rejected_samples_are_not_looked_at(own: CuratedDataset) -> None:
     (own.path.parent / "raw" / "015.tif").unlink()
     own.save(own.sample("015").edit(verdict="rejected"), "reject")
     assert "015" not in sentences(own)
-    assert own.check().statistics.n_rejected == 1
+    assert check_samples(own, Context()).statistics.n_rejected == 1
 
 
 def test_nothing_accepted_is_told(dataset: CuratedDataset) -> None:
@@ -99,7 +100,7 @@ def test_an_empty_validation_split_is_told(own: CuratedDataset) -> None:
 
 
 def test_statistics_are_those_of_the_files(own: CuratedDataset) -> None:
-    statistics = own.check().statistics
+    statistics = check_samples(own, Context()).statistics
     folder = own.path.parent
     segs = [tifffile.imread(file) for file in sorted((folder / "seg").iterdir())]
     raws = [tifffile.imread(file) for file in sorted((folder / "raw").iterdir())]
@@ -119,4 +120,4 @@ def test_statistics_are_those_of_the_files(own: CuratedDataset) -> None:
 
 def test_checking_can_be_cancelled(own: CuratedDataset) -> None:
     with pytest.raises(Cancelled):
-        own.check(Context(cancelled=lambda: True))
+        check_samples(own, Context(cancelled=lambda: True))

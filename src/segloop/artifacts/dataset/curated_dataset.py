@@ -30,7 +30,6 @@ from segloop.core.errors import DatasetError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from segloop.artifacts.dataset.check import CheckReport
     from segloop.artifacts.dataset.ground_truth import GroundTruth
     from segloop.images.image import Image, PixelSize
     from segloop.images.pairing import Pair
@@ -490,9 +489,3 @@ class CuratedDataset:
 
         labels = {name: self.labels(sample, name) for name in sample.used_segmentations}
         return compose(labels, sample, instances=self.label_kind == "instances")
-
-    def check(self, context: Context | None = None) -> CheckReport:
-        """Find problems, sample by sample, and compute statistics; see `CheckReport`."""
-        from segloop.artifacts.dataset.check import check_samples
-
-        return check_samples(self, context or Context())

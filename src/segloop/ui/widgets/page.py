@@ -12,7 +12,8 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QFrame, QScrollArea, QShortcut, QVBoxLayout, QWidget
 
 from segloop.core.errors import SegloopError
-from segloop.ui.docking import AlreadyOpen, Docking
+from segloop.ui.already_open import AlreadyOpen
+from segloop.ui.docking import Docking
 from segloop.ui.shortcuts import commands_of
 from segloop.ui.viewer_app import ViewerApp, viewer_app_for
 from segloop.ui.widgets.help import HelpWindow
@@ -61,7 +62,7 @@ class Page(QWidget):
         self._name = name
         self._commands: Mapping[str, Callable[[], object]] = {}
         self._docked = False
-        self.docking = Docking(self, name)
+        self.docking = Docking(self, name, self.viewer_app.open_docks)
         self.workers = Workers(self)
         self.workspace_bar = WorkspaceBar()
         self.message = MessageLine()
