@@ -27,7 +27,7 @@ def test_a_2d_model_is_scored_on_stacks_with_the_channel_it_was_trained_on(
             tifffile.imwrite(tmp_path / kind / path.name, planes, imagej=True, metadata={"axes": axes})
     pairs = pair_by_stem(tmp_path / "raw", tmp_path / "seg").pairs
     dataset = CuratedDataset.create(tmp_path / "dataset", pairs, val=0.25, accept_all=True, channel="0").path
-    overrides = ["network.dimensions=2", "stop.max_epochs=1", "patch.per_epoch=4", "device.kind=cpu"]
+    overrides = ["network.dimensions=2", "stop.max_steps=30", "patch.batch_size=4", "device.kind=cpu"]
     train(dataset, compose(TrainConfig, [f"dataset={dataset}", *overrides]), out=tmp_path / "run")
 
     result = compare([tmp_path / "run"], dataset, out=tmp_path / "comparison")

@@ -183,7 +183,7 @@ def test_without_a_choice_the_model_gives_what_it_learned(
 def test_an_output_the_model_can_not_give_is_refused(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match="can't give classes: choose among labels, mask, probability"):
+    with pytest.raises(ConfigError, match="no output 'classes': choose among labels, mask, probability"):
         predict_image(*load(nuclei_model), nuclei, PredictConfig(outputs=[CLASSES]), tmp_path, "a")
     assert list(tmp_path.iterdir()) == []
 

@@ -168,7 +168,7 @@ def test_it_counts_the_validations_since() -> None:
 
 
 def test_patience_ends_it_only_after_some_validations_however_long_they_take(tmp_path: Path) -> None:
-    run, _ = train(tmp_path, StopConfig(patience=3, max_epochs=100_000), validation=(1, 1))
+    run, _ = train(tmp_path, StopConfig(patience=3, max_epochs=100_000), validation=(20 * STEP, 20 * STEP))
 
     epochs = [epoch for epoch, _ in run.metrics()["train_loss"]]
     validated = [epoch for epoch, _ in run.metrics()["val_loss"]]

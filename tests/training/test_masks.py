@@ -117,7 +117,7 @@ def test_a_model_that_finds_nothing_is_a_failure(
     assert status == 1
     assert "The model finds nothing in the validation images" in capsys.readouterr().err
     assert run.job.state() is JobState.failed
-    assert "60 training steps are too few" in messages(run, "error")[-1]
+    assert "trained for only 60 steps" in messages(run, "error")[-1]
 
 
 @pytest.mark.parametrize(

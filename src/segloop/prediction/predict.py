@@ -102,7 +102,7 @@ def predict_image(
     ModelError
         If the model does not fit the image.
     ConfigError
-        If the model can't give an output that was asked for.
+        If the model does not have an output that was asked for.
     ImageError
         If the image can't be read, an output can't be written, or its place is taken by a file that is no
         prediction.
@@ -265,5 +265,5 @@ def _outputs(target: Target, wanted: Sequence[OutputKind]) -> list[OutputKind]:
     for kind in wanted:
         if kind not in target.outputs:
             possible = ", ".join(output.value for output in target.outputs)
-            raise ConfigError(f"The model can't give {kind.value}: choose among {possible}.")
+            raise ConfigError(f"The model has no output '{kind.value}': choose among {possible}.")
     return list(dict.fromkeys(wanted)) or [target.outputs[0]]

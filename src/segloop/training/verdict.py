@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from segloop.core.wording import counted
+
 _FEW_STEPS = 300
 
 
@@ -36,8 +38,9 @@ def nothing_found_message(run: Path, steps: int) -> str:
     text = "The model finds nothing in the validation images, although they have foreground"
     if steps < _FEW_STEPS:
         return (
-            f"{text}, most likely because {steps} training steps are too few: train it for longer with "
-            f"segloop train --resume {run} and a higher stop.max_minutes, stop.max_steps or stop.max_epochs."
+            f"{text}, most likely because it was trained for only {counted(steps, 'step')}: train it for "
+            f"longer with segloop train --resume {run} and a higher stop.max_minutes, stop.max_steps or "
+            "stop.max_epochs."
         )
     return (
         f"{text}, most likely because the segmentations do not fit the images or the learning rate is too "

@@ -156,7 +156,10 @@ def test_a_newer_version_says_to_update(model: Model) -> None:
         ({"name": "../escape"}, "name"),
         ({"axes": "ZYX"}, "axes ZYX but a network of 2 dimensions"),
         ({"recipe": {"channels": ["a", "b"]}}, "2 channels named but the network takes 1"),
-        ({"target": {"name": "semantic", "options": {"classes": 2}}}, "needs 1 maps"),
+        (
+            {"target": {"name": "semantic", "options": {"classes": 2}}, "parameters": {"foreground": 0.5}},
+            "needs 1 maps",
+        ),
         ({"stride": [4]}, "stride"),
         ({"network": {"name": "unet"}}, "incomplete"),
         ({"network": SPEC.to_dict() | {"in_channels": float("inf")}}, "damaged"),

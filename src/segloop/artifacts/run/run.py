@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, JobFolder
 from segloop.artifacts.run.plan import TrainingPlan
 from segloop.config import compose
-from segloop.config.train import AUTO, StopConfig, TargetConfig, TrainConfig
+from segloop.config.train import StopConfig, TargetConfig, TrainConfig
 from segloop.core.atomic import clear_leftovers, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
 from segloop.core.file_errors import cannot_write, writing
-from segloop.targets import TARGETS
 
 CONFIG_FILE = "config.yaml"
 PLAN_FILE = "plan.json"
@@ -30,7 +30,7 @@ COLUMNS = (
     "learning_rate",
     "val_loss",
 )
-"""First columns of ``metrics.csv``, then ``val_<name>`` of each of the target's metrics: one row per epoch.
+"""First columns of ``metrics.csv``, one row per epoch; ``val_<name>`` of each metric of the target follows.
 
 ``seconds`` counts training time; a value is blank where nothing was measured.
 """
@@ -230,14 +230,17 @@ class Run:
         write_json(self.path / PLAN_FILE, plan.to_dict())
 
     def append_metrics(self, row: Mapping[str, float | int]) -> None:
-        """Add the values of an epoch to ``metrics.csv``; keys are names of its columns."""
-        new = not self.metrics_file.exists()
-        columns = self._columns(row)
+        """Add the values of an epoch to ``metrics.csv``, by names of its columns; new ones are added."""
+        columns = self._columns()
+        missing = [name for name in row if name not in columns]
+        if missing or not columns:
+            columns = columns or [*COLUMNS]
+            columns += [name for name in row if name not in columns]
+            self._write_rows(columns, self._rows())
         with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, restval="")
-            if new:
-                writer.writeheader()
-            writer.writerow({name: _as_text(value) for name, value in row.items()})
+            csv.DictWriter(file, columns, restval="").writerow(
+                {name: _as_text(value) for name, value in row.items()}
+            )
 
     def remove_leftovers(self) -> None:
         """Delete what a killed process was just writing; a model that it was just replacing comes back."""
@@ -246,10 +249,8 @@ class Run:
 
     def drop_metrics_after(self, epoch: int) -> None:
         """Delete the rows of epochs after ``epoch``, which a continued run will do again."""
-        rows = [row for row in self._rows() if int(row["epoch"]) <= epoch]
-        columns = self._columns({})
-        lines = [",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]
-        write_text(self.metrics_file, "\n".join(lines) + "\n")
+        columns = self._columns() or [*COLUMNS]
+        self._write_rows(columns, [row for row in self._rows() if int(row["epoch"]) <= epoch])
 
     def metrics(self) -> dict[str, list[tuple[int, float]]]:
         """Return the curves: of each measured quantity the pairs (epoch, value), in order of epochs."""
@@ -260,19 +261,21 @@ class Run:
                     curves.setdefault(name, {})[int(row["epoch"])] = float(value)
         return {name: sorted(curve.items()) for name, curve in curves.items()}
 
-    def _columns(self, row: Mapping[str, float | int]) -> list[str]:
-        """Return the columns of ``metrics.csv``: as in its first line, by the target, or by a row."""
+    def _columns(self) -> list[str]:
+        """Return the columns of ``metrics.csv``; none where it has no first line yet."""
         try:
             with self.metrics_file.open(encoding="utf-8") as file:
                 header = file.readline().strip()
         except FileNotFoundError:
-            header = ""
-        if header:
-            return header.split(",")
-        if self.config.target.kind == AUTO:
-            return [*COLUMNS, *(name for name in row if name not in COLUMNS)]
-        metrics = TARGETS.get(self.config.target.kind).metrics
-        return [*COLUMNS, *(f"val_{metric.name}" for metric in metrics)]
+            return []
+        return header.split(",") if header else []
+
+    def _write_rows(self, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.metrics_file, text.getvalue())
 
     def _rows(self) -> list[dict[str, str]]:
         try:

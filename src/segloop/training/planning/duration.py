@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from segloop.artifacts.run.plan import Choice
 from segloop.config.train import NetworkSize, StopConfig
+from segloop.core.wording import counted
 from segloop.training.planning.hardware import Hardware
 from segloop.training.planning.patches import WORK, PatchPlan
 
@@ -62,7 +63,7 @@ def plan_duration(
     pace = f"at roughly {_seconds(seconds)} per step on {hardware.device}"
     if by_steps <= stop.max_minutes:
         limit = "stop.max_steps" if 0 < stop.max_steps == steps else "stop.max_epochs"
-        reason = f"{steps} steps (by {limit}) {pace}."
+        reason = f"{counted(steps, 'step')} (by {limit}) {pace}."
     else:
         reason = (
             f"stop.max_minutes ends it after {stop.max_minutes:g} min: {pace}, {steps} steps take longer."

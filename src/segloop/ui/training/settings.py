@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from segloop.app.presenters.tasks import Memory
 from segloop.config.train import AUTO, NetworkSize, StopConfig, TrainConfig
@@ -159,7 +160,13 @@ class SettingsPanel(QWidget):
             self._target_group.addButton(self.targets[name])
             self.options[name] = ParameterForm(target.options_type)
         self._target_group.buttonClicked.connect(self._on_target)
-        return _row(*self.targets.values())
+        # Packages may offer more targets than fit into a row.
+        row = QWidget()
+        layout = QFlowLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for button in self.targets.values():
+            layout.addWidget(button)
+        return row
 
     def _target(self) -> str:
         return next(name for name, button in self.targets.items() if button.isChecked())

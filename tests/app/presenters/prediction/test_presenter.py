@@ -123,16 +123,17 @@ def test_moved_thresholds_are_passed_on_and_remembered(bench):
     assert bench.app.asked[0][2].threshold == {"foreground": 0.13}
     model = bench.presenter.models.model
     moved = Parameters(foreground=0.13, min_size=20, splitting=0.15)
-    assert bench.presenter.settings.thresholds(model) == moved @ pytest.mark.parametrize(
-        ("spoil", "words"),
-        [
-            (lambda bench: bench.presenter.models.set_entries([], ""), "No model is chosen"),
-            (lambda bench: bench.presenter.tick([]), "No output is ticked: tick at least one under Output."),
-            (lambda bench: bench.layers.clear(), "Nothing is chosen"),
-        ],
-    )
+    assert bench.presenter.settings.thresholds(model) == moved
 
 
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda bench: bench.presenter.models.set_entries([], ""), "No model is chosen"),
+        (lambda bench: bench.presenter.tick([]), "No output is ticked: tick at least one under Output."),
+        (lambda bench: bench.layers.clear(), "Nothing is chosen"),
+    ],
+)
 def test_what_is_missing_is_said(bench, spoil, words):
     spoil(bench)
     bench.presenter.predict()
