@@ -125,7 +125,7 @@ def test_the_command_shows_the_plan_that_the_run_then_uses(
     assert (shown.exit_code, trained.exit_code) == (0, 0), shown.output + trained.output
     before = TrainingPlan.from_dict(json.loads(shown.stdout))
     kept = TrainingPlan.from_dict(json.loads((tmp_path / "run" / "plan.json").read_text()))
-    assert kept.model_copy(update={"thresholds": {}}) == before
+    assert kept.model_copy(update={"parameters": {}}) == before
 
 
 def test_the_command_prints_a_line_per_choice(nuclei: Pictures, make_dataset: MakeDataset) -> None:
