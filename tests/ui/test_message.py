@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from segloop.ui.docking import LOOP
 from segloop.ui.widgets.message import MessageLine
@@ -29,6 +29,19 @@ def page(qtbot):
     return page
 
 
+def test_what_the_enter_key_leads_to_stays(page):
+    line, area = QLineEdit(), QScrollArea()
+    area.setWidget(line)
+    page.layout().addWidget(area)
+    line.editingFinished.connect(lambda: page.message.show_info("Done."))
+    QApplication.processEvents()
+    QTest.mouseClick(line, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(line, "a")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert page.message.text == "Done."
+
+
 @pytest.mark.parametrize("text", ["Saved.", LONG])
 @pytest.mark.parametrize("remedy", ["", "Resume"])
 def test_a_message_does_not_move_the_page(page, text, remedy):
@@ -47,6 +60,7 @@ def test_a_message_does_not_move_the_page(page, text, remedy):
 
 def test_the_next_action_takes_it_away(page):
     page.message.show_info("Done.")
+    QApplication.processEvents()
     QTest.mouseClick(page.label, Qt.MouseButton.LeftButton)
     assert page.message.text == "Done."
     QTest.mouseClick(page.message.label, Qt.MouseButton.LeftButton)
@@ -55,6 +69,7 @@ def test_the_next_action_takes_it_away(page):
     assert page.message.text == ""
 
     page.message.show_info("Done again.")
+    QApplication.processEvents()
     QTest.keyClick(page.button, Qt.Key.Key_Space)
     assert page.message.text == ""
 

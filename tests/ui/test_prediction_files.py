@@ -183,4 +183,4 @@ def test_paths_are_kept_meanwhile_where_the_workspace_can_not_be_written(dock, w
     click(dock.sources.use_files)
     type_into(dock.sources.inputs.line, str(nuclei_folders / "raw"))
     assert "study can't be written" in dock.message.text
-    assert dock.viewer_app.recall("prediction._paths")[0] == str(nuclei_folders / "raw")
+    assert dock.viewer_app.recall("prediction.inputs") == str(nuclei_folders / "raw")

@@ -32,7 +32,7 @@ def test_the_part_in_view_follows_first_and_the_end_is_seen(dock, large, wait):
     updates = []
     dock.results.changed.connect(lambda: updates.append(np.asarray(large.data)))
 
-    type_into(dock.thresholds.boxes["foreground"], "0.95")
+    type_into(dock.thresholds.boxes["foreground"], "0.60")
     wait(lambda: dock.result_panel.summary.text().startswith("Updating"))
     wait(lambda: idle(dock))
 

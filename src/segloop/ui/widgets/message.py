@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
 from qtpy.QtGui import QMoveEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
@@ -138,7 +138,12 @@ class MessageLine(QWidget):
         self.remedy.setVisible(bool(remedy) and action is not None)
         self._frame.setStyleSheet(_STYLE % _EDGE[level])
         self._place()
-        QApplication.instance().installEventFilter(self)
+        # The key press that led to the message still goes on to the widgets around its own.
+        QTimer.singleShot(0, self._watch)
+
+    def _watch(self) -> None:
+        if self.level:
+            QApplication.instance().installEventFilter(self)
 
     def _place(self) -> None:
         if not self.level:
