@@ -283,7 +283,7 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
 
     for number in range(20):
         if number % 4:  # while it reads the images, trains, validates or saves; else while it starts
-            lines = panel.log.blockCount() + rng.randrange(1, 25)
+            lines = panel.log.blockCount() + rng.randrange(1, 40)
             qtbot.waitUntil(lambda lines=lines: panel.log.blockCount() >= lines, timeout=LONG)
         qtbot.wait(round(1000 * rng.random()))
         kill(run)
@@ -357,8 +357,9 @@ def test_a_finished_training_leads_to_prediction_and_can_be_longer(
     click(dock.run_panel.predict)
     prediction = dock.viewer_app.dock("Prediction")
     settle(prediction)
-    qtbot.waitUntil(lambda: prediction.model_row.entry is not None, timeout=LONG)
-    assert prediction.model_row.entry.path == str(workspace.runs()[0])
+    models = prediction.presenter.models
+    qtbot.waitUntil(lambda: models.chosen is not None, timeout=LONG)
+    assert models.chosen.path == str(workspace.runs()[0])
 
 
 @pytest.mark.slow

@@ -156,7 +156,7 @@ def start_in(dock, qtbot):
 
 
 def stop_in(dock, qtbot):
-    dock.stop()
+    dock.presenter.stop()
     qtbot.waitUntil(lambda: "stopped" in dock.run_panel.title.text(), timeout=LONG)
 
 
