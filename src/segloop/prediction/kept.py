@@ -169,7 +169,7 @@ class KeptPrediction:
         Raises
         ------
         ImageError
-            If the folder can't be written, or something that is no prediction has the name.
+            If the folder can't be written, or a file that does not belong to a prediction has the name.
         Cancelled
             If the user asked to stop; the folder then holds what it held before.
         """

@@ -122,7 +122,7 @@ class CachedSample:
         return SampleArrays.load(self.folder, mapped=False)
 
     def arrays(self) -> SampleArrays:
-        """Return its pixels; mapped from disk anew each time if they are too many to be kept."""
+        """Return its pixels; mapped from disk at each call if they are too many to keep."""
         return self._kept if self.in_memory else SampleArrays.load(self.folder, mapped=True)
 
     def touch(self) -> None:

@@ -158,7 +158,7 @@ def _execute(
 
 
 def _translated(training: TrainingRun, run: Run, log: EventLog, resumed: bool) -> Outcome:
-    """Train, turning whatever fails into one plain sentence."""
+    """Train, turning any failure into one plain sentence."""
     import torch
 
     from segloop.training.training_run import Outcome

@@ -131,7 +131,7 @@ class ResultLayers:
         return any(own is layer for own in self._layers.values())
 
     def show(self, shown: Shown, kinds: Sequence[OutputKind]) -> None:
-        """Show the outputs of some kinds and take away the others; a removed layer is made anew."""
+        """Show the outputs of some kinds and take away the others; a layer that was removed is made again."""
         wanted: dict[Key, Any] = {}
         for kind in kinds:
             array = shown.arrays.get(kind)
