@@ -198,11 +198,13 @@ def test_a_training_is_started_and_followed(stage):
     assert stage.said == []
 
 
-def test_a_second_training_at_once_is_asked_about(stage):
+@pytest.mark.parametrize("looks", [0, 1], ids=["before its folder was looked at", "after"])
+def test_a_second_training_at_once_is_asked_about(stage, looks):
     stage.dataset()
     stage.open()
     stage.start()
-    stage.repeater.look()
+    for _ in range(looks):
+        stage.repeater.look()
 
     stage.start()
     assert stage.runs == ["nuclei"]

@@ -356,7 +356,7 @@ class TrainingPresenter:
     def _on_started(self, job: Job) -> None:
         self.starting = False
         self.start_changed.emit()
-        self._show(job)
+        self._show(job, starting=True)
         self.started.emit()
         self.run_list.read()
 
@@ -371,8 +371,8 @@ class TrainingPresenter:
         """Show a run, and watch it while it is being trained."""
         self._show(self._app.training(path))
 
-    def _show(self, job: Job) -> None:
-        self.run = ShownRun(job.path)
+    def _show(self, job: Job, starting: bool = False) -> None:
+        self.run = ShownRun(job.path, starting)
         self._memory.remember(actions.RUN_KEY, job.path.name)
         self.run_chosen.emit()
         self.plan_changed.emit()

@@ -26,6 +26,8 @@ class ShownRun:
     ----------
     path : Path
         Its folder.
+    starting : bool
+        Whether its training was started just now, so that it counts as active until its folder was looked at.
 
     Attributes
     ----------
@@ -36,8 +38,9 @@ class ShownRun:
         Whether the user wants it to stop.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, starting: bool = False) -> None:
         self.path = path
+        self.starting = starting
         self.latest: RunUpdate | None = None
         self.curves = Curves()
         self.stop_asked = False
@@ -55,7 +58,7 @@ class ShownRun:
     @property
     def active(self) -> bool:
         """Whether it is being trained."""
-        return self.state is not None and not self.state.ended
+        return self.starting if self.latest is None else not self.latest.state.ended
 
     @property
     def stopping(self) -> bool:
