@@ -70,3 +70,24 @@ def test_a_script_that_never_starts_the_event_loop_ends_quietly_and_its_choices_
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
     assert Workspace(workspace.path).recall("size") == 3
+
+
+OPENING = """
+import sys
+import napari
+
+viewer = napari.Viewer(show=False)
+before = set(sys.modules)
+viewer.window.add_plugin_dock_widget("napari-segloop", sys.argv[1])
+print(*sorted(set(sys.modules) - before))
+viewer.close()
+"""
+
+
+@pytest.mark.parametrize("name", ["Curation", "Training", "Prediction"])
+def test_opening_a_dock_imports_nothing_slow(name, workspace):
+    """Imports hold up the window: what computes is imported where it is needed, on a worker or elsewhere."""
+    command = [sys.executable, "-c", OPENING, name]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    slow = {"torch", "monai", "lightning", "hydra", "scipy", "skimage", "zarr", "bioio", "tifffile", "matplotlib"}
+    assert [each for each in imported if each.split(".")[0] in slow] == []

@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -64,6 +61,8 @@ def find_overlaps(pred: Array, truth: Array, valid: Array | None = None) -> Over
     shape = (pred_values.size + 1, truth_values.size + 1)
     pred_area = np.bincount(p, minlength=shape[0])[1:]
     truth_area = np.bincount(t, minlength=shape[1])[1:]
+
+    from scipy.sparse import coo_array  # SciPy takes over half a second to import
 
     both = (p > 0) & (t > 0)
     row, column = p[both], t[both]
@@ -126,6 +125,9 @@ def _assign_contested(overlaps: Overlaps, candidates: Ints) -> list[Ints]:
     """Solve one small assignment for each connected component of the candidate pairs."""
     if not candidates.size:
         return []
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     row, column = overlaps.pred_index[candidates], overlaps.truth_index[candidates]
     n_pred = overlaps.pred_labels.size
     n_nodes = n_pred + overlaps.truth_labels.size
@@ -137,6 +139,8 @@ def _assign_contested(overlaps: Overlaps, candidates: Ints) -> list[Ints]:
 
 
 def _assign(overlaps: Overlaps, candidates: Ints) -> Ints:
+    from scipy.optimize import linear_sum_assignment
+
     rows, r = np.unique(overlaps.pred_index[candidates], return_inverse=True)
     columns, c = np.unique(overlaps.truth_index[candidates], return_inverse=True)
     position = np.full((rows.size, columns.size), -1)
