@@ -89,5 +89,16 @@ def test_opening_a_dock_imports_nothing_slow(name, workspace):
     """Imports hold up the window: what computes is imported where it is needed, on a worker or elsewhere."""
     command = [sys.executable, "-c", OPENING, name]
     imported = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    slow = {"torch", "monai", "lightning", "hydra", "scipy", "skimage", "zarr", "bioio", "tifffile", "matplotlib"}
+    slow = {
+        "torch",
+        "monai",
+        "lightning",
+        "hydra",
+        "scipy",
+        "skimage",
+        "zarr",
+        "bioio",
+        "tifffile",
+        "matplotlib",
+    }
     assert [each for each in imported if each.split(".")[0] in slow] == []

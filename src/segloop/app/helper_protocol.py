@@ -16,7 +16,7 @@ PROTOCOL_VERSION = 1
 class _Answer(BaseModel):
     """What all answers have."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     format: Literal["segloop-helper"] = "segloop-helper"
     version: int = PROTOCOL_VERSION
@@ -67,7 +67,9 @@ class Failed(_Answer):
 Answer = Loading | Ready | Accepted | Refused | Finished | Failed
 """One line of the helper's standard output."""
 
-_ADAPTER: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="kind")])
+_ADAPTER: TypeAdapter[Answer] = TypeAdapter(
+    Annotated[Answer, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def format_answer(answer: Answer) -> bytes:

@@ -30,7 +30,7 @@ _LONGEST = 200  # bytes; file systems allow a name 255
 class _CommitFile(BaseModel):
     """What is put in place, in this order, and what is deleted."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     format: Literal["segloop-commit"] = "segloop-commit"
     version: Literal[1] = 1

@@ -34,7 +34,7 @@ class Fingerprint(BaseModel):
         Whether only parts were read.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     path: str
     size: int

@@ -86,7 +86,7 @@ class ParameterSet(BaseModel):
     need to know.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def fields(cls) -> tuple[ParameterField, ...]:

@@ -8,6 +8,9 @@ from importlib.resources import files
 
 import yaml
 
+# The loader in C is ten times faster; not every build of PyYAML has it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True)
 class Command:
@@ -40,7 +43,7 @@ class Command:
 def all_commands() -> tuple[Command, ...]:
     """Return the commands that have a key, in the order of ``napari.yaml``."""
     text = (files("segloop") / "napari.yaml").read_text(encoding="utf-8")
-    contributions = yaml.safe_load(text)["contributions"]
+    contributions = yaml.load(text, Loader=_LOADER)["contributions"]
     keys = {binding["command"]: str(binding["key"]) for binding in contributions["keybindings"]}
     return tuple(
         Command(command["id"].rpartition(".")[2], command["title"], command["category"], keys[command["id"]])

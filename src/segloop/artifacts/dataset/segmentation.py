@@ -13,7 +13,7 @@ _SAFE_NAME = re.compile(r"[^\W_.][\w.\-]*|_[\w.\-]+")
 class FrozenModel(BaseModel):
     """What the files of a dataset hold; unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ImageRef(FrozenModel):

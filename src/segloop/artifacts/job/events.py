@@ -41,7 +41,7 @@ class _Event(BaseModel):
         When the event was written, in seconds since the epoch.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     version: int = EVENTS_VERSION
     time: float = 0.0
@@ -199,7 +199,9 @@ JobEvent = StateEvent | ProgressEvent | MetricsEvent | MessageEvent | OutputEven
 """One line of ``events.jsonl``."""
 
 
-_ADAPTER: TypeAdapter[JobEvent] = TypeAdapter(Annotated[JobEvent, Field(discriminator="kind")])
+_ADAPTER: TypeAdapter[JobEvent] = TypeAdapter(
+    Annotated[JobEvent, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def parse_event(line: dict[str, Any]) -> JobEvent | None:

@@ -30,7 +30,7 @@ _FORMAT = "segloop-task"
 class _Task(BaseModel):
     """What all tasks have."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     format: Literal["segloop-task"] = "segloop-task"
     version: Literal[2] = 2
@@ -116,7 +116,9 @@ class RethresholdTask(_Task):
 Task = TrainTask | PredictTask | RethresholdTask
 """What a job is to do."""
 
-_ADAPTER: TypeAdapter[Task] = TypeAdapter(Annotated[Task, Field(discriminator="kind")])
+_ADAPTER: TypeAdapter[Task] = TypeAdapter(
+    Annotated[Task, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def write_task(folder: str | os.PathLike[str], task: Task) -> Path:

@@ -28,7 +28,7 @@ _NAME = rf"^[^{_NOT_IN_NAMES}.][^{_NOT_IN_NAMES}]{{0,{_LONGEST_NAME - 1}}}$"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class RecipeCard(_Part):

@@ -38,7 +38,7 @@ PlainName = Annotated[str, AfterValidator(_require_plain_name)]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class ModelUsed(_Record):
