@@ -14,7 +14,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from segloop.cli.command import segloop as command
+from segloop.config.groups import GROUPS, Group
 from segloop.config.knob import Knob, knobs
+from segloop.config.parameters import options_type_of
 from segloop.config.predict import PredictConfig
 from segloop.config.train import TrainConfig
 
@@ -94,8 +96,24 @@ def tree(title: str, config: Any) -> Iterator[str]:
     for path, members in groups.items():
         if path:
             yield f"### {path} ({title.lower()})\n\n{node(config, path).__doc__}"
+        members = [found for found in members if found.field.name != "options"]
         rows = [f"| `{found.path}` | {default(found.value)} | {meaning(found)} |" for found in members]
         yield "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+    for group in GROUPS:
+        if group.schema is type(config):
+            yield items(group)
+
+
+def items(group: Group) -> str:
+    """Return a table of the built-in items of a registry with their options."""
+    registry = group.registry
+    rows = []
+    for name in registry.names():
+        fields = options_type_of(registry.get(name)).fields()
+        cells = [f"`{field.name}={plain(field.default)}` {escape(field.description)}" for field in fields]
+        rows.append(f"| `{name}` | {'<br>'.join(cells) or 'none'} |")
+    title = f"### {registry.noun}: names for `{group.path}`\n\nInstalled packages may bring more."
+    return "\n".join([f"{title}\n", "| name | options |", "|---|---|", *rows])
 
 
 def node(config: Any, path: str) -> Any:

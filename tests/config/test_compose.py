@@ -9,8 +9,10 @@ import pytest
 from segloop.config.compose import apply, compose, from_dict, load, save, to_dict, to_yaml
 from segloop.config.device import DeviceKind
 from segloop.config.knob import knobs
+from segloop.config.parameters import ParameterSet, parameter
 from segloop.config.predict import OutputKind, PredictConfig
-from segloop.config.train import NetworkSize, TargetConfig, TrainConfig
+from segloop.config.registries import NETWORKS
+from segloop.config.train import NetworkConfig, NetworkSize, TargetConfig, TrainConfig
 from segloop.core.errors import ConfigError
 
 CHANGED = [
@@ -61,7 +63,7 @@ def test_composing_twice_gives_independent_configs() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("network.siz=large", r"network\.siz.*not in"),
+        ("network.siz=large", r"no network\.siz: choose among size, dimensions"),
         ("+extra.key=1", "extra.*not in"),
         ("network.size=huge", r"network\.size.*'huge'.*small, medium, large"),
         ("optimiser.learning_rate=fast", r"optimiser\.learning_rate.*'fast'"),
@@ -69,7 +71,23 @@ def test_composing_twice_gives_independent_configs() -> None:
         ("seed=-1", "seed=-1 is out of bounds"),
         ("stop.max_minutes=nan", r"stop\.max_minutes=nan is out of bounds"),
         ("patch.size=[64,0]", r"patch\.size=0 .* at least 1"),
-        ("target=nonsense", "target/nonsense"),
+        ("target=nonsense", "no target 'nonsense': choose one of instance, semantic"),
+        ("network=nonsense", "no network 'nonsense': choose one of unet, monai"),
+        ("network.name=nonsense", "no network 'nonsense': choose one of unet, monai"),
+        ("augmentation/more=[nonsense]", "no augmentation 'nonsense': choose one of affine"),
+        (
+            "augmentation.more={nonsense:{}}",
+            "no augmentation 'nonsense': choose one of affine",
+        ),
+        (
+            "augmentation.more.blur.wide=1",
+            r"no augmentation\.more\.blur\.wide: choose among sigma, probability",
+        ),
+        ("augmentation.more=3", r"augmentation\.more"),
+        ("augmentation.more.blur=3", r"augmentation\.more\.blur=3 is not valid"),
+        ("loss.distance=nonsense", "no loss 'nonsense': choose one of binary_dice, class_dice, distance"),
+        ("loss.distance={name:class_dice,power:2}", r"no loss\.distance\.power: choose among name"),
+        ("loss.distance.power=2", r"loss\.distance needs a name"),
         ("nonsense", "nonsense"),
         ("dataset=${nowhere}", "dataset.*nowhere"),
     ],
@@ -213,3 +231,69 @@ def test_the_config_of_a_run_from_before_targets_had_options_is_read() -> None:
 
     assert config.target == TargetConfig("instance")
     assert config.network.size is NetworkSize.small
+
+
+CHOSEN = [
+    "network=monai.UNet",
+    "network.dropout=0.2",
+    "network.dimensions=2",
+    "augmentation/more=[blur,elastic]",
+    "augmentation.more.elastic.magnitude=5",
+    "loss.foreground=binary_dice",
+    "loss.distance.name=distance",
+]
+
+
+def test_items_of_registries_are_chosen_as_hydra_groups_with_their_options(tmp_path: Path) -> None:
+    config = compose(TrainConfig, CHOSEN)
+
+    assert config.network == NetworkConfig(
+        "monai.UNet", dimensions=2, options={"dropout": 0.2, "num_res_units": 0}
+    )
+    assert config.augmentation.more == {
+        "blur": {"sigma": 1.0, "probability": 0.3},
+        "elastic": {"spacing": 24.0, "magnitude": 5.0, "probability": 0.5},
+    }
+    assert config.loss == {"foreground": "binary_dice", "distance": "distance"}
+    assert apply(TrainConfig(), CHOSEN) == config
+    save(config, tmp_path / "config.yaml")
+    assert load(TrainConfig, tmp_path / "config.yaml") == config
+
+
+def test_the_options_of_an_item_stand_beside_its_name_in_yaml(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "network: {name: monai.SegResNet, init_filters: 16, size: large}\naugmentation: {more: {affine: }}\n"
+    )
+
+    config = load(TrainConfig, tmp_path / "own.yaml")
+
+    assert config.network.options == {"init_filters": 16, "dropout_prob": 0.0}
+    assert config.network.size is NetworkSize.large
+    assert config.augmentation.more["affine"]["rotate"] == 0.3
+    assert "init_filters: 16" in to_yaml(config)
+
+
+def test_another_network_starts_with_its_own_options_and_keeps_what_all_have_in_common() -> None:
+    config = compose(TrainConfig, CHOSEN)
+
+    changed = apply(config, ["network=monai.SegResNet", "augmentation/more=elastic"])
+
+    assert changed.network.name == "monai.SegResNet"
+    assert changed.network.dimensions == 2
+    assert set(changed.network.options) == {"init_filters", "dropout_prob"}
+    assert changed.augmentation.more == {"elastic": config.augmentation.more["elastic"]}
+
+
+class Hidden:
+    """Has an option that would hide a setting of all networks."""
+
+    class options_type(ParameterSet):  # noqa: N801 - the name that registries look for
+        size: int = parameter(1, "Size", "Of something.")
+
+
+def test_an_option_must_not_hide_a_setting_of_all_networks() -> None:
+    with (
+        NETWORKS.registered("hidden", Hidden()),
+        pytest.raises(ConfigError, match="'hidden' can't be used: its option 'size'"),
+    ):
+        compose(TrainConfig, ["network=hidden"])

@@ -1,6 +1,7 @@
 import pytest
 
 from segloop.config.train import NetworkConfig, NetworkSize
+from segloop.core.errors import ConfigError
 from segloop.networks import NetworkSpec, build_network, plan_network
 
 
@@ -40,5 +41,15 @@ def test_the_plan_survives_saving() -> None:
     assert NetworkSpec.from_dict(spec.to_dict()) == spec
 
 
-def test_other_networks_keep_their_own_defaults() -> None:
-    assert plan_network(NetworkConfig(name="monai.UNet"), 2, 1, 2) == NetworkSpec("monai.UNet", 2, 1, 2)
+def test_other_networks_take_their_options() -> None:
+    config = NetworkConfig("monai.UNet", options={"dropout": 0.1})
+
+    spec = plan_network(config, 2, 1, 2)
+
+    assert spec == NetworkSpec("monai.UNet", 2, 1, 2, {"dropout": 0.1, "num_res_units": 0})
+    assert any(type(part).__name__ == "Dropout" for part in build_network(spec).modules())
+
+
+def test_an_option_that_the_network_lacks_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no network\.depth: there are none to choose"):
+        plan_network(NetworkConfig(options={"depth": 3}), 2, 1, 2)

@@ -12,7 +12,8 @@ import torch
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.model.model import Model
-from segloop.core.errors import ConfigError, ModelError
+from segloop.config.parameters import ParameterSet, parameter
+from segloop.core.errors import ConfigError
 from segloop.networks import NETWORKS
 from segloop.training.augmentations import AUGMENTATIONS, Augmentation, Patch, build_pipeline
 from segloop.training.fit import fit
@@ -22,17 +23,23 @@ Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
 
 
+class MirrorOptions(ParameterSet):
+    """The one option of the toy."""
+
+    often: bool = parameter(False, "Often", "Mirror every patch.")
+
+
 class ToyMirror:
     """Mirrors along X, and notes how often."""
 
     spatial = True
+    options_type = MirrorOptions
 
     def __init__(self) -> None:
         self.calls = 0
 
     def __call__(self, dims: int, arguments: Mapping[str, Any]) -> Augmentation:
-        if set(arguments) - {"often"}:
-            raise ValueError("it knows only 'often'")
+        assert arguments == {"often": True}
 
         def mirror(patch: Patch, seed: int) -> Patch:
             self.calls += 1
@@ -69,12 +76,12 @@ def test_a_name_that_nobody_brings_is_refused_before_training(
 
     with pytest.raises(ConfigError, match="no augmentation 'melt': choose one of affine, elastic, blur"):
         fit(config(dataset, TINY, "augmentation.more={melt:{}}"), tmp_path / "a")
-    with pytest.raises(ModelError, match="no network 'toy'"):
+    with pytest.raises(ConfigError, match="no network 'toy'"):
         fit(config(dataset, TINY, "network.name=toy"), tmp_path / "b")
 
 
 def test_an_argument_that_does_not_fit_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"augmentation\.more\.elastic does not fit: .*wobble"):
+    with pytest.raises(ConfigError, match=r"no augmentation\.more\.elastic\.wobble: choose among spacing, "):
         build_pipeline({"elastic": {"wobble": 3}}, 2)
 
 

@@ -10,7 +10,9 @@ from qtpy.QtWidgets import QApplication
 
 from segloop.app.presenters.training.curves import Curves
 from segloop.app.workspace import Workspace
-from segloop.config.train import NetworkSize, StopConfig, TargetConfig, TrainConfig
+from segloop.config.parameters import ParameterSet, parameter
+from segloop.config.registries import LOSSES
+from segloop.config.train import NetworkConfig, NetworkSize, StopConfig, TargetConfig, TrainConfig
 from segloop.ui.training.curves import CurvesPlot
 from segloop.ui.training.path_box import PathBox
 from segloop.ui.training.settings import SettingsPanel
@@ -88,6 +90,47 @@ def test_settings_give_back_what_they_were_given(qtbot, tmp_path):
     panel.set_value(config)
     assert panel.value() == config
     assert not panel.sizes[NetworkSize.large].isEnabled()
+
+
+class PowerOptions(ParameterSet):
+    """The option of a loss."""
+
+    power: int = parameter(2, "Power", "Of the error.", minimum=1, maximum=4)
+
+
+class Power:
+    """A loss of an installed package."""
+
+    options_type = PowerOptions
+
+
+def test_items_of_registries_are_chosen_with_their_options(qtbot, tmp_path):
+    with LOSSES.registered("power", Power()):
+        panel = SettingsPanel(Workspace(tmp_path))
+        qtbot.addWidget(panel)
+        choices, heard = panel.choices, []
+        panel.changed.connect(lambda: heard.append(panel.value()))
+
+        choices.network.names.setCurrentText("monai.SegResNet")
+        choices.network.form.rows["init_filters"].setValue(16)
+        choices.augmentations["blur"].setChecked(True)
+        choices.options["blur"].rows["sigma"].setValue(2.5)
+        panel.targets["instance"].click()
+        choices.losses["distance"].names.setCurrentText("power")
+        choices.losses["distance"].form.rows["power"].setValue(3)
+
+        wanted = heard[-1]
+        assert wanted.network == NetworkConfig(
+            "monai.SegResNet", options={"init_filters": 16, "dropout_prob": 0.0}
+        )
+        assert wanted.augmentation.more == {"blur": {"sigma": 2.5, "probability": 0.3}}
+        assert wanted.loss == {"distance": {"name": "power", "power": 3}}
+        again = SettingsPanel(Workspace(tmp_path))
+        qtbot.addWidget(again)
+        again.set_value(wanted)
+        assert again.value() == wanted
+        panel.targets["semantic"].click()
+        assert heard[-1].loss == {}
 
 
 def test_a_path_from_elsewhere_stays_in_the_list(qtbot, tmp_path):

@@ -78,7 +78,7 @@ def train_one(node: Any) -> float | None:
 
 
 def _check(overrides: list[str]) -> None:
-    """Compose each value of each knob on its own, so that a slip is told before anything is made."""
+    """Compose each swept value with the first of the others: mistakes show before anything is made."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -90,14 +90,21 @@ def _check(overrides: list[str]) -> None:
         parsed = OverridesParser.create().parse_overrides(overrides)
     except HydraException as error:
         raise ConfigError(str(error).splitlines()[0]) from error
+    fixed: list[str] = []
+    swept: list[list[str]] = []
     for override in parsed:
         if override.key_or_group.split(".")[0].split("/")[0] == "hydra":
             continue
-        if not override.is_sweep_override():
-            compose(TrainConfig, [str(override.input_line)])
-        elif override.is_discrete_sweep():
-            for value in override.sweep_string_iterator():
-                compose(TrainConfig, [f"{override.get_key_element()}={value}"])
+        if override.is_discrete_sweep():
+            key = override.get_key_element()
+            swept.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        elif not override.is_sweep_override():
+            fixed.append(str(override.input_line))
+    compose(TrainConfig, [*fixed, *(values[0] for values in swept)])
+    for number, values in enumerate(swept):
+        others = [each[0] for index, each in enumerate(swept) if index != number]
+        for value in values[1:]:
+            compose(TrainConfig, [*fixed, *others, value])
 
 
 def _quoted(value: object) -> str:

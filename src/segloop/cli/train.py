@@ -38,12 +38,15 @@ def train(
 ) -> int | None:
     """Train a network on a curated dataset.
 
-    KEY=VALUE overrides any setting of the config reference, in Hydra's syntax.
+    KEY=VALUE overrides any setting of the config reference, in Hydra's syntax. target=NAME, network=NAME,
+    augmentation/more=[NAME,...] and loss.TERM=NAME choose what is built in or offered by an installed
+    package; options follow, such as network.dropout=0.1. A message lists all names if one does not exist.
 
     \b
     Examples:
       segloop train nuclei-dataset --out run1 stop.max_minutes=10 network.size=medium
       segloop train nuclei-dataset --plan network.size=medium
+      segloop train nuclei-dataset --out run1 network=monai.UNet augmentation/more=[affine,blur]
       segloop train --config run1/config.yaml --out run2
       segloop train --resume run1
       segloop train nuclei-dataset --out sweep --multirun network.size=small,large seed=1,2

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from segloop.config.groups import GROUPS, flat, nested, open_node
+from segloop.config.groups import GROUPS, find_group, flat, nested, open_node
 from segloop.config.knob import validate
 from segloop.config.predict import PredictConfig
 from segloop.config.train import TrainConfig
 from segloop.core.atomic import write_text
-from segloop.core.errors import ConfigError
+from segloop.core.errors import ConfigError, SegloopError
 
 C = TypeVar("C", TrainConfig, PredictConfig)
 
@@ -30,8 +30,8 @@ def register_schema() -> None:
     for schema, name in _NAMES.items():
         store.store(group="schema", name=name, node=open_node(schema), package="_global_")
     for group in GROUPS:
-        for name in group.names():
-            store.store(group=group.field, name=name, node=group.defaults(name), package=group.field)
+        for name, node, package in group.nodes():
+            store.store(group=group.hydra_name, name=name, node=node, package=package)
 
 
 def compose(schema: type[C], overrides: Sequence[str] = ()) -> C:
@@ -51,13 +51,15 @@ def compose(schema: type[C], overrides: Sequence[str] = ()) -> C:
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
     register_schema()
     try:
         with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
             node = hydra_compose(_NAMES[schema], list(overrides))
+    except MissingConfigException as error:
+        raise ConfigError(_unknown_item(error.missing_cfg_file, error)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
     return from_node(schema, node)
@@ -77,17 +79,17 @@ def apply(config: C, overrides: Sequence[str]) -> C:
     from omegaconf.errors import OmegaConfBaseException
 
     node: Any = OmegaConf.merge(open_node(type(config)), _literal(to_dict(config)))
-    groups = {group.field: group for group in GROUPS}
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         # As Hydra does, choose the groups before setting values in them.
-        for override in sorted(parsed, key=lambda override: override.key_or_group not in groups):
+        for override in sorted(parsed, key=lambda override: find_group(override.key_or_group) is None):
             key, value = override.key_or_group, override.value()
-            group = groups.get(key)
+            group = find_group(key)
             if group is None:
                 OmegaConf.update(node, key, value)
-            elif node[key][group.key] != value:
-                OmegaConf.update(node, key, group.defaults(str(value)), merge=False)
+            else:
+                part = OmegaConf.to_container(OmegaConf.select(node, group.path))
+                OmegaConf.update(node, group.path, group.chosen(part, value), merge=False)
             OmegaConf.set_struct(node, True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from error
@@ -190,6 +192,18 @@ def _literal(value: Any) -> Any:
     if isinstance(value, str):
         return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return value
+
+
+def _unknown_item(file: str | None, error: Exception) -> str:
+    """Say which items there are, if an override names one that does not exist."""
+    name, _, item = (file or "").rpartition("/")
+    group = find_group(name)
+    if group is not None:
+        try:
+            group.registry.get(item)
+        except SegloopError as unknown:
+            return str(unknown)
+    return _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

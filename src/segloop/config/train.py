@@ -63,9 +63,11 @@ class TargetConfig:
 
 @dataclass
 class NetworkConfig:
-    """The network."""
+    """The network; the options are those of the chosen network, written beside its name."""
 
-    name: str = knob("unet", "Network", "Name of a registered network.", advanced=True)
+    name: str = knob(
+        "unet", "Network", "Name of a registered network, such as `network=monai.UNet`.", advanced=True
+    )
     size: NetworkSize = knob(
         NetworkSize.small,
         "Size",
@@ -78,6 +80,9 @@ class NetworkConfig:
         minimum=0,
         maximum=3,
         advanced=True,
+    )
+    options: dict[str, Any] = knob(
+        {}, "Options", "The network's options, such as `network.dropout=0.1` with `network=monai.UNet`."
     )
 
 
@@ -137,8 +142,8 @@ class AugmentationConfig:
     more: dict[str, Any] = knob(
         {},
         "More",
-        "Further augmentations by name (affine, elastic, blur, or of installed packages), each with its "
-        "arguments: `augmentation.more={elastic:{magnitude:3}}`.",
+        "Further registered augmentations by name, each with its options: "
+        "`augmentation/more=[affine,elastic] augmentation.more.elastic.magnitude=5`.",
         advanced=True,
     )
 
@@ -193,10 +198,11 @@ class TrainConfig:
     target: TargetConfig = knob(TargetConfig, "Target", "What the network learns.")
     network: NetworkConfig = knob(NetworkConfig, "Network", "What is trained.")
     stop: StopConfig = knob(StopConfig, "Duration", "When training ends.")
-    loss: dict[str, str] = knob(
+    loss: dict[str, Any] = knob(
         {},
         "Losses",
-        "Registered losses in place of the target's own, by the name of the term: `loss.distance=NAME`.",
+        "Registered losses in place of the target's own, by the name of the term: `loss.distance=NAME`, "
+        "with options `loss.distance={name:NAME,OPTION:VALUE}`.",
         advanced=True,
     )
     recipe: RecipeConfig = knob(RecipeConfig, "Channels", "Which channels feed the network.")

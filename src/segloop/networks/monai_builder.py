@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from segloop.config.parameters import ParameterSet, parameter
 from segloop.core.errors import ModelError
 from segloop.networks.spec import NetworkSpec
 
@@ -14,6 +15,39 @@ if TYPE_CHECKING:
     from torch import nn
 
     from segloop.config.train import NetworkConfig
+
+
+class DropoutOptions(ParameterSet):
+    """Options that MONAI's networks have in common."""
+
+    dropout: float = parameter(
+        0.0, "Dropout", "Share of the features that are set to 0 in training.", minimum=0, maximum=0.9
+    )
+
+
+class UNetOptions(DropoutOptions):
+    """Options of MONAI's UNet."""
+
+    num_res_units: int = parameter(
+        0, "Residual units", "Residual units of each level; 0 uses plain convolutions.", minimum=0, maximum=8
+    )
+
+
+class SegResNetOptions(ParameterSet):
+    """Options of MONAI's SegResNet."""
+
+    init_filters: int = parameter(
+        8,
+        "Filters",
+        "Features of the first level; each further level has twice as many.",
+        minimum=8,
+        maximum=64,
+        step=8,
+    )
+    dropout_prob: float = parameter(
+        0.0, "Dropout", "Share of the features that are set to 0 in training.", minimum=0, maximum=0.9
+    )
+
 
 _PLAIN_UNET = {"channels": [16, 32, 64, 128], "strides": [2, 2, 2]}
 
@@ -41,11 +75,14 @@ class MonaiBuilder:
         Arguments that fill in what is not said.
     step : callable
         Returns the stride along each axis for given arguments.
+    options_type : type of ParameterSet
+        Arguments that a user can choose, as MONAI calls them.
     """
 
     class_name: str
     defaults: Mapping[str, Any]
     step: Callable[[Mapping[str, Any]], int]
+    options_type: type[ParameterSet] = DropoutOptions
 
     def arguments(
         self,
@@ -54,7 +91,7 @@ class MonaiBuilder:
         voxel_size: Sequence[float | None] | None,
         shape: Sequence[int] | None,
     ) -> dict[str, Any]:
-        """Return nothing: the defaults suit all images alike."""
+        """Return nothing: options and defaults suit all images alike."""
         return {}
 
     def stride(self, spec: NetworkSpec) -> tuple[int, ...]:
@@ -102,5 +139,7 @@ class MonaiBuilder:
 
 ATTENTION_UNET = MonaiBuilder("AttentionUnet", _PLAIN_UNET, _strided)
 BASIC_UNET = MonaiBuilder("BasicUNet", {"norm": "batch"}, lambda _: 16)
-SEG_RES_NET = MonaiBuilder("SegResNet", {"blocks_down": [1, 2, 2, 4], "norm": "batch"}, _residual)
-UNET = MonaiBuilder("UNet", {**_PLAIN_UNET, "norm": "batch"}, _strided)
+SEG_RES_NET = MonaiBuilder(
+    "SegResNet", {"blocks_down": [1, 2, 2, 4], "norm": "batch"}, _residual, SegResNetOptions
+)
+UNET = MonaiBuilder("UNet", {**_PLAIN_UNET, "norm": "batch"}, _strided, UNetOptions)

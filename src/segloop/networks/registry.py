@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from segloop.config import registries
+from segloop.config.parameters import options_type_of
 from segloop.core.errors import ModelError
 from segloop.core.registry import Registry
 from segloop.networks.spec import NetworkSpec
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 
 class NetworkBuilder(Protocol):
-    """Builds a network from its description; a function will do."""
+    """Builds a network from its description; a function will do.
+
+    If networks of this kind have options of their own, such as ``network.dropout=0.1``, the attribute
+    ``options_type`` is their `ParameterSet`. Their values are then in ``spec.kwargs``. The docks read the
+    options, so import torch only when a network is built.
+    """
 
     def __call__(self, spec: NetworkSpec) -> nn.Module:
         """Return a network with random weights.
@@ -42,7 +49,7 @@ class PlanningNetworkBuilder(NetworkBuilder, Protocol):
         voxel_size: Sequence[float | None] | None,
         shape: Sequence[int] | None,
     ) -> dict[str, Any]:
-        """Return arguments (plain values) that suit the images; see `plan_network`."""
+        """Return arguments (plain values) that suit the images, besides the options; see `plan_network`."""
         ...
 
     def stride(self, spec: NetworkSpec) -> tuple[int, ...]:
@@ -50,19 +57,8 @@ class PlanningNetworkBuilder(NetworkBuilder, Protocol):
         ...
 
 
-NETWORKS: Registry[NetworkBuilder] = Registry(
-    "segloop.networks",
-    "network",
-    {
-        "unet": "segloop.networks.planning:UNET",
-        "monai.AttentionUnet": "segloop.networks.monai_builder:ATTENTION_UNET",
-        "monai.BasicUNet": "segloop.networks.monai_builder:BASIC_UNET",
-        "monai.SegResNet": "segloop.networks.monai_builder:SEG_RES_NET",
-        "monai.UNet": "segloop.networks.monai_builder:UNET",
-    },
-    ModelError,
-)
-"""The door for networks; see `segloop.core.registry.Registry`."""
+NETWORKS: Registry[NetworkBuilder] = registries.NETWORKS
+"""The networks by name: our own, MONAI's, those registered by a script, and those of installed packages."""
 
 
 def plan_network(
@@ -78,7 +74,7 @@ def plan_network(
     Parameters
     ----------
     config : NetworkConfig
-        Name and size.
+        Name, size and options.
     dims : {2, 3}
         Spatial dimensions.
     in_channels, out_channels : int
@@ -92,11 +88,13 @@ def plan_network(
     ------
     ModelError
         If there is no such network.
+    ConfigError
+        If it has no such option, or a value is not valid.
     """
     builder = NETWORKS.get(config.name)
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, Any] = options_type_of(builder).from_values(config.options, "network").values()
     if isinstance(builder, PlanningNetworkBuilder):
-        chosen = builder.arguments(config, dims, voxel_size, shape)
+        chosen = {**chosen, **builder.arguments(config, dims, voxel_size, shape)}
     return NetworkSpec(config.name, dims, in_channels, out_channels, chosen)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from segloop.config import registries
+from segloop.config.parameters import NoParameters, ParameterField, ParameterSet, parameter
 from segloop.config.predict import OutputKind
 from segloop.core.registry import Registry
 from segloop.targets.maps import Decoded, quantise, suggested_min_size
-from segloop.targets.parameters import NoParameters, ParameterField, ParameterSet, parameter
 from segloop.targets.target import (
     Choice,
     Encoded,

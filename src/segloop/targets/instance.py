@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segloop.config.parameters import NoParameters, ParameterSet, parameter
 from segloop.config.predict import OutputKind
 from segloop.core.metrics import count_pixels
 from segloop.targets.basins import merge_shallow
 from segloop.targets.maps import Decoded, all_valid, at_least, quantise, suggested_min_size
 from segloop.targets.objects import connected_objects, remove_small
-from segloop.targets.parameters import NoParameters, ParameterSet, parameter
 from segloop.targets.scoring import (
     DICE_UNCERTAINTY,
     ObjectCounts,

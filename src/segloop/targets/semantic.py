@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segloop.config.parameters import ParameterSet, parameter
 from segloop.config.predict import OutputKind
 from segloop.core.errors import DatasetError
 from segloop.core.metrics import BinaryCounts, count_pixels
 from segloop.targets.maps import Decoded, all_valid, at_least, quantise
 from segloop.targets.objects import connected_objects, remove_small
-from segloop.targets.parameters import ParameterSet, parameter
 from segloop.targets.scoring import DICE_UNCERTAINTY
 from segloop.targets.target import Encoded, LabelFacts, LossTerm, MapSpec, Metric, Score, Target
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeVar
 
+from segloop.config.parameters import NoParameters, ParameterSet
 from segloop.config.predict import OutputKind
 from segloop.targets.maps import Decoded
-from segloop.targets.parameters import NoParameters, ParameterSet
 
 OptionsT = TypeVar("OptionsT", bound=ParameterSet, default=Any)
 ParametersT = TypeVar("ParametersT", bound=ParameterSet, default=Any)

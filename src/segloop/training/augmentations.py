@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
+from segloop.config import registries
+from segloop.config.parameters import ParameterSet, options_type_of, parameter
 from segloop.core.errors import ConfigError
 from segloop.core.registry import Registry
 
@@ -27,7 +29,10 @@ class Augmentation(Protocol):
 
 
 class AugmentationBuilder(Protocol):
-    """Builds an augmentation from its arguments.
+    """Builds an augmentation from its options.
+
+    If it has options, such as ``augmentation.more.blur.sigma=2``, the attribute ``options_type`` is their
+    `ParameterSet`. The docks read the options, so import torch only when the augmentation is built.
 
     Attributes
     ----------
@@ -41,24 +46,23 @@ class AugmentationBuilder(Protocol):
     def __call__(self, dims: int, arguments: Mapping[str, Any]) -> Augmentation:
         """Return the augmentation for patches of ``dims`` dimensions.
 
+        Parameters
+        ----------
+        dims : {2, 3}
+            Dimensions of the patches.
+        arguments : mapping
+            All options by name.
+
         Raises
         ------
         TypeError, ValueError
-            If an argument is unknown or does not fit.
+            If the options do not fit together.
         """
         ...
 
 
-AUGMENTATIONS: Registry[AugmentationBuilder] = Registry(
-    "segloop.augmentations",
-    "augmentation",
-    {
-        "affine": "segloop.training.augmentations:AFFINE",
-        "elastic": "segloop.training.augmentations:ELASTIC",
-        "blur": "segloop.training.augmentations:BLUR",
-    },
-)
-"""The door for augmentations; see `segloop.core.registry.Registry`."""
+AUGMENTATIONS: Registry[AugmentationBuilder] = registries.AUGMENTATIONS
+"""The augmentations by name: our own, those registered by a script, and those of installed packages."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,16 @@ class MonaiBuilder:
     Attributes
     ----------
     make : callable
-        Called with the number of dimensions, the keys of the patch and the arguments.
+        Called with the number of dimensions, the keys of the patch and the options.
     spatial : bool
         See `AugmentationBuilder`.
+    options_type : type of ParameterSet
+        Its options.
     """
 
     make: Callable[..., Any]
     spatial: bool
+    options_type: type[ParameterSet]
 
     def __call__(self, dims: int, arguments: Mapping[str, Any]) -> Augmentation:
         """Return the augmentation; see `AugmentationBuilder`."""
@@ -91,13 +98,42 @@ class MonaiBuilder:
         return augment
 
 
+class AffineOptions(ParameterSet):
+    """How much patches are scaled and rotated."""
+
+    scale: float = parameter(0.15, "Scale", "Scale by up to 1 plus or minus this.", minimum=0, maximum=0.9)
+    rotate: float = parameter(
+        0.3, "Rotate", "Rotate by up to this angle in the YX plane.", unit="rad", minimum=0, maximum=3.15
+    )
+    probability: float = parameter(0.5, "Share", "Share of the patches to change.", minimum=0, maximum=1)
+
+
+class ElasticOptions(ParameterSet):
+    """How much patches are deformed."""
+
+    spacing: float = parameter(
+        24.0, "Smoothness", "Neighbours within this distance move alike.", unit="px", minimum=2, step=1
+    )
+    magnitude: float = parameter(
+        3.0, "Strength", "Move pixels by up to about this.", unit="px", minimum=0, step=0.5
+    )
+    probability: float = parameter(0.5, "Share", "Share of the patches to change.", minimum=0, maximum=1)
+
+
+class BlurOptions(ParameterSet):
+    """How much patches are blurred."""
+
+    sigma: float = parameter(
+        1.0, "Blur", "Standard deviation of the widest Gaussian.", unit="px", minimum=0, step=0.1
+    )
+    probability: float = parameter(0.3, "Share", "Share of the patches to change.", minimum=0, maximum=1)
+
+
 _MODE = ("bilinear", "nearest", "nearest")
 _PADDING = ("reflection", "zeros", "zeros")  # beyond the window nothing is valid
 
 
-def _affine(
-    dims: int, keys: tuple[str, ...], scale: float = 0.15, rotate: float = 0.3, probability: float = 0.5
-) -> Any:
+def _affine(dims: int, keys: tuple[str, ...], scale: float, rotate: float, probability: float) -> Any:
     """Scale by 1 plus or minus ``scale``, and rotate by up to ``rotate`` radians in the YX plane."""
     from monai.transforms import RandAffined
 
@@ -108,9 +144,7 @@ def _affine(
     )
 
 
-def _elastic(
-    dims: int, keys: tuple[str, ...], spacing: float = 24.0, magnitude: float = 3.0, probability: float = 0.5
-) -> Any:
+def _elastic(dims: int, keys: tuple[str, ...], spacing: float, magnitude: float, probability: float) -> Any:
     """Deform by up to about ``magnitude`` pixels, smoothly over ``spacing`` pixels."""
     from monai.transforms import Rand2DElasticd, Rand3DElasticd
 
@@ -137,7 +171,7 @@ def _elastic(
     )
 
 
-def _blur(dims: int, keys: tuple[str, ...], sigma: float = 1.0, probability: float = 0.3) -> Any:
+def _blur(dims: int, keys: tuple[str, ...], sigma: float, probability: float) -> Any:
     """Blur by a Gaussian of up to ``sigma`` pixels."""
     from monai.transforms import RandGaussianSmoothd
 
@@ -145,9 +179,9 @@ def _blur(dims: int, keys: tuple[str, ...], sigma: float = 1.0, probability: flo
     return RandGaussianSmoothd(keys, sigma_x=range_, sigma_y=range_, sigma_z=range_, prob=probability)
 
 
-AFFINE = MonaiBuilder(_affine, spatial=True)
-ELASTIC = MonaiBuilder(_elastic, spatial=True)
-BLUR = MonaiBuilder(_blur, spatial=False)
+AFFINE = MonaiBuilder(_affine, spatial=True, options_type=AffineOptions)
+ELASTIC = MonaiBuilder(_elastic, spatial=True, options_type=ElasticOptions)
+BLUR = MonaiBuilder(_blur, spatial=False, options_type=BlurOptions)
 
 
 @dataclass(frozen=True)
@@ -170,20 +204,21 @@ def build_pipeline(wanted: Mapping[str, Any], dims: int) -> Pipeline:
     Parameters
     ----------
     wanted : mapping
-        For each name in the registry its arguments by name; none for the defaults.
+        For each name in the registry its options by name; none for the defaults.
     dims : {2, 3}
         Dimensions of the patches.
 
     Raises
     ------
     ConfigError
-        If a name or an argument does not exist, or a value does not fit.
+        If a name or an option does not exist, or a value does not fit.
     """
     found: dict[bool, list[Augmentation]] = {True: [], False: []}
     for name, arguments in wanted.items():
         builder = AUGMENTATIONS.get(name)
+        options = options_type_of(builder).from_values(arguments or {}, f"augmentation.more.{name}").values()
         try:
-            found[builder.spatial].append(builder(dims, dict(arguments or {})))
+            found[builder.spatial].append(builder(dims, options))
         except (TypeError, ValueError) as error:
             raise ConfigError(f"augmentation.more.{name} does not fit: {error}") from error
     return Pipeline(tuple(found[True]), tuple(found[False]))

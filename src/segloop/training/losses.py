@@ -1,5 +1,7 @@
 """Losses under a validity mask: an excluded voxel adds exactly nothing to the loss or to any gradient.
 
+torch is imported when a loss is computed, since the docks ask a loss for its options.
+
 Excluded voxels are replaced by constants with ``torch.where`` *before* any arithmetic, so that neither the
 label nor the logit there (not even NaN) can reach the sum, and the gradient that flows back to the logit is
 exactly zero.
@@ -7,16 +9,19 @@ exactly zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-from torch import Tensor
-from torch.nn import functional
-
+from segloop.config import registries
+from segloop.config.groups import item_and_options
+from segloop.config.parameters import options_type_of
 from segloop.core.errors import ConfigError
 from segloop.core.registry import Registry
 from segloop.targets import LossTerm
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SMOOTH = 1.0
 
@@ -38,6 +43,9 @@ def masked_bce(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     () float32
         0 where no voxel is valid.
     """
+    import torch
+    from torch.nn import functional
+
     zero = logits.new_zeros(())
     loss = functional.binary_cross_entropy_with_logits(
         torch.where(valid, logits, zero), torch.where(valid, truth, zero), reduction="none"
@@ -62,6 +70,8 @@ def masked_dice(probability: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     () float32
         0 where no voxel is valid.
     """
+    import torch
+
     zero = probability.new_zeros(())
     p = torch.where(valid, probability, zero)
     t = torch.where(valid, truth, zero)
@@ -85,6 +95,9 @@ def masked_smooth_l1(value: Tensor, truth: Tensor, valid: Tensor, beta: float = 
     () float32
         0 where no voxel is valid.
     """
+    import torch
+    from torch.nn import functional
+
     zero = value.new_zeros(())
     loss = functional.smooth_l1_loss(
         torch.where(valid, value, zero), torch.where(valid, truth, zero), reduction="none", beta=beta
@@ -102,6 +115,9 @@ def masked_cross_entropy(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor
     valid : (B, *S) bool
         False where a voxel is excluded.
     """
+    import torch
+    from torch.nn import functional
+
     mask = valid.unsqueeze(1)
     zero = logits.new_zeros(())
     log_probability = functional.log_softmax(torch.where(mask, logits, zero), dim=1)
@@ -110,11 +126,15 @@ def masked_cross_entropy(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor
 
 def binary_dice(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     """Cross-entropy plus soft Dice of one foreground map; shapes (B, 1, *S)."""
+    import torch
+
     return masked_bce(logits, truth, valid) + masked_dice(torch.sigmoid(logits), truth, valid)
 
 
 def class_dice(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     """Cross-entropy plus the mean soft Dice over K classes, which share a softmax; shapes (B, K, *S)."""
+    import torch
+
     mask = valid.all(dim=1)
     zero = logits.new_zeros(())
     probability = torch.softmax(torch.where(mask.unsqueeze(1), logits, zero), dim=1)
@@ -129,6 +149,8 @@ def distance(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     valleys between touching objects. Objects, usually the smaller part of an image, count twice in the
     cross-entropy with half the weight.
     """
+    import torch
+
     inside = valid & (truth > 0)
     return (
         masked_bce(logits, truth, valid)
@@ -137,21 +159,31 @@ def distance(logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     )
 
 
-Loss = Callable[..., Tensor]
-"""Takes logits, truth and valid, each (B, k, *S), and a term's arguments; returns a scalar.
+class Loss(Protocol):
+    """Compares the network's output with the truth; a function will do.
 
-Where ``valid`` is False, neither logit nor truth may change the loss, and the gradient must be zero.
-"""
+    If it has options, such as ``loss.TERM={name:NAME,power:3}``, the attribute ``options_type`` is their
+    `ParameterSet`. The docks read the options, so import torch only when the loss is computed.
+    """
 
-LOSSES: Registry[Loss] = Registry(
-    "segloop.losses",
-    "loss",
-    {
-        "binary_dice": "segloop.training.losses:binary_dice",
-        "class_dice": "segloop.training.losses:class_dice",
-        "distance": "segloop.training.losses:distance",
-    },
-)
+    def __call__(self, logits: Tensor, truth: Tensor, valid: Tensor, /, **options: Any) -> Tensor:
+        """Return a scalar.
+
+        Where ``valid`` is False, neither logit nor truth may change it, and the gradient must be zero.
+
+        Parameters
+        ----------
+        logits, truth : (B, k, *S) float
+            Output before the activation, and the wanted output (0 to 1), of the maps of a term.
+        valid : (B, k, *S) bool
+            Where the truth counts.
+        **options
+            Its own, or the arguments of the target's term.
+        """
+        ...
+
+
+LOSSES: Registry[Loss] = registries.LOSSES
 """The losses by name: our own, those registered by a script, and those of installed packages."""
 
 
@@ -162,24 +194,28 @@ class TargetLoss:
     ----------
     terms : sequence of LossTerm
         As the target names them.
-    replaced : mapping of str to str, optional
-        Names of other losses by the name of the term.
+    replaced : mapping, optional
+        Other losses by the name of the term: the name of a loss, or a dict with its ``name`` and its options.
 
     Raises
     ------
     ConfigError
-        If there is no such loss or no such term.
+        If there is no such loss, term or option.
     """
 
-    def __init__(self, terms: Sequence[LossTerm], replaced: Mapping[str, str] | None = None) -> None:
+    def __init__(self, terms: Sequence[LossTerm], replaced: Mapping[str, Any] | None = None) -> None:
         replaced = replaced or {}
         names = [term.name for term in terms]
         for name in replaced:
             if name not in names:
                 raise ConfigError(f"The target has no loss.{name}: choose among {', '.join(names)}.")
-        # What a term passes on is meant for its own loss.
-        own = [term if term.name not in replaced else replace(term, arguments={}) for term in terms]
-        self._terms = [(LOSSES.get(replaced.get(term.name, term.loss)), term) for term in own]
+        self._terms: list[tuple[Loss, LossTerm]] = []
+        for term in terms:
+            if term.name in replaced:
+                name, values = item_and_options(replaced[term.name])
+                options = options_type_of(LOSSES.get(name)).from_values(values, f"loss.{term.name}")
+                term = replace(term, loss=name, arguments=options.values())
+            self._terms.append((LOSSES.get(term.loss), term))
 
     def __call__(self, logits: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
         """Return the loss.
@@ -198,6 +234,8 @@ class TargetLoss:
         () float32
             The loss; exactly 0, with exactly zero gradient, where nothing is valid.
         """
+        import torch
+
         logits, truth = logits.float(), truth.float()
         losses = [
             term.weight * loss(*(x[:, list(term.maps)] for x in (logits, truth, valid)), **term.arguments)

@@ -8,10 +8,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from segloop.config.parameters import Value
 from segloop.core.errors import ModelError, SegloopError
 from segloop.networks import NetworkSpec
 from segloop.targets import make_target
-from segloop.targets.parameters import Value
 
 FORMAT = "segloop-model"
 VERSION = 2

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from segloop.artifacts.model.card import upgraded_parameters
+from segloop.config.parameters import Value
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
 from segloop.core.fingerprint import Fingerprint
 from segloop.images.image import PixelSize
 from segloop.targets import Target, make_target
-from segloop.targets.parameters import Value
 
 FORMAT: Literal["segloop-prediction"] = "segloop-prediction"
 VERSION: Literal[2] = 2

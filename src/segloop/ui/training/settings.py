@@ -24,8 +24,9 @@ from superqt import QFlowLayout
 from segloop.app.presenters.tasks import Memory
 from segloop.config.train import AUTO, NetworkSize, StopConfig, TrainConfig
 from segloop.core.errors import SegloopError
-from segloop.targets import TARGETS, NoParameters
+from segloop.targets import TARGETS, NoParameters, make_target
 from segloop.ui.training.path_box import PathBox
+from segloop.ui.training.registry_choices import RegistryChoices
 from segloop.ui.widgets.fold import Fold
 from segloop.ui.widgets.form import ConfigForm
 from segloop.ui.widgets.parameter_form import ParameterForm
@@ -33,7 +34,7 @@ from segloop.ui.widgets.parameter_form import ParameterForm
 logger = logging.getLogger(__name__)
 
 _SECTIONS = ("recipe", "normalisation", "patch", "augmentation", "optimiser", "device")
-_MORE = ("seed", "network.name", "network.dimensions", "stop.max_epochs")
+_MORE = ("seed", "network.dimensions", "stop.max_epochs")
 
 _SIZES = {
     NetworkSize.small: "Fast, and enough for most nuclei and cells",
@@ -63,6 +64,7 @@ class SettingsPanel(QWidget):
         self.start_from.chosen.connect(self._on_start_from)
         self.form = ConfigForm(self._config, memory, only=_SECTIONS)
         self.more_form = ConfigForm(self._config, only=_MORE, folded=False)
+        self.choices = RegistryChoices()
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -77,6 +79,7 @@ class SettingsPanel(QWidget):
         for options in self.options.values():
             more.body.addWidget(options)
         more.body.addWidget(self.more_form)
+        more.body.addWidget(self.choices)
         settings.body.addWidget(self.form)
         settings.body.addWidget(more)
         layout = QVBoxLayout(self)
@@ -84,7 +87,7 @@ class SettingsPanel(QWidget):
         layout.setSpacing(4)
         layout.addLayout(form)
         layout.addWidget(settings)
-        for knobs in (self.form, self.more_form):
+        for knobs in (self.form, self.more_form, self.choices):
             knobs.changed.connect(self.changed)
         for options in self.options.values():
             options.changed.connect(self.changed)
@@ -107,6 +110,7 @@ class SettingsPanel(QWidget):
         more = self.more_form.value()
         for path in _MORE:
             _put(config, path, _get(more, path))
+        self.choices.write_to(config)
         config.init = self.start_from.value()
         name = self._target()
         config.target.kind, config.target.options = name, self.options[name].value()
@@ -122,6 +126,7 @@ class SettingsPanel(QWidget):
         with QSignalBlocker(self):
             self.form.set_value(config)
             self.more_form.set_value(config)
+            self.choices.set_value(config)
             self.start_from.set_value(config.init)
             if config.target.kind in self.targets:
                 self.targets[config.target.kind].setChecked(True)
@@ -179,6 +184,13 @@ class SettingsPanel(QWidget):
         chosen = self._target()
         for name, form in self.options.items():
             form.setVisible(name == chosen and bool(form.value()))
+        self.choices.show_terms(self._loss_terms(chosen))
+
+    def _loss_terms(self, target: str) -> list[str]:
+        """Return the names of the target's loss terms; none while the labels decide what the target is."""
+        if target == AUTO:
+            return []
+        return [term.name for term in make_target(target, self.options[target].value()).losses]
 
     def _make_sizes(self) -> QWidget:
         self.sizes: dict[NetworkSize, QRadioButton] = {}

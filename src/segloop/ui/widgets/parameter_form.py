@@ -49,11 +49,10 @@ class ParameterForm(QWidget):
         self._rows = {field.name: self._make_row(field) for field in kind.fields()}
         self.rows = {name: row.widget for name, row in self._rows.items()}
         for field in kind.fields():
-            unit = f" ({field.unit})" if field.unit else ""
             widget = self.rows[field.name]
             widget.setToolTip(field.description)
             widget.setAccessibleName(field.title)
-            layout.addRow(f"{field.title}{unit}", widget)
+            layout.addRow(field.title, widget)  # its box shows the unit
 
     def value(self) -> dict[str, Any]:
         """Return the values by name."""

@@ -1,8 +1,8 @@
-"""Named values with title, description, unit and bounds: a target's options and parameters."""
+"""Named values with title, description, unit and bounds: options of networks, targets and others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias, cast
 
@@ -80,7 +80,7 @@ class ParameterField:
 
 
 class ParameterSet(BaseModel):
-    """Base of a target's options and of its parameters: plain values, each declared by `parameter`.
+    """Base of options and of a target's parameters: plain values, each declared by `parameter`.
 
     One such class is all that the docks' forms, the command line, model cards and records of predictions
     need to know.
@@ -94,7 +94,7 @@ class ParameterSet(BaseModel):
         return tuple(_describe(name, info) for name, info in cls.model_fields.items())
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any], prefix: str) -> Self:
+    def from_values(cls, values: Mapping[str, Any], prefix: str, also: Sequence[str] = ()) -> Self:
         """Return the parameters with these values, and defaults for the others.
 
         Parameters
@@ -103,6 +103,8 @@ class ParameterSet(BaseModel):
             By name.
         prefix : str
             How the values are called in messages, such as ``"threshold"``.
+        also : sequence of str, optional
+            Other names that a message about an unknown name is to offer.
 
         Raises
         ------
@@ -112,7 +114,7 @@ class ParameterSet(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise ConfigError(_sentence(cls, error.errors()[0], prefix)) from error
+            raise ConfigError(_sentence(cls, error.errors()[0], prefix, also)) from error
 
     def override(self, values: Mapping[str, Any], prefix: str = "threshold") -> Self:
         """Return these parameters with some values replaced; see `from_values`."""
@@ -124,7 +126,16 @@ class ParameterSet(BaseModel):
 
 
 class NoParameters(ParameterSet):
-    """For a target without options, or without parameters."""
+    """For what has no options, or no parameters."""
+
+
+def options_type_of(item: Any) -> type[ParameterSet]:
+    """Return the class of the options of a registry's item, its attribute ``options_type``.
+
+    An item without this attribute has no options.
+    """
+    found: type[ParameterSet] = getattr(item, "options_type", NoParameters)
+    return found
 
 
 def _describe(name: str, info: Any) -> ParameterField:
@@ -144,11 +155,12 @@ def _describe(name: str, info: Any) -> ParameterField:
     )
 
 
-def _sentence(cls: type[ParameterSet], problem: Any, prefix: str) -> str:
+def _sentence(cls: type[ParameterSet], problem: Any, prefix: str, also: Sequence[str]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     known = {field.name: field for field in cls.fields()}
     if name not in known:
-        choices = f"choose among {', '.join(known)}" if known else "there are none to choose"
+        names = ", ".join([*also, *known])
+        choices = f"choose among {names}" if names else "there are none to choose"
         return f"There is no {prefix}.{name}: {choices}."
     field, value = known[name], problem["input"]
     if problem["type"] in ("greater_than_equal", "less_than_equal", "finite_number"):
