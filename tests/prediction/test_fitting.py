@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from advice import advised
 from segloop.artifacts.model.model import Model, RecipeCard
+from segloop.config.compose import apply
 from segloop.config.predict import PredictConfig
 from segloop.core.errors import ImageError, ModelError
 from segloop.images.image import Image, PixelSize
@@ -50,8 +52,26 @@ def test_another_number_of_channels_is_refused_with_the_remedy(two_channels: Mod
     with pytest.raises(ModelError) as caught:
         fit(two_channels.card, _image(3, ["a", "b", "c"]), PredictConfig())
     assert str(caught.value) == (
-        "`a.tif` has 3 channels, the model expects 2 (nuclei, membranes): choose them under Channels"
+        "`a.tif` has 3 channels, the model expects 2 (nuclei, membranes): choose them under Channels "
+        "(such as channels=[0,1])"
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "overrides"),
+    [
+        (_image(3, ["a", "b", "c"]), []),
+        (_image(3, ["a", "b", "c"]), ["channels=[1]"]),
+        (_image(2, z=6), []),
+    ],
+)
+def test_the_setting_that_a_refusal_advises_is_the_right_one(
+    two_channels: Model, image: Image, overrides: list[str]
+) -> None:
+    config = apply(PredictConfig(), overrides)
+    with pytest.raises(ModelError) as caught:
+        fit(two_channels.card, image, config)
+    assert fit(two_channels.card, image, apply(config, [advised(str(caught.value))])).channels == (0, 1)
 
 
 def test_channels_that_were_only_counted_do_not_match_by_name(make_model: Callable[..., Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,12 @@ def embryo(test_data: Path) -> Pictures:
     }
 
 
-@pytest.fixture
-def make_dataset(tmp_path: Path) -> MakeDataset:
-    """Return a function that makes a dataset of pictures on disk, the last one for validation."""
+@pytest.fixture(scope="session")
+def make_dataset_in() -> MakeDataset:
+    """Return a function that makes a dataset of pictures in a folder, the last one for validation."""
 
     def make(
+        folder: Path,
         pictures: Pictures,
         *,
         val: Sequence[str] | None = None,
@@ -57,14 +59,15 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
         name: str = "data",
         raw_axes: str = "",
     ) -> CuratedDataset:
+        place = folder / name
         for part in ("raw", "seg"):
-            (tmp_path / name / part).mkdir(parents=True)
+            (place / part).mkdir(parents=True)
         for stem, (raw, seg) in pictures.items():
-            _write(tmp_path / name / "raw" / f"{stem}.tif", raw, raw_axes or _AXES[raw.ndim])
-            _write(tmp_path / name / "seg" / f"{stem}.tif", seg, _AXES[seg.ndim])
-        pairing = pair_by_stem(tmp_path / name / "raw", tmp_path / name / "seg")
+            _write(place / "raw" / f"{stem}.tif", raw, raw_axes or _AXES[raw.ndim])
+            _write(place / "seg" / f"{stem}.tif", seg, _AXES[seg.ndim])
+        pairing = pair_by_stem(place / "raw", place / "seg")
         dataset = CuratedDataset.create(
-            tmp_path / name / "dataset", pairing.pairs, val=0, accept_all=True, label_kind=label_kind
+            place / "dataset", pairing.pairs, val=0, accept_all=True, label_kind=label_kind
         )
         held_aside = [list(pictures)[-1]] if val is None else val
         for sample in list(dataset.samples()):
@@ -73,6 +76,12 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
         return CuratedDataset.open(dataset.path)
 
     return make
+
+
+@pytest.fixture
+def make_dataset(make_dataset_in: MakeDataset, tmp_path: Path) -> MakeDataset:
+    """Return a function that makes a dataset of pictures on disk, the last one for validation."""
+    return partial(make_dataset_in, tmp_path)
 
 
 _AXES = {2: "YX", 3: "ZYX"}

@@ -14,6 +14,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
 
+from advice import advised
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Region, Verdict
 from segloop.artifacts.job.events import MetricsEvent, ProgressEvent
@@ -287,8 +288,11 @@ def test_a_model_for_other_channels_is_refused(
     colour = {name: (np.stack([raw, raw, raw]), labels) for name, (raw, labels) in nuclei.items()}
     dataset = make_dataset(colour, name="colour", raw_axes="CYX")
 
-    with pytest.raises(ModelError, match=r"has 1 channels \(Channel 0\), the training has 3"):
+    with pytest.raises(ModelError, match=r"has 1 channel \(Channel 0\), the training has 3") as caught:
         fit(config(dataset, TINY, f"init={first.path}"), tmp_path / "second")
+
+    init = [f"init={first.path}", advised(str(caught.value))]
+    assert fit(config(dataset, TINY, *init), tmp_path / "third").job.state() is JobState.finished
 
 
 def test_no_foreground_at_all_is_said(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:

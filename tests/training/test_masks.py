@@ -117,7 +117,12 @@ def test_a_model_that_finds_nothing_is_a_failure(
     assert status == 1
     assert "The model finds nothing in the validation images" in capsys.readouterr().err
     assert run.job.state() is JobState.failed
-    assert "trained for only 60 steps" in messages(run, "error")[-1]
+    failure = messages(run, "error")[-1]
+    assert "trained for only 60 steps" in failure
+    assert f"with segloop train --resume {run.path} and a higher stop.max_epochs." in failure
+    with NETWORKS.registered("toy", ToyNetwork):
+        run_command(["train", "--resume", str(run.path), "stop.max_epochs=22"])
+    assert len(run.metrics()["train_loss"]) == 22
 
 
 @pytest.mark.parametrize(

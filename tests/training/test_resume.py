@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,22 @@ import pytest
 import tifffile
 import torch
 
+from segloop.app.training import resume as resume_with
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
 from segloop.artifacts.job.events import ProgressEvent
 from segloop.artifacts.job.job import EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
+from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig
 from segloop.core.errors import RunError
 from segloop.training.fit import fit, resume
+from segloop.training.training_run import Extras
 from training_fixtures import (
     ENDLESS,
     TINY,
+    TickingClock,
     config,
     epochs_done,
     messages,
@@ -30,7 +35,22 @@ from training_fixtures import (
 )
 
 Pictures = dict[str, Any]
+MakeRun = Callable[[str], Run]
 MakeDataset = Callable[..., CuratedDataset]
+
+
+@pytest.fixture(scope="module")
+def runs(nuclei: Pictures, make_dataset_in: MakeDataset, tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
+    """Return a function that gives the finished run of a limit; it must not be changed."""
+    folder = tmp_path_factory.mktemp("runs")
+    dataset = make_dataset_in(folder, nuclei)
+
+    @cache
+    def run(limit: str) -> Run:
+        # A second passes whenever the clock is read, so that no limit in time depends on the computer.
+        return fit(config(dataset, TINY, limit), folder / limit, extras=Extras(clock=TickingClock(1)))
+
+    return run
 
 
 def test_a_stopped_run_keeps_a_model_and_continues(
@@ -126,13 +146,62 @@ def test_a_stop_before_the_first_validation_still_gives_a_model(
     Model.load(run.path).verify()
 
 
+@pytest.mark.parametrize(
+    ("limit", "overrides", "named"),
+    [
+        ("stop.max_epochs=2", [], "stop.max_epochs"),
+        ("stop.max_epochs=2", ["stop.max_minutes=20", "stop.patience=0"], "stop.max_epochs"),
+        ("stop.max_epochs=2", ["stop.max_epochs=9", "stop.max_steps=4"], "stop.max_steps"),
+        ("stop.max_steps=4", [], "stop.max_steps"),
+        ("stop.max_steps=4", ["stop.max_minutes=20", "stop.max_steps=3"], "stop.max_steps"),
+        ("stop.max_steps=4", ["stop.max_steps=9", "stop.max_epochs=1"], "stop.max_epochs"),
+        ("stop.max_steps=4", ["stop.max_steps=9", "stop.max_minutes=0.01"], "stop.max_minutes"),
+        ("stop.max_steps=4", ["stop.max_epochs=1"], "stop.max_steps and stop.max_epochs"),
+    ],
+)
 def test_a_finished_run_says_which_limit_to_raise(
-    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+    runs: MakeRun, limit: str, overrides: list[str], named: str
 ) -> None:
-    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    run = runs(limit)
+    before = run.config_file.read_text(encoding="utf-8"), run.metrics()
 
-    with pytest.raises(RunError, match=r"is finished: raise stop\.max_epochs"):
-        resume(run.path)
+    with pytest.raises(RunError, match=rf"minutes: raise {named} to train it for longer\.$"):
+        resume_with(run.path, overrides)
+
+    assert (run.config_file.read_text(encoding="utf-8"), run.metrics()) == before
+    assert run.job.state() is JobState.finished
+
+
+@pytest.mark.parametrize(
+    ("limit", "overrides", "steps"),
+    [
+        ("stop.max_steps=4", ["stop.max_steps=6"], 6),
+        ("stop.max_steps=4", ["stop.max_steps=0", "stop.max_epochs=3"], 7),
+        ("stop.max_epochs=2", ["stop.max_epochs=20", "stop.max_steps=8"], 8),
+    ],
+)
+def test_a_finished_run_trains_up_to_its_new_limit(
+    runs: MakeRun, tmp_path: Path, limit: str, overrides: list[str], steps: int
+) -> None:
+    copy = Path(shutil.copytree(runs(limit).path, tmp_path / "copy"))
+
+    run = resume_with(copy, overrides)
+
+    assert run.job.state() is JobState.finished
+    curve = run.metrics()["step"]
+    assert curve[-1][1] == steps
+    assert [epoch for epoch, _ in curve] == list(range(1, len(curve) + 1))
+    assert torch.load(run.last_checkpoint, weights_only=True)["global_step"] == steps
+
+
+def test_a_stopped_run_keeps_its_limits_but_takes_no_lower_ones(runs: MakeRun, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(runs("stop.max_steps=4").path, tmp_path / "copy"))
+    EventLog(copy).state(JobState.stopped)
+
+    with pytest.raises(RunError, match=r"has finished 4 steps in 2 epochs and .* raise stop\.max_steps"):
+        resume_with(copy, ["stop.max_steps=3"])
+
+    assert resume_with(copy).job.state() is JobState.finished
 
 
 def test_a_resumed_run_validates_on_what_it_has_not_learnt_from(

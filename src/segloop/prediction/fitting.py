@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segloop.core.errors import ModelError
+from segloop.core.wording import counted
 from segloop.images.image import default_names
 from segloop.images.recipe import resolve_channels
 
@@ -64,19 +65,23 @@ def _channels(
         channels = tuple(resolve_channels(image, list(chosen)))
         if len(channels) != n_wanted:
             raise ModelError(
-                f"{_count(len(channels), 'channel')} chosen for `{image.name}`, "
-                f"the model expects {expected}: choose as many under Channels"
+                f"{counted(len(channels), 'channel')} chosen for `{image.name}`, "
+                f"the model expects {expected}: choose as many under Channels ({_example(n_wanted)})"
             )
         return channels, []
     names = [name.casefold() for name in image.channel_names]
     # Default names (Channel 0, ...) do not identify channels of an image that has more of them.
-    counted = tuple(wanted) == default_names(n_wanted) and image.n_channels != n_wanted
-    if len(wanted) == n_wanted and not counted and all(names.count(name.casefold()) == 1 for name in wanted):
+    only_counted = tuple(wanted) == default_names(n_wanted) and image.n_channels != n_wanted
+    if (
+        len(wanted) == n_wanted
+        and not only_counted
+        and all(names.count(name.casefold()) == 1 for name in wanted)
+    ):
         return tuple(names.index(name.casefold()) for name in wanted), []
     if image.n_channels != n_wanted:
         raise ModelError(
-            f"`{image.name}` has {_count(image.n_channels, 'channel')}, "
-            f"the model expects {expected}: choose them under Channels"
+            f"`{image.name}` has {counted(image.n_channels, 'channel')}, "
+            f"the model expects {expected}: choose them under Channels ({_example(n_wanted)})"
         )
     channels = tuple(range(n_wanted))
     if n_wanted == 1 or not wanted:
@@ -117,5 +122,5 @@ def _pixel_size_remarks(card: ModelCard, image: Image) -> list[tuple[str, str]]:
     return []
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _example(n_channels: int) -> str:
+    return f"such as channels=[{','.join(map(str, range(n_channels)))}]"

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.artifacts.job.events import StateEvent
 from segloop.artifacts.job.job import EventLog, OnEvent
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
@@ -22,6 +21,7 @@ from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
 from segloop.core.file_errors import cannot_write
+from segloop.training.limits import require_more
 
 if TYPE_CHECKING:
     from segloop.training.training_run import Extras, Outcome, TrainingRun
@@ -95,7 +95,7 @@ def resume(run_path: str | Path, stop: StopConfig | None = None, extras: Extras 
     Raises
     ------
     RunError
-        If there is no such run, it is still running, or it is finished and no limit is raised; and as `fit`.
+        If there is no such run, it is still running, or it has reached a limit already; and as `fit`.
     ConfigError, DatasetError, ModelError, ImageError
         As `fit`.
     """
@@ -106,32 +106,12 @@ def resume(run_path: str | Path, stop: StopConfig | None = None, extras: Extras 
     old = run.config.stop
     if stop is not None:
         validate(stop)
-    if state is JobState.finished:
-        _require_more(run, old, stop or old)
+    require_more(run, old, stop or old, finished=state is JobState.finished)
     if stop is not None and stop != old:
         run.change_stop(stop)
     # A run that was only submitted begins now.
     _execute(run, resumed=run.log_file.is_file(), extras=extras)
     return run
-
-
-def _require_more(run: Run, old: StopConfig, new: StopConfig) -> None:
-    last = run.job.last(StateEvent)
-    ended_by = last.ended_by if last is not None else ""
-    more = {
-        "time": new.max_minutes > old.max_minutes,
-        "steps": new.max_steps > old.max_steps or new.max_steps == 0 < old.max_steps,
-        "epochs": new.max_epochs > old.max_epochs,
-        "patience": new.patience > old.patience or new.patience == 0 < old.patience,
-    }
-    knob = {
-        "time": "stop.max_minutes",
-        "steps": "stop.max_steps",
-        "epochs": "stop.max_epochs",
-        "patience": "stop.patience",
-    }
-    if not more.get(ended_by, True):
-        raise RunError(f"The run {run.path} is finished: raise {knob[ended_by]} to train it for longer.")
 
 
 def _execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -12,11 +12,9 @@ from torch import Tensor
 
 from segloop.artifacts.job.job import EventLog
 from segloop.core.context import Progress
+from segloop.training.limits import EndedBy
 from segloop.training.module import SegmentationModule
 from segloop.training.schedule import Schedule
-
-EndedBy = Literal["time", "steps", "epochs", "patience", "stop"]
-"""What ended a training."""
 
 
 class ProgressCallback(Callback):

@@ -32,6 +32,7 @@ from segloop.training.cache import CachedSample, cache_folder, prune
 from segloop.training.checkpoint_callback import CheckpointCallback
 from segloop.training.data_module import PatchDataModule
 from segloop.training.environment import KeepCacheEntries, KeepSignalHandlers
+from segloop.training.limits import LIMITS, EndedBy
 from segloop.training.losses import TargetLoss
 from segloop.training.model_export import ModelDescription, ModelExporter, summary
 from segloop.training.module import SegmentationModule
@@ -41,7 +42,7 @@ from segloop.training.planning.samples import Survey, survey
 from segloop.training.planning.target import resolve_target
 from segloop.training.prepare import keep_in_memory, prepare
 from segloop.training.preview import PreviewingValidator, PreviewWriter
-from segloop.training.progress_callback import EndedBy, ProgressCallback
+from segloop.training.progress_callback import ProgressCallback
 from segloop.training.record import pinned, provenance
 from segloop.training.schedule import Clock, Schedule
 from segloop.training.verdict import found_nothing, nothing_found_message
@@ -339,8 +340,12 @@ class TrainingRun:
         elif not math.isnan(scores.get("train_loss", math.nan)):
             text += "; the model is the latest, it was not validated"
         self._say(f"{text}.")
+        # To train for longer takes more epochs, even if the time was used up by the last of them.
+        all_done = not progress.stopped and trainer.current_epoch >= schedule.limits.max_epochs
+        ended_by = "epochs" if all_done else progress.ended_by
         if not progress.stopped and found_nothing(at_best, exporter.has_validation_foreground):
-            raise RunError(nothing_found_message(self._run.path, int(trainer.global_step)))
+            limit = f"stop.{LIMITS[ended_by]}"
+            raise RunError(nothing_found_message(self._run.path, int(trainer.global_step), limit))
         if schedule.repeatable and progress.ended_by == "time":
             self._say(
                 f"The time limit ended the training before its {counted(schedule.steps, 'step')}, so that "
@@ -348,6 +353,4 @@ class TrainingRun:
                 "can be repeated.",
                 "warning",
             )
-        # To train for longer takes more epochs, even if the time was used up by the last of them.
-        all_done = not progress.stopped and trainer.current_epoch >= schedule.limits.max_epochs
-        return Outcome(progress.stopped, "epochs" if all_done else progress.ended_by)
+        return Outcome(progress.stopped, ended_by)

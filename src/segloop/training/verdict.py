@@ -25,7 +25,7 @@ def found_nothing(scores: Mapping[str, float], has_foreground: bool) -> bool:
     return has_foreground and bool(measured) and all(value == 0 or math.isnan(value) for value in measured)
 
 
-def nothing_found_message(run: Path, steps: int) -> str:
+def nothing_found_message(run: Path, steps: int, limit: str) -> str:
     """Return what failed, the likely cause and the remedy.
 
     Parameters
@@ -34,13 +34,14 @@ def nothing_found_message(run: Path, steps: int) -> str:
         Folder of the run.
     steps : int
         Number of training steps.
+    limit : str
+        Name of the setting that ended it.
     """
     text = "The model finds nothing in the validation images, although they have foreground"
     if steps < _FEW_STEPS:
         return (
             f"{text}, most likely because it was trained for only {counted(steps, 'step')}: train it for "
-            f"longer with segloop train --resume {run} and a higher stop.max_minutes, stop.max_steps or "
-            "stop.max_epochs."
+            f"longer with segloop train --resume {run} and a higher {limit}."
         )
     return (
         f"{text}, most likely because the segmentations do not fit the images or the learning rate is too "

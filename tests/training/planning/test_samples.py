@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,8 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from advice import advised
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
+from segloop.artifacts.dataset.store import INDEX_FILE
+from segloop.config import compose
 from segloop.config.train import NetworkConfig, RecipeConfig, TargetConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
@@ -55,6 +59,26 @@ def test_flat_images_are_refused_for_a_3d_network(nuclei: Pictures, make_dataset
 def test_mixed_dimensions_name_one_of_each() -> None:
     with pytest.raises(DatasetError, match=r"2D images \(flat\.tif\) and stacks \(deep\.tif has 9 slices\)"):
         choose_dims([("flat.tif", 1), ("deep.tif", 9)], 0)
+
+
+def test_images_with_fewer_channels_are_left_out_with_advice_that_works(
+    nuclei: Pictures, make_dataset: MakeDataset
+) -> None:
+    dataset = make_dataset(nuclei)
+    first = next(iter(dataset.samples()))
+    file = dataset.resolve(first.raw)
+    tifffile.imwrite(file, np.stack([tifffile.imread(file)] * 2), imagej=True, metadata={"axes": "CYX"})
+    index = json.loads((dataset.path / INDEX_FILE).read_text())
+    (dataset.path / INDEX_FILE).write_text(json.dumps({**index, "channels": []}))
+    dataset = CuratedDataset.open(dataset.path)
+
+    found = survey(dataset, TrainConfig(), Context())
+    assert len(found.train) == 1
+    assert len(found.problems) == len(nuclei) - 1
+
+    config = compose.apply(TrainConfig(), [advised(found.problems[0])])
+    found = survey(dataset, config, Context())
+    assert (len(found.train) + len(found.val), found.problems) == (len(nuclei), ())
 
 
 def test_a_missing_channel_names_the_file(nuclei: Pictures, make_dataset: MakeDataset) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from segloop.artifacts.model.model import Model
 from segloop.core.errors import ModelError
+from segloop.core.wording import counted
 from segloop.targets import Target
+
+
+def example_channels(n_channels: int) -> str:
+    """Return an example of the setting that chooses channels, as part of an advice."""
+    return f"such as recipe.channels=[{','.join(map(str, range(n_channels)))}]"
 
 
 def require_compatible(model: Model, target: Target, n_channels: int, name: str) -> None:
@@ -23,8 +29,10 @@ def require_compatible(model: Model, target: Target, n_channels: int, name: str)
         )
     if spec.in_channels != n_channels:
         raise ModelError(
-            f"The model {name} has {spec.in_channels} channels ({', '.join(model.card.recipe.channels)}), "
-            f"the training has {n_channels}: choose them under Channels, or start from scratch."
+            f"The model {name} has {counted(spec.in_channels, 'channel')} "
+            f"({', '.join(model.card.recipe.channels)}), "
+            f"the training has {n_channels}: choose them under Channels "
+            f"({example_channels(spec.in_channels)}), or start from scratch."
         )
     if (own.name, own.options) != (target.name, target.options):
         raise ModelError(

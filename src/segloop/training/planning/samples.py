@@ -14,9 +14,11 @@ from segloop.artifacts.run.plan import Choice
 from segloop.config.train import TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
+from segloop.core.wording import counted
 from segloop.images.image import Image
 from segloop.images.recipe import resolve_channels
 from segloop.targets import TARGETS, LabelFacts, ParameterSet
+from segloop.training.planning.compatibility import example_channels
 from segloop.training.planning.target import resolve_target, target_choice
 
 _MOST_VALUES = 256  # of labels; more can only be objects
@@ -107,10 +109,12 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     if not headers:
         raise DatasetError(_nothing_accepted(dataset, problems))
     count = len(headers[0].channels)
+    fewest = min(header.image.n_channels for header in headers)
     for header in [header for header in headers if len(header.channels) != count]:
         problems.append(
-            f"{header.image.name} has {header.image.n_channels} channels, {headers[0].image.name} has "
-            f"{count}: choose by name which ones to use, under Channels."
+            f"{header.image.name} has {counted(header.image.n_channels, 'channel')}, "
+            f"{headers[0].image.name} has {count}: choose which ones to use under Channels "
+            f"({example_channels(fewest)})."
         )
     train = [header for header in train if len(header.channels) == count]
     val = [header for header in val if len(header.channels) == count]
