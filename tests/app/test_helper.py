@@ -18,7 +18,7 @@ from segloop.artifacts.job.events import OutputEvent, ProgressEvent
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.config.device import DeviceConfig, DeviceKind
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import JobError
 
@@ -43,9 +43,7 @@ def nuclei(sample_nuclei):
     return tifffile.imread(sorted((sample_nuclei / "raw").glob("*.tif"))[0])
 
 
-CONFIG = PredictConfig(
-    outputs=[OutputKind.mask, OutputKind.probability], device=DeviceConfig(kind=DeviceKind.cpu)
-)
+CONFIG = PredictConfig(outputs=["mask", "probability"], device=DeviceConfig(kind=DeviceKind.cpu))
 
 
 def submit(helper, workspace, model, pixels):

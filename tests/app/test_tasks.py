@@ -22,12 +22,10 @@ from segloop.artifacts.job.job import EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask, RethresholdTask, TrainTask, read_task
 from segloop.config.device import DeviceConfig, DeviceKind
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.errors import ImageError, JobError
 
-CONFIG = PredictConfig(
-    outputs=[OutputKind.mask, OutputKind.probability], device=DeviceConfig(kind=DeviceKind.cpu)
-)
+CONFIG = PredictConfig(outputs=["mask", "probability"], device=DeviceConfig(kind=DeviceKind.cpu))
 
 
 @pytest.fixture

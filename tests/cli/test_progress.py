@@ -14,7 +14,7 @@ from segloop.app.training import train
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.cli.command import run
 from segloop.config.compose import compose
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.config.train import TrainConfig
 from segloop.images.pairing import pair_by_stem
 from segloop.images.write import write_image
@@ -85,7 +85,7 @@ def study(sample_nuclei: Path, tmp_path: Path) -> Path:
     dataset = CuratedDataset.create(tmp_path / "nuclei", pairs, val=0.5, accept_all=True)
     overrides = [f"dataset={dataset.path}", "stop.max_epochs=1", "patch.per_epoch=4", "device.kind=cpu"]
     train(dataset.path, compose(TrainConfig, overrides), out=tmp_path / "run")
-    kept = PredictConfig(outputs=[OutputKind.probability])
+    kept = PredictConfig(outputs=["probability"])
     predict_files(tmp_path / "run", [pair.raw for pair in pairs[:2]], out=tmp_path / "kept", config=kept)
     return tmp_path
 

@@ -10,7 +10,7 @@ from segloop.config.compose import apply, compose, from_dict, load, save, to_dic
 from segloop.config.device import DeviceKind
 from segloop.config.knob import knobs
 from segloop.config.parameters import ParameterSet, parameter
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.config.registries import NETWORKS
 from segloop.config.train import NetworkConfig, NetworkSize, TargetConfig, TrainConfig
 from segloop.core.errors import ConfigError
@@ -50,7 +50,7 @@ def test_overrides_reach_typed_fields() -> None:
 
 def test_a_prediction_can_give_several_outputs() -> None:
     config = compose(PredictConfig, ["outputs=[labels,probability]", "threshold.foreground=0.4"])
-    assert config.outputs == [OutputKind.labels, OutputKind.probability]
+    assert config.outputs == ["labels", "probability"]
     assert config.threshold == {"foreground": 0.4}
 
 

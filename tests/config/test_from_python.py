@@ -9,27 +9,26 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segloop.config.from_python import as_overrides, resolve
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.config.train import NetworkConfig, NetworkSize, TrainConfig
 from segloop.core.errors import ConfigError
 
 
 def test_strings_are_taken_where_enums_are_meant() -> None:
-    config = resolve(PredictConfig(outputs=["labels", OutputKind.mask], format="zarr"))  # type: ignore[list-item, arg-type]
+    config = resolve(PredictConfig(format="zarr"))  # type: ignore[arg-type]
 
-    assert config.outputs == [OutputKind.labels, OutputKind.mask]
     assert config.format is OutputFormat.zarr
     assert resolve(TrainConfig(network=NetworkConfig(size="large"))).network.size is NetworkSize.large  # type: ignore[arg-type]
 
 
-def test_a_single_string_is_taken_where_a_list_of_enums_is_meant() -> None:
-    assert resolve(PredictConfig(outputs="mask")).outputs == [OutputKind.mask]  # type: ignore[arg-type]
+def test_a_single_string_is_taken_where_a_list_is_meant() -> None:
+    assert resolve(PredictConfig(outputs="mask")).outputs == ["mask"]  # type: ignore[arg-type]
 
 
 def test_the_config_that_was_passed_stays_as_it_is() -> None:
-    config = PredictConfig(outputs=["labels"])  # type: ignore[list-item]
+    config = PredictConfig(outputs="labels")  # type: ignore[arg-type]
     resolve(config, {"tile_size": [256, 256]})
-    assert config == PredictConfig(outputs=["labels"])  # type: ignore[list-item]
+    assert config == PredictConfig(outputs="labels")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import numpy as np
 from psygnal import Signal
 
 from segloop.app.presenters.prediction.result import Result
-from segloop.config.predict import OutputKind
 from segloop.prediction.kept import Shown
 from segloop.targets import make_target
+from segloop.targets.output import MASK, PROBABILITY
 
 
 def thresholds(foreground=0.5):
@@ -69,7 +69,7 @@ class FakeKept:
         context.check()
         self.n_decoded += 1
         masks = np.stack([self.target.decode(maps, parameters).mask for maps in self.maps])
-        return Shown({OutputKind.mask: masks}, ("foreground",), parameters, f"at {parameters.foreground}")
+        return Shown({MASK: masks}, ("foreground",), parameters, f"at {parameters.foreground}")
 
 
 def result(length, region=None, source=None):
@@ -78,8 +78,8 @@ def result(length, region=None, source=None):
     maps = np.broadcast_to(row, (1, 1, 1, length, length)).copy()
     kept = FakeKept(maps)
     masks = (maps[:, 0] >= 128).astype(np.uint8)
-    arrays = {OutputKind.mask: masks, OutputKind.probability: maps}
+    arrays = {MASK: masks, PROBABILITY: maps}
     shown = Shown(arrays, ("foreground",), thresholds(), "at 0.5")
     view = FakeView(source=source, region=region)
-    view.show(shown, [OutputKind.mask])
+    view.show(shown, [MASK])
     return Result(view, "", Path("a.json"), kept=kept, shown=shown)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.core.errors import JobError
 from segloop.prediction.inputs import check_names, output_name, plan_items, scene_stem
+from segloop.targets.output import LABELS, PROBABILITY
 
 
 def _touch(folder: Path, *names: str) -> None:
@@ -75,13 +76,13 @@ def test_an_output_of_another_name_beside_its_input_is_fine(tmp_path: Path) -> N
     _touch(tmp_path, "a.tif")
     items, _ = plan_items([str(tmp_path)], tmp_path)
     check_names(items, tmp_path, PredictConfig(format=OutputFormat.zarr))
-    check_names(items, tmp_path, PredictConfig(outputs=[OutputKind.labels, OutputKind.probability]))
+    check_names(items, tmp_path, PredictConfig(outputs=["labels", "probability"]))
 
 
 def test_several_outputs_carry_their_kind_in_the_name() -> None:
-    both = [OutputKind.labels, OutputKind.probability]
-    assert output_name("d/a", OutputKind.labels, both[:1], ".tif") == "d/a.tif"
-    assert output_name("d/a", OutputKind.labels, both, ".ome.zarr") == "d/a.labels.ome.zarr"
+    both = [LABELS, PROBABILITY]
+    assert output_name("d/a", LABELS, both[:1], ".tif") == "d/a.tif"
+    assert output_name("d/a", LABELS, both, ".ome.zarr") == "d/a.labels.ome.zarr"
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from segloop.artifacts.prediction.place import find_predictions
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.images.read import open_image
 from segloop.prediction.predict import predict_image
+from segloop.targets.output import LABELS
 
 PREDICT = """
 import sys
@@ -52,5 +53,5 @@ def test_a_kill_leaves_no_half_prediction_and_does_not_hinder_the_next(
     assert find_predictions(out) == []
     config = PredictConfig(format=OutputFormat(file_format))
     result = predict_image(*load(nuclei_model), open_image(source), config, out, "a")
-    assert open_image(result.outputs[OutputKind.labels]).data.compute().any()
+    assert open_image(result.outputs[LABELS]).data.compute().any()
     assert len(find_predictions(out)) == 1

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from segloop.artifacts.prediction.place import Place
-from segloop.config.predict import OutputFormat, OutputKind
+from segloop.config.predict import OutputFormat
 from segloop.prediction import output_plan
 from segloop.prediction.output_plan import plan_outputs
-from segloop.targets import make_target
+from segloop.targets.output import LABELS, MASK, PROBABILITY
 
-LABELS, MASK, PROBABILITY = OutputKind.labels, OutputKind.mask, OutputKind.probability
 PLACE = Place(Path("out"), "day1/a")
 UNKNOWN = (None, None, None)
-DTYPE_OF = make_target("instance").output_dtype
 
 
 @pytest.mark.parametrize(
@@ -41,7 +39,6 @@ def test_the_format_follows_the_choice_the_input_and_the_size(
         (2, 1, 1, 3, 5),
         UNKNOWN,
         PLACE,
-        dtype_of=DTYPE_OF,
         file_format=file_format,
         from_zarr=from_zarr,
     )
@@ -58,7 +55,6 @@ def test_several_outputs_are_named_and_typed_by_what_they_are() -> None:
         (1, 3, 2, 4, 5),
         UNKNOWN,
         PLACE,
-        dtype_of=DTYPE_OF,
         float_probability=True,
     )
 

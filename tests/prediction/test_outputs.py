@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import tifffile
 
-from segloop.config.predict import OutputKind
 from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
 from segloop.images.read import open_image
 from segloop.prediction import outputs
 from segloop.prediction.outputs import OutputSpec, allocate, narrow_labels, open_writers, plain_errors
+from segloop.targets.output import LABELS, PROBABILITY
 
 WHOLE = (slice(None),) * 3
 
 
 def _spec(path: Path, shape: tuple[int, int, int, int, int] = (2, 1, 1, 4, 5)) -> OutputSpec:
-    return OutputSpec(OutputKind.labels, path, shape, np.dtype(np.uint16), (None, None, None))
+    return OutputSpec(LABELS, path, shape, np.dtype(np.uint16), (None, None, None))
 
 
 def _commit(spec: OutputSpec) -> Commit:
@@ -70,7 +70,7 @@ def test_axes_of_length_one_are_dropped_but_y_and_x(tmp_path: Path) -> None:
 
 def test_a_block_lands_where_it_belongs(tmp_path: Path) -> None:
     spec = OutputSpec(
-        OutputKind.probability,
+        PROBABILITY,
         tmp_path / "a.tif",
         (2, 3, 4, 5, 6),
         np.dtype(np.uint8),

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ConfigError, ImageError
 from segloop.core.metrics import dice
@@ -23,13 +23,7 @@ from segloop.prediction import output_plan
 from segloop.prediction import predict as predict_module
 from segloop.prediction.predict import predict_image
 from segloop.targets import quantise
-
-LABELS, MASK, CLASSES, PROBABILITY = (
-    OutputKind.labels,
-    OutputKind.mask,
-    OutputKind.classes,
-    OutputKind.probability,
-)
+from segloop.targets.output import LABELS, MASK, PROBABILITY, Output
 
 
 @pytest.fixture
@@ -85,7 +79,7 @@ def test_a_single_output_has_the_name_of_its_input(
 def test_all_outputs_have_their_name_type_and_range(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
-    config = PredictConfig(outputs=[LABELS, MASK, PROBABILITY])
+    config = PredictConfig(outputs=["labels", "mask", "probability"])
     predict_image(*load(nuclei_model), nuclei, config, tmp_path, "000")
     labels, mask, probability = (
         tifffile.imread(tmp_path / f"000.{kind}.tif") for kind in ("labels", "mask", "probability")
@@ -101,7 +95,7 @@ def test_the_probability_is_that_of_one_pass_over_the_image(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
     model, engine = load(nuclei_model)
-    config = PredictConfig(outputs=[PROBABILITY], tile_size=[48, 64])
+    config = PredictConfig(outputs=["probability"], tile_size=[48, 64])
     predict_image(model, engine, nuclei, config, tmp_path, "a")
     written = tifffile.imread(tmp_path / "a.tif").astype(int)
     assert np.abs(written - _maps(model, engine, nuclei)[:, 0]).max() <= 1
@@ -114,7 +108,7 @@ def test_the_tile_size_changes_nothing(
     model, engine = load(nuclei_model)
     found = []
     for size in ([], [64, 64], [40, 100], [36, 28]):
-        config = PredictConfig(outputs=[OutputKind(kind)], tile_size=size)
+        config = PredictConfig(outputs=[kind], tile_size=size)
         predict_image(model, engine, nuclei, config, tmp_path, "a")
         found.append(tifffile.imread(tmp_path / "a.tif"))
     assert found[0].any()
@@ -130,7 +124,7 @@ def test_the_tile_size_changes_nothing_in_volumes(
     model, engine = load(make_model(3, kind="semantic"))
     found = []
     for size in ([], [8, 44, 20], [16, 24, 40]):
-        predict_image(model, engine, cut, PredictConfig(outputs=[LABELS], tile_size=size), tmp_path, "a")
+        predict_image(model, engine, cut, PredictConfig(outputs=["labels"], tile_size=size), tmp_path, "a")
         found.append(tifffile.imread(tmp_path / "a.tif"))
     assert found[0].shape == (15, 43, 39)
     assert found[0].any()
@@ -145,14 +139,14 @@ def test_a_mask_without_minimum_size_is_decoded_block_by_block_like_the_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     thresholds = {"min_size": 0}
-    both = PredictConfig(outputs=[LABELS, MASK], threshold=thresholds)
+    both = PredictConfig(outputs=["labels", "mask"], threshold=thresholds)
     predict_image(*load(nuclei_model), nuclei, both, tmp_path, "whole")
 
     def no_whole_maps(shape: Any, dtype: Any, folder: Path) -> Any:
         raise AssertionError("whole maps are not needed here")
 
     monkeypatch.setattr(predict_module, "allocate", no_whole_maps)
-    alone = PredictConfig(outputs=[MASK], threshold=thresholds, tile_size=[40, 40])
+    alone = PredictConfig(outputs=["mask"], threshold=thresholds, tile_size=[40, 40])
     predict_image(*load(nuclei_model), nuclei, alone, tmp_path, "blocks")
     assert np.array_equal(
         tifffile.imread(tmp_path / "whole.mask.tif"), tifffile.imread(tmp_path / "blocks.tif")
@@ -163,7 +157,7 @@ def test_classes_are_the_most_probable_ones(
     make_model: Callable[..., Path], load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
     model, engine = load(make_model(kind="semantic", classes=3))
-    config = PredictConfig(outputs=[CLASSES, PROBABILITY], threshold={"min_size": 0}, tile_size=[64, 64])
+    config = PredictConfig(outputs=["classes", "probability"], threshold={"min_size": 0}, tile_size=[64, 64])
     predict_image(model, engine, nuclei, config, tmp_path, "a")
     classes = tifffile.imread(tmp_path / "a.classes.tif")
     decoded = model.target().decode(_maps(model, engine, nuclei), model.parameters.override(config.threshold))
@@ -184,16 +178,16 @@ def test_an_output_the_model_can_not_give_is_refused(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="no output 'classes': choose among labels, mask, probability"):
-        predict_image(*load(nuclei_model), nuclei, PredictConfig(outputs=[CLASSES]), tmp_path, "a")
+        predict_image(*load(nuclei_model), nuclei, PredictConfig(outputs=["classes"]), tmp_path, "a")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_float_probabilities_are_float16(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
-    config = PredictConfig(outputs=[PROBABILITY], float_probability=True)
+    config = PredictConfig(outputs=["probability"], float_probability=True)
     predict_image(*load(nuclei_model), nuclei, config, tmp_path, "float")
-    predict_image(*load(nuclei_model), nuclei, PredictConfig(outputs=[PROBABILITY]), tmp_path, "byte")
+    predict_image(*load(nuclei_model), nuclei, PredictConfig(outputs=["probability"]), tmp_path, "byte")
     probability = tifffile.imread(tmp_path / "float.tif")
     assert probability.dtype == np.float16
     assert np.abs(probability.astype(np.float32) * 255 - tifffile.imread(tmp_path / "byte.tif")).max() < 0.6
@@ -252,10 +246,10 @@ def test_zarr_in_gives_zarr_out_that_shows_while_it_grows(
     source = write_image(tmp_path / "in" / "a.ome.zarr", nuclei.data[0, 0, 0].compute(), axes="YX")
     events = []
 
-    def on_output(path: Path, kind: OutputKind, growing: bool) -> None:
+    def on_output(path: Path, kind: Output, growing: bool) -> None:
         events.append((path.name, kind, growing, open_image(path).shape))
 
-    config = PredictConfig(outputs=[LABELS, PROBABILITY])
+    config = PredictConfig(outputs=["labels", "probability"])
     out = tmp_path / "out"
     predict_image(*load(nuclei_model), open_image(source), config, out, "a", on_output=on_output)
     predict_image(*load(nuclei_model), nuclei, config, out, "b")
@@ -317,8 +311,8 @@ def test_an_image_smaller_than_the_stride_is_predicted(
 def test_a_later_prediction_replaces_the_earlier_one_wholly(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path
 ) -> None:
-    both = PredictConfig(outputs=[LABELS, PROBABILITY])
-    for config in (both, both, PredictConfig(format=OutputFormat.zarr), PredictConfig(outputs=[MASK])):
+    both = PredictConfig(outputs=["labels", "probability"])
+    for config in (both, both, PredictConfig(format=OutputFormat.zarr), PredictConfig(outputs=["mask"])):
         predict_image(*load(nuclei_model), nuclei, config, tmp_path, "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.tif"]
     assert tifffile.imread(tmp_path / "a.tif").max() == 1

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from faults import CODES, FAULTS
 from prediction_records import make_record
 from segloop.artifacts.prediction.place import Place, find_predictions
-from segloop.config.predict import OutputFormat, OutputKind
+from segloop.config.predict import OutputFormat
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.images.image import Image
@@ -21,9 +21,10 @@ from segloop.images.read import open_image
 from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.writing import write_decoded
 from segloop.targets import make_target
+from segloop.targets.output import LABELS, PROBABILITY, Output
 
 TARGET = make_target("instance")
-KINDS = [OutputKind.labels, OutputKind.probability]
+KINDS = [LABELS, PROBABILITY]
 UNKNOWN = (None, None, None)
 
 
@@ -40,7 +41,7 @@ def maps(seed: int) -> Image:
 OLD, NEW = maps(1), maps(2)
 
 
-def write(folder: Path, image: Image, file_format: OutputFormat, kinds: list[OutputKind] = KINDS) -> None:
+def write(folder: Path, image: Image, file_format: OutputFormat, kinds: list[Output] = KINDS) -> None:
     place = Place(folder, "a")
     record = make_record({}).model_copy(update={"image": image.name})
     specs = plan_outputs(
@@ -49,7 +50,6 @@ def write(folder: Path, image: Image, file_format: OutputFormat, kinds: list[Out
         image.shape,
         UNKNOWN,
         place,
-        dtype_of=TARGET.output_dtype,
         file_format=file_format,
     )
     write_decoded(image, TARGET, TARGET.parameters, place, record, specs, Context())
@@ -123,7 +123,7 @@ def test_an_output_that_is_no_longer_wanted_goes_with_the_commit(
         shutil.copytree(before, folder)
         with FAULTS.at(number, errno.EIO, folder):
             try:
-                write(folder, NEW, file_format, [OutputKind.probability])
+                write(folder, NEW, file_format, [PROBABILITY])
             except ImageError:
                 pass
         outcome = require_whole(folder)

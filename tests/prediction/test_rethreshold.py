@@ -12,7 +12,7 @@ import tifffile
 from skimage.filters import threshold_otsu
 
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError
 from segloop.images.image import Image
@@ -20,13 +20,8 @@ from segloop.images.read import open_image
 from segloop.images.write import write_image
 from segloop.prediction.predict import predict_image
 from segloop.prediction.rethreshold import rethreshold_folder
+from segloop.targets.output import LABELS, MASK
 
-LABELS, MASK, CLASSES, PROBABILITY = (
-    OutputKind.labels,
-    OutputKind.mask,
-    OutputKind.classes,
-    OutputKind.probability,
-)
 NEW = {"foreground": 0.3, "min_size": 60, "splitting": 0.02}
 
 Predict = Callable[..., Path]
@@ -52,7 +47,7 @@ def test_labels_equal_those_of_a_new_prediction(
     as_float: bool,
 ) -> None:
     settings: dict[str, Any] = {
-        "outputs": [LABELS, MASK, PROBABILITY],
+        "outputs": ["labels", "mask", "probability"],
         "format": OutputFormat(file_format),
         "float_probability": as_float,
     }
@@ -71,7 +66,7 @@ def test_labels_equal_those_of_a_new_prediction(
 def test_a_lone_probability_gets_labels_beside_it(
     nuclei_model: Path, load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
-    predict_image(*load(nuclei_model), image, PredictConfig(outputs=[PROBABILITY]), tmp_path, "day1/a")
+    predict_image(*load(nuclei_model), image, PredictConfig(outputs=["probability"]), tmp_path, "day1/a")
     kept = (tmp_path / "day1" / "a.tif").read_bytes()
     summary = rethreshold_folder(tmp_path, NEW)
     assert summary.outputs == (tmp_path / "day1" / "a.labels.tif",)
@@ -82,7 +77,7 @@ def test_a_lone_probability_gets_labels_beside_it(
 def test_the_record_tells_the_new_thresholds(
     nuclei_model: Path, load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
-    predict_image(*load(nuclei_model), image, PredictConfig(outputs=[PROBABILITY]), tmp_path, "a")
+    predict_image(*load(nuclei_model), image, PredictConfig(outputs=["probability"]), tmp_path, "a")
     rethreshold_folder(tmp_path, {"foreground": 0.7})
     record = Provenance.read(tmp_path / "a.json")
     assert (record.parameters["foreground"], record.parameters["min_size"]) == (
@@ -100,7 +95,7 @@ def test_the_record_tells_the_new_thresholds(
 def test_decoding_twice_is_decoding_once(
     nuclei_model: Path, load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
-    predict_image(*load(nuclei_model), image, PredictConfig(outputs=[LABELS, PROBABILITY]), tmp_path, "a")
+    predict_image(*load(nuclei_model), image, PredictConfig(outputs=["labels", "probability"]), tmp_path, "a")
     original = tifffile.imread(tmp_path / "a.labels.tif")
     rethreshold_folder(tmp_path, NEW)
     rethreshold_folder(tmp_path, {})
@@ -111,7 +106,7 @@ def test_otsu_splits_the_foreground_map_as_skimage_does(
     make_model: Callable[..., Path], load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
     folder = make_model(kind="semantic", parameters={"min_size": 0})
-    predict_image(*load(folder), image, PredictConfig(outputs=[PROBABILITY]), tmp_path / "out", "a")
+    predict_image(*load(folder), image, PredictConfig(outputs=["probability"]), tmp_path / "out", "a")
     probability = tifffile.imread(tmp_path / "out" / "a.tif")
     rethreshold_folder(tmp_path / "out", {}, otsu=True)
     mask = tifffile.imread(tmp_path / "out" / "a.mask.tif")
@@ -124,7 +119,7 @@ def test_otsu_of_an_empty_map_finds_nothing(
 ) -> None:
     model, engine = load(make_model(kind="semantic", classes=classes))
     black = Image.from_array(np.zeros((40, 40), np.uint8), "YX")
-    predict_image(model, engine, black, PredictConfig(outputs=[PROBABILITY]), tmp_path / "out", "a")
+    predict_image(model, engine, black, PredictConfig(outputs=["probability"]), tmp_path / "out", "a")
     maps = np.zeros_like(tifffile.imread(tmp_path / "out" / "a.tif"))
     if classes > 2:
         maps[0] = 255
@@ -137,7 +132,11 @@ def test_a_stack_of_slices_and_time_points_keeps_its_way_of_decoding(
     nuclei_model: Path, load: Callable[..., Any], test_data: Path, tmp_path: Path
 ) -> None:
     image = open_image(test_data / "formats" / "tczyx_uint16_5d.ome.tif")
-    settings: dict[str, Any] = {"outputs": [LABELS, PROBABILITY], "channels": ["1"], "slice_by_slice": True}
+    settings: dict[str, Any] = {
+        "outputs": ["labels", "probability"],
+        "channels": ["1"],
+        "slice_by_slice": True,
+    }
     predict_image(*load(nuclei_model), image, PredictConfig(**settings), tmp_path / "kept", "a")
     predict_image(*load(nuclei_model), image, PredictConfig(**settings, threshold=NEW), tmp_path / "new", "a")
     rethreshold_folder(tmp_path / "kept", NEW)
@@ -150,7 +149,7 @@ def test_a_lost_probability_is_reported_and_the_others_are_done(
     nuclei_model: Path, load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
     for stem in ("a", "b", "c"):
-        predict_image(*load(nuclei_model), image, PredictConfig(outputs=[PROBABILITY]), tmp_path, stem)
+        predict_image(*load(nuclei_model), image, PredictConfig(outputs=["probability"]), tmp_path, stem)
     (tmp_path / "b.tif").unlink()
     record = (tmp_path / "b.json").read_text()
     summary = rethreshold_folder(tmp_path, NEW)
@@ -162,7 +161,7 @@ def test_a_lost_probability_is_reported_and_the_others_are_done(
 def test_a_file_of_the_users_is_not_replaced(
     nuclei_model: Path, load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
-    predict_image(*load(nuclei_model), image, PredictConfig(outputs=[PROBABILITY]), tmp_path, "a")
+    predict_image(*load(nuclei_model), image, PredictConfig(outputs=["probability"]), tmp_path, "a")
     (tmp_path / "a.labels.tif").write_bytes(b"mine")
     summary = rethreshold_folder(tmp_path, NEW)
     assert "a.labels.tif is already there and does not belong to a prediction" in summary.problems[0]
@@ -180,7 +179,7 @@ def test_a_folder_without_probabilities_is_named(
 def test_cancel_keeps_what_was_there(
     nuclei_model: Path, load: Callable[..., Any], image: Image, tmp_path: Path
 ) -> None:
-    predict_image(*load(nuclei_model), image, PredictConfig(outputs=[LABELS, PROBABILITY]), tmp_path, "a")
+    predict_image(*load(nuclei_model), image, PredictConfig(outputs=["labels", "probability"]), tmp_path, "a")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(Cancelled):
         rethreshold_folder(tmp_path, NEW, Context(cancelled=lambda: True))

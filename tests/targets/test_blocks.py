@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segloop.config.predict import OutputKind
 from segloop.targets import make_target
+from segloop.targets.output import LABELS, MASK, PROBABILITY
 
 CASES = [("instance", {}), ("semantic", {"classes": 2}), ("semantic", {"classes": 4})]
 
@@ -24,10 +24,10 @@ def test_a_block_is_decoded_as_the_whole_is(
     if target.activation == "softmax":
         maps /= maps.sum(0)
     whole = target.decode(maps, parameters)
-    outputs = [kind for kind in target.outputs if kind is not OutputKind.probability]
+    outputs = [kind for kind in target.outputs if kind != PROBABILITY]
     contexts = {kind: target.context(kind, parameters) for kind in outputs}
-    assert contexts.get(OutputKind.labels) is None
-    assert min_size > 1 or contexts[OutputKind.mask] == (0, 0, 0)
+    assert contexts.get(LABELS) is None
+    assert min_size > 1 or contexts[MASK] == (0, 0, 0)
 
     for kind, context in contexts.items():
         if context is None:
@@ -38,7 +38,7 @@ def test_a_block_is_decoded_as_the_whole_is(
             for s, c, size in zip(block, context, maps.shape[1:], strict=True)
         )
         inside = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(block, around, strict=True))
-        found = getattr(target.decode_block(maps[(slice(None), *around)], parameters, [kind]), kind.value)
-        expected = getattr(whole, kind.value)[block]
+        found = getattr(target.decode_block(maps[(slice(None), *around)], parameters, [kind]), kind.name)
+        expected = getattr(whole, kind.name)[block]
         assert 0 < np.count_nonzero(expected) < expected.size
         np.testing.assert_array_equal(found[inside], expected)

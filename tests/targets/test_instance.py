@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from segloop.config.predict import OutputKind
 from segloop.targets import make_target, quantise
 from segloop.targets.instance import InstanceParameters
+from segloop.targets.output import LABELS
 
 
 def recovered(predicted: np.ndarray, truth: np.ndarray) -> tuple[int, int, int]:
@@ -194,4 +194,4 @@ def test_an_image_of_nothing_but_one_value_decodes(value: int) -> None:
 
 
 def test_labels_come_first_of_what_it_can_give() -> None:
-    assert make_target("instance").outputs[0] is OutputKind.labels
+    assert make_target("instance").outputs[0] == LABELS

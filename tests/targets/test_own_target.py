@@ -13,7 +13,7 @@ import pytest
 
 from boundary_package import install
 from segloop.config.compose import compose, from_dict, to_dict
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.config.train import TargetConfig, TrainConfig
 from segloop.core.errors import ModelError
 from segloop.targets import TARGETS, Target, make_target
@@ -47,7 +47,7 @@ def test_its_options_are_settings_of_a_training(boundary_type: type[Target]) -> 
 def test_its_outputs_are_settings_of_a_prediction() -> None:
     config = compose(PredictConfig, ["outputs=[boundary,probability]", "threshold.level=0.2"])
 
-    assert config.outputs == [OutputKind("boundary"), OutputKind.probability]
+    assert config.outputs == ["boundary", "probability"]
     assert config.threshold == {"level": 0.2}
     assert from_dict(PredictConfig, to_dict(config)) == config
 

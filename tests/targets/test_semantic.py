@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from segloop.config.predict import OutputKind
 from segloop.core.errors import DatasetError, ModelError
 from segloop.targets import LabelFacts, make_target
+from segloop.targets.output import CLASSES, LABELS, MASK
 from segloop.targets.semantic import SemanticOptions, SemanticParameters, SemanticTarget
 
 
@@ -80,9 +80,9 @@ def test_objects_connect_across_slices_only_in_volumes() -> None:
 
 def test_outputs_and_activation_follow_from_the_number_of_classes() -> None:
     binary, classes = make_target("semantic"), make_target("semantic", {"classes": 3})
-    assert (binary.outputs[0], binary.activation) == (OutputKind.mask, "sigmoid")
-    assert (classes.outputs[0], classes.activation) == (OutputKind.classes, "softmax")
-    assert OutputKind.labels not in classes.outputs
+    assert (binary.outputs[0], binary.activation) == (MASK, "sigmoid")
+    assert (classes.outputs[0], classes.activation) == (CLASSES, "softmax")
+    assert LABELS not in classes.outputs
 
 
 def test_an_unknown_target_is_refused() -> None:

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from segloop.config.knob import knobs
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.config.train import NetworkConfig, NetworkSize, StopConfig, TargetConfig, TrainConfig
 from segloop.core.errors import ConfigError
 from segloop.ui.widgets.form import ConfigForm
@@ -74,14 +74,6 @@ def test_a_bad_list_is_told_with_its_label(qtbot):
     form.rows["patch.size"].value = "64 by 64"
     with pytest.raises(ConfigError, match="Patch size"):
         form.value()
-
-
-def test_outputs_are_ticked(qtbot):
-    form = ConfigForm(PredictConfig(outputs=[OutputKind.labels]))
-    qtbot.addWidget(form)
-    box = next(each for each in form.rows["outputs"] if each.name == "mask")
-    box.native.click()
-    assert form.value().outputs == [OutputKind.labels, OutputKind.mask]
 
 
 def test_help_and_unit_are_in_the_tooltip(qtbot):

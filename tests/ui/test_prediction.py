@@ -21,7 +21,7 @@ from prediction_fixtures import click, idle, labels_of, seconds_to_cancel, tick,
 from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.config.predict import OutputKind
+from segloop.targets.output import MASK, PROBABILITY
 
 pytestmark = pytest.mark.slow
 
@@ -112,8 +112,8 @@ def test_dragging_a_slider_ends_at_its_last_value(dock, viewer, predict, wait):
 
 def test_ticking_an_output_shows_it_without_predicting_again(dock, viewer, predict, wait):
     predict()
-    tick(dock.outputs.boxes[OutputKind.mask])
-    tick(dock.outputs.boxes[OutputKind.probability])
+    tick(dock.outputs.boxes[MASK])
+    tick(dock.outputs.boxes[PROBABILITY])
     wait(lambda: not dock.results.updating and "nuclei, mask by run nuclei" in viewer.layers)
     names = [layer.name for layer in viewer.layers]
     by = "by run nuclei"
@@ -273,7 +273,7 @@ def test_the_event_loop_is_never_held_up_while_a_prediction_runs(
 ):
     image = np.tile(nuclei, (4, 4))
     viewer.add_image(image, name="tiled")
-    tick(dock.outputs.boxes[OutputKind.probability])
+    tick(dock.outputs.boxes[PROBABILITY])
     wait(dock.predict_button.isEnabled)
     heart = Heartbeat()
     heart.start()
@@ -294,7 +294,7 @@ def test_the_event_loop_is_never_held_up_while_a_prediction_runs(
 
 def test_a_large_result_shows_while_it_grows(dock, viewer, wait):
     viewer.add_image(np.tile(viewer.layers["nuclei"].data, (10, 10)), name="large")
-    tick(dock.outputs.boxes[OutputKind.probability])
+    tick(dock.outputs.boxes[PROBABILITY])
     wait(dock.predict_button.isEnabled)
     click(dock.predict_button)
     wait(lambda: "large, probability by run nuclei" in viewer.layers and dock.job.busy)

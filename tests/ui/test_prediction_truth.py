@@ -10,9 +10,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from segloop.app.presenters.prediction.predicted_image import PredictedImage
-from segloop.config.predict import OutputKind
 from segloop.prediction.kept import Shown
 from segloop.targets import NoParameters
+from segloop.targets.output import LABELS, MASK, PROBABILITY
 from segloop.ui.dock_layers import OWNER
 from segloop.ui.prediction.image_layers import add_to_viewer
 from segloop.ui.prediction.layer_image import is_input
@@ -46,8 +46,8 @@ def result_of(viewer, source, model="nuclei-2d"):
 
 def shown(*kinds):
     arrays = {kind: np.ones((1, 1, *SHAPE), np.uint8) for kind in kinds}
-    if OutputKind.probability in arrays:
-        arrays[OutputKind.probability] = np.zeros((1, 2, 1, *SHAPE), np.uint8)
+    if PROBABILITY in arrays:
+        arrays[PROBABILITY] = np.zeros((1, 2, 1, *SHAPE), np.uint8)
     return Shown(arrays, ("foreground", "distance"), NoParameters(), "")
 
 
@@ -55,7 +55,7 @@ def names(viewer):
     return [layer.name for layer in viewer.layers]
 
 
-ALL = (OutputKind.labels, OutputKind.mask, OutputKind.probability)
+ALL = (LABELS, MASK, PROBABILITY)
 
 
 def test_results_lie_above_all_that_lies_on_their_image(viewer):
@@ -81,8 +81,8 @@ def test_an_output_shown_later_goes_below_the_objects(viewer):
     source = viewer.add_layer(image("a"))
     viewer.add_layer(labels("a truth"))
     result = result_of(viewer, source)
-    result.show(shown(*ALL), [OutputKind.labels])
-    result.show(shown(*ALL), [OutputKind.labels, OutputKind.mask])
+    result.show(shown(*ALL), [LABELS])
+    result.show(shown(*ALL), [LABELS, MASK])
     assert names(viewer) == ["a", "a truth", "a, mask by nuclei-2d", "a, by nuclei-2d"]
 
 

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from prediction_fixtures import click, seconds_to_cancel, tick, train_by_command
-from segloop.config.predict import OutputKind
+from segloop.targets.output import PROBABILITY
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def volume_model(test_data, workspace, tmp_path):
 def test_cancel_acts_within_a_second_while_a_tile_is_computed(volume, volume_model, open_dock, wait, qtbot):
     dock = open_dock("Prediction")
     wait(dock.predict_button.isEnabled)
-    tick(dock.outputs.boxes[OutputKind.probability])
+    tick(dock.outputs.boxes[PROBABILITY])
     seconds = []
     for pause in (0, 700, 3000):
         wait(dock.predict_button.isEnabled)

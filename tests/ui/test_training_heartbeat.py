@@ -20,8 +20,8 @@ from segloop.app.jobs import start_training
 from segloop.app.sample import make_sample_dataset
 from segloop.config import compose
 from segloop.config.device import DeviceConfig, DeviceKind
-from segloop.config.predict import OutputKind
 from segloop.config.train import PatchConfig, StopConfig, TrainConfig
+from segloop.targets.output import PROBABILITY
 
 LONG = 180_000
 EPOCHS = 8
@@ -129,7 +129,7 @@ def test_the_event_loop_never_stalls_while_a_training_and_a_prediction_run(
     training, docked = open_dock("Training"), open_dock("Prediction")
     viewer.layers.clear()
     viewer.add_image(image, name="tiled")
-    tick(docked.outputs.boxes[OutputKind.probability])
+    tick(docked.outputs.boxes[PROBABILITY])
     qtbot.waitUntil(training.start_button.isEnabled, timeout=LONG)
     start_in(training, qtbot)
     losses = training.run_panel.curves.curve

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.atomic import write_json, write_text
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, SegloopError
 from segloop.images.image import default_names
+from segloop.targets.output import CLASSES, LABELS
 
 if TYPE_CHECKING:
     from segloop.artifacts.dataset.manifest import Sample
@@ -143,9 +144,9 @@ def _score(dataset: CuratedDataset, sample: Sample, model: str, out: Path, cache
     return score_image(
         read_labels(path),
         truth.labels,
-        instances=kind is OutputKind.labels and dataset.label_kind == "instances",
+        instances=kind == LABELS and dataset.label_kind == "instances",
         valid=truth.valid,
-        classes=kind is OutputKind.classes,
+        classes=kind == CLASSES,
     )
 
 

@@ -15,7 +15,7 @@ from segloop.app.sample import make_sample_dataset
 from segloop.app.training import train
 from segloop.app.workspace import Workspace
 from segloop.config import compose
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.config.train import StopConfig, TrainConfig
 
 TRAINING_STEPS = 450
@@ -99,7 +99,7 @@ def run_demo(
             run.path,
             [dataset.resolve(sample.raw) for sample in held_aside],
             out=predictions,
-            config=PredictConfig(outputs=[OutputKind.labels, OutputKind.probability]),
+            config=PredictConfig(outputs=["labels", "probability"]),
         )
 
     say("Scoring them beside smoothed Otsu + connected components")

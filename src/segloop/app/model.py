@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from segloop.artifacts.model.card import ModelCard
     from segloop.config.device import DeviceConfig
-    from segloop.config.predict import OutputKind
     from segloop.core.context import Context
     from segloop.images.image import Image
     from segloop.inference.engine import Engine
@@ -55,7 +54,7 @@ class Model(artifact.Model):
         config: PredictConfig | None = None,
         *,
         axes: str | None = None,
-        outputs: str | Sequence[str | OutputKind] | None = None,
+        outputs: str | Sequence[str] | None = None,
         scene: str | int | None = None,
         overrides: Settings = (),
         context: Context | None = None,
@@ -71,8 +70,8 @@ class Model(artifact.Model):
         axes : str, optional
             Axes of an array, such as ``"CYX"`` or ``"ZYX"``. An array of two dimensions is taken as ``"YX"``.
         outputs : str or sequence of str, optional
-            Any of ``"labels"``, ``"mask"``, ``"classes"`` and ``"probability"`` that the model can give; its
-            main output if absent.
+            Names of outputs, such as ``"labels"``, ``"mask"``, ``"classes"`` or ``"probability"``, as far as
+            the model has them; its main output if absent.
         scene : str or int, optional
             Scene of a file; the first if absent.
         overrides : mapping or sequence of str, optional
@@ -106,7 +105,7 @@ class Model(artifact.Model):
         """
         config = config or PredictConfig()
         if outputs is not None:
-            config = replace(config, outputs=outputs)  # type: ignore[arg-type]  # made enums by `resolve`
+            config = replace(config, outputs=outputs)  # type: ignore[arg-type]  # made a list by `resolve`
         config = resolve(config, overrides)
         opened = _opened(image, axes, scene)
         with self._lock:
@@ -114,7 +113,7 @@ class Model(artifact.Model):
 
             engine = self._engine_on(config.device)
             found = predict_in_memory(self, engine, opened, config, context, _log)
-        return {kind.value: array for kind, array in found.items()}
+        return {kind.name: array for kind, array in found.items()}
 
     def _engine_on(self, device: DeviceConfig) -> Engine:
         """Return the engine for a device; the one of the last prediction if it is there."""

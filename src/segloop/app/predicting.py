@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from segloop.config.from_python import Settings
-    from segloop.config.predict import OutputKind
     from segloop.images.image import Image
     from segloop.prediction.rethreshold import RethresholdSummary
 
@@ -116,7 +115,7 @@ def predict(
     config: PredictConfig | None = None,
     *,
     axes: str | None = None,
-    outputs: str | Sequence[str | OutputKind] | None = None,
+    outputs: str | Sequence[str] | None = None,
     scene: str | int | None = None,
     overrides: Settings = (),
     context: Context | None = None,

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.core.metrics import count_pixels, match_instances
+from segloop.targets.output import CLASSES, LABELS, Output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def score(prediction: NDArray[Any], truth: NDArray[Any], *, kind: OutputKind, context: Context) -> str:
+def score(prediction: NDArray[Any], truth: NDArray[Any], *, kind: Output, context: Context) -> str:
     """Compare a shown output with the truth, in one line.
 
     Parameters
@@ -40,8 +40,8 @@ def score(prediction: NDArray[Any], truth: NDArray[Any], *, kind: OutputKind, co
         )
     wanted = truth.reshape(found.shape)
     context.check()
-    dice = count_pixels(found, wanted, classes=kind is OutputKind.classes).dice
-    if kind is not OutputKind.labels:
+    dice = count_pixels(found, wanted, classes=kind == CLASSES).dice
+    if kind != LABELS:
         return f"Dice {dice:.2f}"
     counts = match_instances(found[0], wanted[0], (0.5,))
     for t in range(1, len(found)):

@@ -9,15 +9,15 @@ import click
 from segloop.cli.arguments import axes_option, json_option, print_data, split_overrides
 from segloop.core.wording import counted
 
-OUTPUTS = ("labels", "mask", "classes", "probability")
-
 
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("arguments", nargs=-1, required=True, metavar="INPUT... [KEY=VALUE]...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the outputs.")
 @click.option(
-    "--output", metavar="KIND[,KIND]", help=f"What to write: {', '.join(OUTPUTS)}; the model's own if absent."
+    "--output",
+    metavar="NAME[,NAME]",
+    help="What to write, such as labels, mask, classes or probability; the model's main output if absent.",
 )
 @click.option(
     "--format", "file_format", type=click.Choice(["auto", "tiff", "zarr"]), default="auto", show_default=True
@@ -53,20 +53,16 @@ def predict(
     from segloop.app.predicting import JOB_FOLDER, predict_files
     from segloop.cli.following import follow
     from segloop.config.device import DeviceConfig, DeviceKind
-    from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+    from segloop.config.predict import OutputFormat, PredictConfig
 
     inputs, overrides = split_overrides(arguments)
     if not inputs:
         raise click.UsageError("Name at least one image, folder or glob.")
-    try:
-        kinds = [OutputKind(kind) for kind in output.split(",")] if output else []
-    except ValueError as error:
-        raise click.UsageError(f"--output knows {', '.join(OUTPUTS)}: {error}.") from error
     config = PredictConfig(
         channels=list(channels),
         axes=axes,
         format=OutputFormat(file_format),
-        outputs=kinds,
+        outputs=[name.strip() for name in output.split(",")] if output else [],
         device=DeviceConfig(kind=DeviceKind(device)),
     )
     with follow(out / JOB_FOLDER):

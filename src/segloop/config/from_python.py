@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from segloop.config import compose
 from segloop.config.predict import PredictConfig
@@ -91,9 +91,8 @@ def _with_enums(config: Any, prefix: str = "") -> Any:
             changes[field.name] = _with_enums(value, f"{name}.")
         elif _is_enum(hint):
             changes[field.name] = _member(hint, value, name)
-        elif get_origin(hint) is list and _is_enum(get_args(hint)[0]):
-            values = [value] if isinstance(value, str | Enum) else value
-            changes[field.name] = [_member(get_args(hint)[0], each, name) for each in values]
+        elif get_origin(hint) is list and isinstance(value, str):
+            changes[field.name] = [value]
     return dataclasses.replace(config, **changes)
 
 

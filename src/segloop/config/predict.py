@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, EnumMeta
+from enum import Enum
 from typing import Any
 
 from segloop.config.device import DeviceConfig
 from segloop.config.knob import knob
-
-
-class _OpenEnumMeta(EnumMeta):
-    def __getitem__(cls, name: str) -> Any:
-        return cls(name)
-
-
-class OutputKind(Enum, metaclass=_OpenEnumMeta):
-    """Names of what a prediction writes: those of the built-in targets, and any that other targets bring.
-
-    ``OutputKind("boundary")`` is a member like the built-in ones, and the same object each time. Whether a
-    model can predict it is known once the model's target is.
-    """
-
-    labels = "labels"
-    mask = "mask"
-    classes = "classes"
-    probability = "probability"
-
-    @classmethod
-    def _missing_(cls, value: object) -> OutputKind | None:
-        if not isinstance(value, str) or not value.isidentifier():
-            return None
-        member = object.__new__(cls)
-        member._name_ = member._value_ = value
-        # As for the composite members of enum.Flag: known by its value, not listed among the members.
-        return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]
 
 
 class OutputFormat(Enum):
@@ -49,7 +22,7 @@ class OutputFormat(Enum):
 class PredictConfig:
     """Everything that decides what a prediction does; saved in its provenance."""
 
-    outputs: list[OutputKind] = knob(
+    outputs: list[str] = knob(
         [],
         "Output",
         "What to write for each image; empty gives what the model learned: labels, mask or classes.",

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from segloop.artifacts.model.model import Model
-    from segloop.config.predict import OutputKind, PredictConfig
+    from segloop.config.predict import PredictConfig
     from segloop.images.image import Image
     from segloop.inference.engine import Engine
+    from segloop.targets.output import Output
 
 
 def predict_in_memory(
@@ -27,7 +28,7 @@ def predict_in_memory(
     config: PredictConfig,
     context: Context | None = None,
     on_message: OnMessage = lambda text, level: None,
-) -> dict[OutputKind, NDArray[Any]]:
+) -> dict[Output, NDArray[Any]]:
     """Return the arrays that `segloop.prediction.predict.predict_image` would write.
 
     Parameters
@@ -37,7 +38,7 @@ def predict_in_memory(
 
     Returns
     -------
-    dict of OutputKind to array
+    dict of Output to array
         Axes (T, C, Z, Y, X) without T, C and Z where they have length 1, data types as in the files.
 
     Raises
@@ -49,12 +50,11 @@ def predict_in_memory(
     work = ImagePrediction.prepare(model, engine, image, config, on_message)
     maps = [spec.name for spec in work.target.maps]
     specs = output_specs(
-        work.config.outputs,
+        work.outputs,
         maps,
         image.shape,
         image.pixel_size_um,
-        lambda kind: Path(kind.value),
-        work.target.output_dtype,
+        lambda kind: Path(kind.name),
         work.config.float_probability,
     )
     writers = [ArrayWriter(spec) for spec in specs]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segloop.config.predict import OutputFormat, OutputKind, PredictConfig
+from segloop.config.predict import OutputFormat, PredictConfig
 from segloop.core.errors import JobError, SegloopError
 from segloop.images.listing import image_files, root_of
 from segloop.images.names import composed, stem_of
+from segloop.targets.output import Output
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ def check_names(items: Sequence[Item], out: Path, config: PredictConfig) -> None
             )
 
 
-def output_name(stem: str, kind: OutputKind, kinds: Sequence[OutputKind], suffix: str) -> str:
+def output_name(stem: str, kind: Output, kinds: Sequence[Output], suffix: str) -> str:
     """Return ``<stem><suffix>``, or ``<stem>.<output><suffix>`` where there are several outputs."""
-    return f"{stem}{suffix}" if len(kinds) == 1 else f"{stem}.{kind.value}{suffix}"
+    return f"{stem}{suffix}" if len(kinds) == 1 else f"{stem}.{kind.name}{suffix}"
 
 
 def scene_stem(stem: str, scene: int, scenes: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask, RethresholdTask
 from segloop.artifacts.model.model import Model
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, JobError, SegloopError
 from segloop.images.read import open_image, scene_names
@@ -23,6 +23,7 @@ from segloop.prediction.outputs import plain_errors
 from segloop.prediction.predict import predict_image
 from segloop.prediction.progress import part_of
 from segloop.prediction.rethreshold import rethreshold_folder
+from segloop.targets.output import Output
 
 if TYPE_CHECKING:
     from segloop.config.device import DeviceConfig
@@ -235,8 +236,8 @@ class _Batch:
         )
         self.taken.add(stem.casefold())
 
-    def _announce(self, item: Item, path: Path, kind: OutputKind, growing: bool) -> None:
-        self.log.output(path, input=str(item.path), output_kind=kind.value, partial=growing)
+    def _announce(self, item: Item, path: Path, kind: Output, growing: bool) -> None:
+        self.log.output(path, input=str(item.path), output_kind=kind.name, partial=growing)
 
     def _attempt(self, item: Item, action: Callable[[], None]) -> None:
         try:

@@ -15,7 +15,7 @@ from segloop.artifacts.prediction.provenance import (
     Prediction,
     Provenance,
 )
-from segloop.config.predict import OutputFormat, OutputKind
+from segloop.config.predict import OutputFormat
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import reading
@@ -26,6 +26,7 @@ from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.rethreshold import with_parameters
 from segloop.prediction.writing import time_points, write_decoded
 from segloop.targets import ParameterSet, Target
+from segloop.targets.output import CLASSES, LABELS, MASK, PROBABILITY, Output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,9 +43,9 @@ class Shown:
 
     Attributes
     ----------
-    arrays : dict of OutputKind to array
-        ``labels``, ``mask`` and ``classes`` are (T, Z, Y, X), ``probability`` is (T, K, Z, Y, X) with one map
-        per name in ``maps``. NumPy arrays, or lazy dask arrays where they are large.
+    arrays : dict of Output to array
+        By output; (T, Z, Y, X), but a probability is (T, K, Z, Y, X) with one map per name in ``maps``. NumPy
+        arrays, or lazy dask arrays where they are large.
     maps : tuple of str
         Names of the maps of a probability.
     parameters : ParameterSet
@@ -53,7 +54,7 @@ class Shown:
         Such as ``"143 objects, median 312 px"``.
     """
 
-    arrays: dict[OutputKind, Any] = field(repr=False)
+    arrays: dict[Output, Any] = field(repr=False)
     maps: tuple[str, ...]
     parameters: ParameterSet
     summary: str
@@ -75,13 +76,11 @@ class KeptPrediction:
 
     def __init__(self, record: str | os.PathLike[str]) -> None:
         self.prediction = Prediction(Path(record), Provenance.read(record))
-        self._images = {
-            OutputKind(kind): open_image(path) for kind, path in self.prediction.outputs().items()
-        }
-        if not self._images:
+        paths = self.prediction.outputs()
+        if not paths:
             raise ImageError(f"{record} names no outputs, its prediction did not finish: predict again.")
-        used = self.provenance.model
-        self.target: Target = used.build_target()
+        self.target: Target = self.provenance.model.build_target()
+        self._images = {self.target.output(name): open_image(path) for name, path in paths.items()}
 
     @property
     def provenance(self) -> Provenance:
@@ -91,18 +90,18 @@ class KeptPrediction:
     @property
     def can_decode(self) -> bool:
         """Whether its probability was kept, so that `decode` works."""
-        return OutputKind.probability in self._images
+        return PROBABILITY in self._images
 
     def show(self, context: Context | None = None) -> Shown:
         """Return the outputs as they are on disk; small ones are loaded into memory."""
         context = context or Context()
-        arrays: dict[OutputKind, Any] = {}
+        arrays: dict[Output, Any] = {}
         for kind, image in self._images.items():
             context.check()
             data: Any = image.data
             if int(np.prod(image.shape)) * image.dtype.itemsize <= IN_MEMORY_LIMIT:
                 data = np.asarray(data)
-            arrays[kind] = data if kind is OutputKind.probability else data[:, 0]
+            arrays[kind] = data if kind == PROBABILITY else data[:, 0]
         parameters = self.target.parameters_type.from_values(self.provenance.parameters, "threshold")
         return Shown(arrays, self._maps(), parameters, self._summary(arrays))
 
@@ -118,20 +117,20 @@ class KeptPrediction:
         """
         context = context or Context()
         image = self._kept()
-        parts: dict[OutputKind, list[NDArray[Any]]] = {}
+        parts: dict[Output, list[NDArray[Any]]] = {}
         last = 0
         for _, maps in time_points(image):
             context.check()
             decoded = self.target.decode(maps, parameters)
             for kind in self.target.outputs:
-                found = decoded.get(kind.value)
-                if found is not None:
-                    parts.setdefault(kind, []).append(found)
+                if kind.name in decoded:
+                    parts.setdefault(kind, []).append(decoded[kind.name])
             last = max(last, 0 if decoded.labels is None else int(decoded.labels.max(initial=0)))
         context.check()
-        arrays: dict[OutputKind, Any] = {kind: np.stack(found) for kind, found in parts.items()}
-        if last <= np.iinfo(np.uint16).max and OutputKind.labels in arrays:
-            arrays[OutputKind.labels] = arrays[OutputKind.labels].astype(np.uint16)
+        arrays: dict[Output, Any] = {}
+        for kind, found in parts.items():
+            wide = kind == LABELS and last > np.iinfo(np.uint16).max
+            arrays[kind] = np.stack(found).astype(np.uint32 if wide else kind.dtype, copy=False)
         summary = self._summary(arrays)
         return Shown(arrays, self._maps(), parameters, summary)
 
@@ -139,7 +138,7 @@ class KeptPrediction:
         self,
         folder: Path,
         stem: str,
-        kinds: Sequence[OutputKind],
+        kinds: Sequence[Output],
         parameters: ParameterSet,
         *,
         image: str = "",
@@ -153,7 +152,7 @@ class KeptPrediction:
         ----------
         folder, stem
             Where, and the name there.
-        kinds : sequence of OutputKind
+        kinds : sequence of Output
             What to write.
         parameters : ParameterSet
             Where maps become objects.
@@ -187,7 +186,6 @@ class KeptPrediction:
             maps.shape,
             record.pixel_size_um,
             place,
-            dtype_of=self.target.output_dtype,
             file_format=chosen,
         )
         write_decoded(
@@ -207,22 +205,25 @@ class KeptPrediction:
             raise ImageError(
                 f"The probability of `{self.provenance.image}` was not kept: predict it with probability."
             )
-        return self._images[OutputKind.probability]
+        return self._images[PROBABILITY]
 
     def _maps(self) -> tuple[str, ...]:
         return tuple(spec.name for spec in self.target.maps)
 
-    def _summary(self, arrays: dict[OutputKind, Any]) -> str:
-        labels = arrays.get(OutputKind.labels)
+    def _summary(self, arrays: dict[Output, Any]) -> str:
+        labels = arrays.get(LABELS)
         unit = "voxels" if self.target.dims == 3 else "px"
         if isinstance(labels, np.ndarray):
             return count_objects(labels, unit)
         if self.provenance.n_objects is not None:
             return counted(self.provenance.n_objects, "object")
-        for kind in (OutputKind.classes, OutputKind.mask):
-            array = arrays.get(kind)
-            if isinstance(array, np.ndarray):
-                return _shares(array)
+        classes = arrays.get(CLASSES)
+        if isinstance(classes, np.ndarray):
+            return _shares(classes)
+        for output, array in arrays.items():
+            if output.layer == "mask" and isinstance(array, np.ndarray):
+                name = "Foreground" if output == MASK else output.label
+                return f"{name} {np.count_nonzero(array) / max(1, array.size):.1%}"
         return ""
 
 
@@ -253,6 +254,4 @@ def _fingerprint(source: str) -> Any:
 def _shares(array: NDArray[Any]) -> str:
     counts = np.bincount(array.ravel(), minlength=2)
     shares = [f"{count / max(1, array.size):.1%}" for count in counts[1:]]
-    if len(shares) == 1:
-        return f"Foreground {shares[0]}"
     return ", ".join(f"class {number} {share}" for number, share in enumerate(shares, 1))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segloop.config.predict import OutputFormat, OutputKind
+from segloop.config.predict import OutputFormat
 from segloop.prediction.inputs import output_name
 from segloop.prediction.outputs import OutputSpec
+from segloop.targets.output import PROBABILITY, Output
 
 if TYPE_CHECKING:
     from segloop.artifacts.prediction.place import Place
@@ -19,19 +20,16 @@ if TYPE_CHECKING:
 AUTO_TIFF_LIMIT = 2 << 30
 """Bytes of the largest output up to which the format ``auto`` writes TIFF."""
 
-DtypeOf = Callable[[OutputKind], "np.dtype[Any]"]
-
 Shape = tuple[int, int, int, int, int]
 
 
 def plan_outputs(
-    kinds: Sequence[OutputKind],
+    kinds: Sequence[Output],
     maps: Sequence[str],
     shape: Shape,
     pixel_size_um: PixelSize,
     place: Place,
     *,
-    dtype_of: DtypeOf,
     file_format: OutputFormat = OutputFormat.auto,
     from_zarr: bool = False,
     float_probability: bool = False,
@@ -40,7 +38,7 @@ def plan_outputs(
 
     Parameters
     ----------
-    kinds : sequence of OutputKind
+    kinds : sequence of Output
         What to write.
     maps : sequence of str
         Names of the maps of a probability.
@@ -50,8 +48,6 @@ def plan_outputs(
         Z, Y, X.
     place : Place
         Folder and name of the prediction.
-    dtype_of : callable
-        Returns the data type of an output other than a probability.
     file_format : OutputFormat, optional
         ``auto`` writes TIFF up to `AUTO_TIFF_LIMIT`, unless the image came from a Zarr.
     from_zarr : bool, optional
@@ -60,11 +56,11 @@ def plan_outputs(
         Whether a probability is float16 instead of uint8.
     """
 
-    def path_of(suffix: str) -> Callable[[OutputKind], Path]:
+    def path_of(suffix: str) -> Callable[[Output], Path]:
         return lambda kind: place.out / output_name(place.stem, kind, kinds, suffix)
 
     def specs(suffix: str) -> list[OutputSpec]:
-        return output_specs(kinds, maps, shape, pixel_size_um, path_of(suffix), dtype_of, float_probability)
+        return output_specs(kinds, maps, shape, pixel_size_um, path_of(suffix), float_probability)
 
     largest = max(int(np.prod(spec.shape, dtype=np.int64)) * spec.dtype.itemsize for spec in specs(""))
     as_zarr = file_format is OutputFormat.zarr or (
@@ -74,24 +70,19 @@ def plan_outputs(
 
 
 def output_specs(
-    kinds: Sequence[OutputKind],
+    kinds: Sequence[Output],
     maps: Sequence[str],
     shape: Shape,
     pixel_size_um: PixelSize,
-    path_of: Callable[[OutputKind], Path],
-    dtype_of: DtypeOf,
+    path_of: Callable[[Output], Path],
     float_probability: bool = False,
 ) -> list[OutputSpec]:
     """Return the `OutputSpec` of each kind, at the path that ``path_of`` gives; see `plan_outputs`."""
     t, _, z, y, x = shape
     specs = []
     for kind in kinds:
-        names = tuple(maps) if kind is OutputKind.probability else ()
+        names = tuple(maps) if kind == PROBABILITY else ()
         stored = (t, max(1, len(names)), z, y, x)
-        dtype = _probability(float_probability) if kind is OutputKind.probability else dtype_of(kind)
+        dtype = np.dtype("float16" if kind == PROBABILITY and float_probability else kind.dtype)
         specs.append(OutputSpec(kind, path_of(kind), stored, dtype, pixel_size_um, names))
     return specs
-
-
-def _probability(as_float: bool) -> np.dtype[Any]:
-    return np.dtype(np.float16 if as_float else np.uint8)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from segloop.config.predict import OutputKind
 from segloop.core.atomic import remove
 from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
 from segloop.images.write import create_zarr, write_image
+from segloop.targets.output import LABELS, Output
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -39,7 +39,7 @@ class OutputSpec:
 
     Attributes
     ----------
-    kind : OutputKind
+    kind : Output
         What it is.
     path : Path
         Where it goes; ends in ``.tif`` or ``.ome.zarr``.
@@ -53,7 +53,7 @@ class OutputSpec:
         Names of the channels of a probability; empty otherwise.
     """
 
-    kind: OutputKind
+    kind: Output
     path: Path
     shape: tuple[int, int, int, int, int]
     dtype: np.dtype[Any]
@@ -74,7 +74,7 @@ class OutputSpec:
     @property
     def channel_names(self) -> tuple[str, ...]:
         """Names of the channels, by which viewers show the output."""
-        return self.maps or (self.kind.value,)
+        return self.maps or (self.kind.name,)
 
     def index(self, t: int, at: Slices) -> tuple[int | slice, ...]:
         """Return the index of a block in the stored array."""
@@ -133,7 +133,7 @@ class ArrayWriter:
     def __init__(self, spec: OutputSpec, scratch: Path | None = None) -> None:
         self.spec = spec
         self._scratch = scratch
-        self._is_labels = spec.kind is OutputKind.labels
+        self._is_labels = spec.kind == LABELS
         dtype = np.dtype(np.uint32) if self._is_labels else spec.dtype
         self.array = allocate(spec.stored_shape, dtype, scratch)
 

@@ -8,7 +8,7 @@ decoded from the reduced maps of a whole time point, which live in a scratch fil
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.artifacts.prediction.place import Place
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
-from segloop.core.errors import ConfigError, ImageError
+from segloop.core.errors import ImageError
 from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.prediction.fitting import Fit, fit
 from segloop.prediction.output_plan import plan_outputs
@@ -27,6 +27,7 @@ from segloop.prediction.progress import part_of
 from segloop.prediction.record import describe
 from segloop.prediction.writing import PredictionWriter, writing
 from segloop.targets import ParameterSet, Target, quantise
+from segloop.targets.output import LABELS, PROBABILITY, Output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _NETWORK_SHARE = 0.9  # of the progress of one time point, where maps are decoded as a whole
 
-OnOutput = Callable[[Path, OutputKind, bool], None]
+OnOutput = Callable[[Path, Output, bool], None]
 OnMessage = Callable[[str, str], None]
 
 
@@ -56,7 +57,7 @@ class PredictionResult:
     """
 
     record: Path
-    outputs: dict[OutputKind, Path]
+    outputs: dict[Output, Path]
     n_objects: int | None
 
 
@@ -115,12 +116,11 @@ def predict_image(
     target, config = work.target, work.config
     place = Place(Path(out), stem)
     specs = plan_outputs(
-        config.outputs,
+        work.outputs,
         [spec.name for spec in target.maps],
         image.shape,
         image.pixel_size_um,
         place,
-        dtype_of=work.target.output_dtype,
         file_format=config.format,
         from_zarr=image.path is not None and any(p.lower().endswith(".zarr") for p in image.path.parts),
         float_probability=config.float_probability,
@@ -139,7 +139,7 @@ def predict_image(
     for kind, path in outputs.items():
         on_output(path, kind, False)
     context.progress(1, 1, image.name)
-    counted = writer.n_objects if OutputKind.labels in config.outputs else None
+    counted = writer.n_objects if LABELS in work.outputs else None
     return PredictionResult(place.path, outputs, counted)
 
 
@@ -154,7 +154,9 @@ class ImagePrediction:
     target : Target
         That of the model.
     config : PredictConfig
-        Its outputs are those that will be given.
+        Its outputs are those that will be predicted.
+    outputs : tuple of Output
+        The same.
     fit : Fit
         Which channels feed the model.
     parameters : ParameterSet
@@ -166,6 +168,7 @@ class ImagePrediction:
     target: Target
     image: Image
     config: PredictConfig
+    outputs: tuple[Output, ...]
     fit: Fit
     parameters: ParameterSet
     on_message: OnMessage
@@ -177,11 +180,13 @@ class ImagePrediction:
         """Check that a model fits an image, and choose how to apply it; see `predict_image`."""
         fitted = fit(model.card, image, config)
         target = model.target()
-        config = replace(config, outputs=_outputs(target, config.outputs))
+        names = list(dict.fromkeys(config.outputs)) or [target.outputs[0].name]
+        outputs = tuple(target.output(name) for name in names)
+        config = replace(config, outputs=names)
         for level, sentence in fitted.remarks:
             on_message(sentence, level)
         parameters = model.parameters.override(config.threshold)
-        return cls(model, engine, target, image, config, fitted, parameters, on_message)
+        return cls(model, engine, target, image, config, outputs, fitted, parameters, on_message)
 
     def run(self, writer: PredictionWriter, context: Context, scratch: Path | None) -> None:
         """Predict all time points.
@@ -220,7 +225,7 @@ class ImagePrediction:
         """Predict a time point into the outputs."""
         context.progress(0, 1, self.image.name)
         shape = self.image.shape[2:]
-        decoded = [kind for kind in self.config.outputs if kind is not OutputKind.probability]
+        decoded = [kind for kind in self.outputs if kind != PROBABILITY]
         # A block is predicted without surroundings, so only what needs none is decoded block by block.
         by_block = all(self.target.context(kind, self.parameters) == (0, 0, 0) for kind in decoded)
         whole: NDArray[np.uint8] | None = None
@@ -259,11 +264,3 @@ def _empty(image: Image, n_empty: int) -> str:
         f"`{image.name}` is the same everywhere at {n_empty} of {image.n_timepoints} time points: "
         "nothing can be found in them."
     )
-
-
-def _outputs(target: Target, wanted: Sequence[OutputKind]) -> list[OutputKind]:
-    for kind in wanted:
-        if kind not in target.outputs:
-            possible = ", ".join(output.value for output in target.outputs)
-            raise ConfigError(f"The model has no output '{kind.value}': choose among {possible}.")
-    return list(dict.fromkeys(wanted)) or [target.outputs[0]]

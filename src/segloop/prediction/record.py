@@ -69,7 +69,7 @@ def describe(
 def output_file(spec: OutputSpec, dtype: np.dtype[Any]) -> OutputFile:
     """Return the entry of an output in the record."""
     return OutputFile(
-        kind=spec.kind.value,
+        kind=spec.kind.name,
         path=spec.path.name,
         axes=spec.axes,
         shape=list(spec.stored_shape),

@@ -16,7 +16,6 @@ from segloop.artifacts.prediction.provenance import (
     Provenance,
     timestamp,
 )
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError, SegloopError
 from segloop.images.read import open_image
@@ -25,6 +24,7 @@ from segloop.prediction.output_plan import output_specs
 from segloop.prediction.outputs import OutputSpec
 from segloop.prediction.writing import time_points, write_decoded
 from segloop.targets import ParameterSet, Target
+from segloop.targets.output import PROBABILITY, Output
 
 if TYPE_CHECKING:
     from segloop.images.image import Image
@@ -82,7 +82,7 @@ def rethreshold_folder(
     """
     context = context or Context()
     folder = Path(folder)
-    kept = [found for found in find_predictions(folder) if found.output(OutputKind.probability.value)]
+    kept = [found for found in find_predictions(folder) if found.output(PROBABILITY.name)]
     if not kept:
         raise ImageError(f"{folder} keeps no probabilities: predict with probability among the outputs.")
     problems: list[str] = []
@@ -128,13 +128,13 @@ def rethreshold(
         with_parameters(record, chosen),
         specs,
         Context(cancelled=context.cancelled),
-        kept=[output for output in record.outputs if output.kind == OutputKind.probability.value],
+        kept=[output for output in record.outputs if output.kind == PROBABILITY.name],
     )
     return [spec.path for spec in specs]
 
 
 def _kept_maps(prediction: Prediction, target: Target) -> Image:
-    path = prediction.output(OutputKind.probability.value)
+    path = prediction.output(PROBABILITY.name)
     if path is None:
         raise ImageError(f"{prediction.path} names no probability: predict with the output probability.")
     image = open_image(path)
@@ -148,16 +148,15 @@ def _kept_maps(prediction: Prediction, target: Target) -> Image:
 
 def _plan(prediction: Prediction, target: Target, image: Image) -> list[OutputSpec]:
     record = prediction.provenance
-    probability = OutputKind.probability
-    kinds = [OutputKind(output.kind) for output in record.outputs if output.kind != probability.value]
+    kinds = [target.output(each.kind) for each in record.outputs if each.kind != PROBABILITY.name]
     kinds = kinds or [target.outputs[0]]
     suffix = ".ome.zarr" if image.path is not None and image.path.suffix == ".zarr" else ".tif"
 
-    def path_of(kind: OutputKind) -> Path:
-        name = output_name(prediction.stem, kind, [kind, probability], suffix)
-        return prediction.output(kind.value) or prediction.path.parent / name
+    def path_of(kind: Output) -> Path:
+        name = output_name(prediction.stem, kind, [kind, PROBABILITY], suffix)
+        return prediction.output(kind.name) or prediction.path.parent / name
 
-    return output_specs(kinds, (), image.shape, record.pixel_size_um, path_of, target.output_dtype)
+    return output_specs(kinds, (), image.shape, record.pixel_size_um, path_of)
 
 
 def with_parameters(record: Provenance, parameters: ParameterSet) -> Provenance:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.prediction.place import Place
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.prediction.outputs import OutputSpec, Slices, Writer, open_writers, plain_errors
 from segloop.prediction.record import output_file
 from segloop.targets import Decoded, quantise
+from segloop.targets.output import LABELS, PROBABILITY, Output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,13 +44,13 @@ class PredictionWriter:
 
     def __init__(self, writers: Sequence[Writer]) -> None:
         self._writers = tuple(writers)
-        self._maps = [writer for writer in writers if writer.spec.kind is OutputKind.probability]
-        self._decoded = [writer for writer in writers if writer.spec.kind is not OutputKind.probability]
+        self._maps = [writer for writer in writers if writer.spec.kind == PROBABILITY]
+        self._decoded = [writer for writer in writers if writer.spec.kind != PROBABILITY]
         self.n_objects = 0
         self.details: dict[str, Any] = {}
 
     @property
-    def growing(self) -> dict[OutputKind, Path]:
+    def growing(self) -> dict[Output, Path]:
         """Where outputs grow that can be looked at before they are complete."""
         return {each.spec.kind: each.growing for each in self._writers if each.growing is not None}
 
@@ -67,7 +67,7 @@ class PredictionWriter:
     def write_block(self, t: int, at: Slices, decoded: Decoded) -> None:
         """Take what a block was decoded to; its objects are not counted."""
         for writer in self._decoded:
-            writer.write(t, at, decoded[writer.spec.kind.value][None])
+            writer.write(t, at, decoded[writer.spec.kind.name][None])
 
     def write_time_point(self, t: int, decoded: Decoded) -> None:
         """Take what a whole time point was decoded to, and count its objects."""
@@ -107,7 +107,7 @@ def writing(
         writer = PredictionWriter(writers)
         yield writer
         entries = [output_file(each.spec, each.finish()) for each in writers]
-        has_labels = any(entry.kind == OutputKind.labels.value for entry in entries)
+        has_labels = any(entry.kind == LABELS.name for entry in entries)
         final = record.model_copy(
             update={
                 **writer.details,

@@ -7,9 +7,9 @@ from typing import Any
 
 from segloop.config import registries
 from segloop.config.parameters import NoParameters, ParameterField, ParameterSet, parameter
-from segloop.config.predict import OutputKind
 from segloop.core.registry import Registry
 from segloop.targets.maps import Decoded, quantise, suggested_min_size
+from segloop.targets.output import CLASSES, LABELS, MASK, PROBABILITY, Output
 from segloop.targets.target import (
     Choice,
     Encoded,
@@ -22,6 +22,10 @@ from segloop.targets.target import (
 )
 
 __all__ = [
+    "CLASSES",
+    "LABELS",
+    "MASK",
+    "PROBABILITY",
     "TARGETS",
     "Choice",
     "Decoded",
@@ -31,7 +35,7 @@ __all__ = [
     "MapSpec",
     "Metric",
     "NoParameters",
-    "OutputKind",
+    "Output",
     "ParameterField",
     "ParameterSet",
     "Score",

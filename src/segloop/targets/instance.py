@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.config.parameters import NoParameters, ParameterSet, parameter
-from segloop.config.predict import OutputKind
 from segloop.core.metrics import count_pixels
 from segloop.targets.basins import merge_shallow
 from segloop.targets.maps import Decoded, all_valid, at_least, quantise, suggested_min_size
 from segloop.targets.objects import connected_objects, remove_small
+from segloop.targets.output import LABELS, MASK, PROBABILITY, Output
 from segloop.targets.scoring import (
     DICE_UNCERTAINTY,
     ObjectCounts,
@@ -67,9 +67,9 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
         return LossTerm("foreground", "binary_dice", (0,)), LossTerm("distance", "distance", (1,))
 
     @property
-    def outputs(self) -> tuple[OutputKind, ...]:
+    def outputs(self) -> tuple[Output, ...]:
         """What it can give, the natural one first."""
-        return OutputKind.labels, OutputKind.mask, OutputKind.probability
+        return LABELS, MASK, PROBABILITY
 
     def initial_parameters(self, sizes: NDArray[np.int64]) -> tuple[InstanceParameters, str]:
         """Choose the smallest size by the objects in the labels."""
@@ -146,12 +146,12 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
         sized = remove_small(labels, parameters.min_size)
         return Decoded(labels=sized, mask=(sized > 0).astype(np.uint8))
 
-    def context(self, output: OutputKind, parameters: InstanceParameters) -> tuple[int, int, int] | None:
+    def context(self, output: Output, parameters: InstanceParameters) -> tuple[int, int, int] | None:
         """The mask needs no surroundings as long as no object is removed, since objects fill it."""
-        return (0, 0, 0) if output is OutputKind.mask and parameters.min_size <= 1 else None
+        return (0, 0, 0) if output == MASK and parameters.min_size <= 1 else None
 
     def decode_block(
-        self, maps: NDArray[Any], parameters: InstanceParameters, outputs: Sequence[OutputKind]
+        self, maps: NDArray[Any], parameters: InstanceParameters, outputs: Sequence[Output]
     ) -> Decoded:
         """Return the mask of a block."""
         return Decoded(mask=at_least(quantise(maps[0]), parameters.foreground).astype(np.uint8))

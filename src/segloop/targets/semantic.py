@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.config.parameters import ParameterSet, parameter
-from segloop.config.predict import OutputKind
 from segloop.core.errors import DatasetError
 from segloop.core.metrics import BinaryCounts, count_pixels
 from segloop.targets.maps import Decoded, all_valid, at_least, quantise
 from segloop.targets.objects import connected_objects, remove_small
+from segloop.targets.output import CLASSES, LABELS, MASK, PROBABILITY, Output
 from segloop.targets.scoring import DICE_UNCERTAINTY
 from segloop.targets.target import Encoded, LabelFacts, LossTerm, MapSpec, Metric, Score, Target
 
@@ -114,11 +114,11 @@ class SemanticTarget(Target[SemanticOptions, SemanticParameters]):
         return (LossTerm("classes", "class_dice", tuple(range(self.classes))),)
 
     @property
-    def outputs(self) -> tuple[OutputKind, ...]:
+    def outputs(self) -> tuple[Output, ...]:
         """What it can give, the natural one first."""
         if self.binary:
-            return OutputKind.mask, OutputKind.labels, OutputKind.probability
-        return OutputKind.classes, OutputKind.mask, OutputKind.probability
+            return MASK, LABELS, PROBABILITY
+        return CLASSES, MASK, PROBABILITY
 
     def summary(self) -> str:
         """Return what a model of this target finds."""
@@ -185,13 +185,13 @@ class SemanticTarget(Target[SemanticOptions, SemanticParameters]):
         classes = np.where(foreground, quantised[1:].argmax(axis=0) + 1, 0).astype(np.uint8)
         return Decoded(mask=foreground.astype(np.uint8), classes=classes)
 
-    def context(self, output: OutputKind, parameters: SemanticParameters) -> tuple[int, int, int] | None:
+    def context(self, output: Output, parameters: SemanticParameters) -> tuple[int, int, int] | None:
         """Mask and classes need to see whether a part of the foreground has ``min_size`` pixels.
 
         A part with fewer pixels lies within ``min_size`` of any of them; of a larger one, those within that
         distance and connected there are as many.
         """
-        if output is OutputKind.labels:
+        if output == LABELS:
             return None
         reach = parameters.min_size if parameters.min_size > 1 else 0
         return (reach if self.dims == 3 else 0), reach, reach

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from typing_extensions import TypeVar
 
 from segloop.config.parameters import NoParameters, ParameterSet
-from segloop.config.predict import OutputKind
+from segloop.core.errors import ConfigError
 from segloop.targets.maps import Decoded
+from segloop.targets.output import Output
 
 OptionsT = TypeVar("OptionsT", bound=ParameterSet, default=Any)
 ParametersT = TypeVar("ParametersT", bound=ParameterSet, default=Any)
@@ -207,15 +208,22 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
 
     @property
     @abstractmethod
-    def outputs(self) -> tuple[OutputKind, ...]:
+    def outputs(self) -> tuple[Output, ...]:
         """What it can predict, the one to write by default first; ``probability`` stands for the maps."""
 
-    def output_dtype(self, output: OutputKind) -> np.dtype[Any]:
-        """Return the data type in which an output is stored; uint8 unless overridden.
+    def output(self, name: str) -> Output:
+        """Return the output of a name.
 
-        ``labels`` are uint16, and become uint32 by themselves where there are more objects.
+        Raises
+        ------
+        ConfigError
+            If there is none.
         """
-        return np.dtype(np.uint16 if output is OutputKind.labels else np.uint8)
+        for output in self.outputs:
+            if output.name == name:
+                return output
+        possible = ", ".join(output.name for output in self.outputs)
+        raise ConfigError(f"The model has no output '{name}': choose among {possible}.")
 
     @property
     def parameters(self) -> ParametersT:
@@ -247,12 +255,12 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
     def decode(self, maps: NDArray[Any], parameters: ParametersT | None = None) -> Decoded:
         """Turn the maps (K, Z, Y, X) of a whole image, uint8 or float, into outputs."""
 
-    def context(self, output: OutputKind, parameters: ParametersT) -> tuple[int, int, int] | None:
+    def context(self, output: Output, parameters: ParametersT) -> tuple[int, int, int] | None:
         """Return how much of its surroundings a block needs to be decoded as the whole image is.
 
         Parameters
         ----------
-        output : OutputKind
+        output : Output
             What is to be decoded.
         parameters : ParameterSet
             With which.
@@ -265,9 +273,7 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
         """
         return None
 
-    def decode_block(
-        self, maps: NDArray[Any], parameters: ParametersT, outputs: Sequence[OutputKind]
-    ) -> Decoded:
+    def decode_block(self, maps: NDArray[Any], parameters: ParametersT, outputs: Sequence[Output]) -> Decoded:
         """Turn the maps of a block and its surroundings into outputs that have a `context`.
 
         Parameters
@@ -276,7 +282,7 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
             Of a block with at least the `context` of each output on all sides where the image continues.
         parameters : ParameterSet
             As of `decode`.
-        outputs : sequence of OutputKind
+        outputs : sequence of Output
             What is needed; others may be left out.
 
         Returns

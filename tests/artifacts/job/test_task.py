@@ -18,11 +18,11 @@ from segloop.artifacts.job.task import (
     write_task,
 )
 from segloop.config import compose
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.config.train import StopConfig
 from segloop.core.errors import ConfigError, JobError
 
-CONFIG = PredictConfig(outputs=[OutputKind.mask], channels=["DAPI"])
+CONFIG = PredictConfig(outputs=["mask"], channels=["DAPI"])
 OLD = Path(__file__).parent / "old"
 
 TASKS: list[Task] = [
@@ -52,7 +52,7 @@ def test_a_request_of_version_1_is_read(tmp_path: Path) -> None:
     task = read_task(tmp_path)
     assert isinstance(task, PredictTask)
     assert task.inputs == ["/data/raw/000.tif", "/data/raw/broken.tif"]
-    assert task.settings() == PredictConfig(outputs=[OutputKind.labels, OutputKind.probability])
+    assert task.settings() == PredictConfig(outputs=["labels", "probability"])
     assert task.version == 2
 
 

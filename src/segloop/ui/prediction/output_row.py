@@ -1,20 +1,14 @@
-"""Which outputs are wanted: objects, mask, classes, probability, as far as the model has them."""
+"""Which outputs are wanted, of those that the model has."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
+from superqt import QFlowLayout
 
-from segloop.config.predict import OutputKind
-
-_WORDS = {
-    OutputKind.labels: ("objects", "Each object has its own number"),
-    OutputKind.mask: ("mask", "Foreground and background"),
-    OutputKind.classes: ("classes", "The most probable class of each pixel"),
-    OutputKind.probability: ("probability", "The maps that the thresholds act on"),
-}
+from segloop.targets import Output
 
 
 class OutputRow(QWidget):
@@ -25,23 +19,31 @@ class OutputRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("Output"))
-        self.boxes: dict[OutputKind, QCheckBox] = {}
-        for kind, (word, tip) in _WORDS.items():
-            self.boxes[kind] = QCheckBox(word, toolTip=tip)
-            self.boxes[kind].toggled.connect(self.changed)
-            layout.addWidget(self.boxes[kind])
-        layout.addStretch(1)
+        self._layout = QFlowLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.addWidget(QLabel("Output"))
+        self.boxes: dict[Output, QCheckBox] = {}
 
-    def value(self) -> list[OutputKind]:
-        """Return the ticked outputs among those that the model has."""
-        return [kind for kind, box in self.boxes.items() if not box.isHidden() and box.isChecked()]
+    def value(self) -> list[Output]:
+        """Return the ticked outputs."""
+        return [output for output, box in self.boxes.items() if box.isChecked()]
 
-    def offer(self, possible: Collection[OutputKind], wanted: Collection[OutputKind]) -> None:
+    def offer(self, possible: Sequence[Output], wanted: Collection[Output]) -> None:
         """Show the outputs that the model has, and tick the wanted ones, without emitting `changed`."""
-        for kind, box in self.boxes.items():
-            box.setVisible(kind in possible)
+        if list(self.boxes) != list(possible):
+            self._make_boxes(possible)
+        for output, box in self.boxes.items():
+            box.setText(output.label)
+            box.setToolTip(output.description)
             with QSignalBlocker(box):
-                box.setChecked(kind in wanted)
+                box.setChecked(output in wanted)
+
+    def _make_boxes(self, outputs: Sequence[Output]) -> None:
+        for box in self.boxes.values():
+            self._layout.removeWidget(box)
+            box.deleteLater()
+        self.boxes = {output: QCheckBox(self) for output in outputs}
+        for box in self.boxes.values():
+            box.toggled.connect(self.changed)
+            self._layout.addWidget(box)
+            box.show()

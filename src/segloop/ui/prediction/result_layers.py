@@ -10,8 +10,8 @@ import numpy as np
 from psygnal import Signal
 
 from segloop.app.presenters.prediction.result import Region
-from segloop.config.predict import OutputKind
 from segloop.prediction.kept import Shown
+from segloop.targets.output import LABELS, PROBABILITY, Output
 from segloop.ui.prediction.ownership import give_to_user, result_marks
 from segloop.ui.prediction.placement import arrange, lies_on, result_axes
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 MASK_COLOUR = "#FF00FF"
 
 # From bottom to top: what covers least lies highest.
-_ORDER = (OutputKind.probability, OutputKind.mask, OutputKind.classes, OutputKind.labels)
+_ORDER = ("image", "mask", "labels")
 
-Key = tuple[OutputKind, int]
+Key = tuple[Output, int]
 Later = Callable[[Callable[[], None]], None]
 
 
@@ -101,7 +101,7 @@ class ResultLayers:
     @property
     def region(self) -> Region | None:
         """The part of the result that is in view, along T, Z, Y, X; None in 3D or while none is shown."""
-        present = [layer for (kind, _), layer in self._present() if kind is not OutputKind.probability]
+        present = [layer for (kind, _), layer in self._present() if kind != PROBABILITY]
         dims = self._viewer.dims
         if not present or dims.ndisplay != 2:
             return None
@@ -122,7 +122,7 @@ class ResultLayers:
         first = slice(0, 1)
         return parts.get("T", first), parts.get("Z", first), parts["Y"], parts["X"]
 
-    def shows(self, kind: OutputKind) -> bool:
+    def shows(self, kind: Output) -> bool:
         """Whether a layer of this kind is in the viewer."""
         return any(key[0] is kind for key in (*self._coming, *dict(self._present())))
 
@@ -130,14 +130,14 @@ class ResultLayers:
         """Whether a layer is one of these, in the viewer or not."""
         return any(own is layer for own in self._layers.values())
 
-    def show(self, shown: Shown, kinds: Sequence[OutputKind]) -> None:
+    def show(self, shown: Shown, kinds: Sequence[Output]) -> None:
         """Show the outputs of some kinds and take away the others; a layer that was removed is made again."""
         wanted: dict[Key, Any] = {}
         for kind in kinds:
             array = shown.arrays.get(kind)
             if array is None:
                 continue
-            if kind is OutputKind.probability:
+            if kind == PROBABILITY:
                 for number in _shown_maps(shown.maps):
                     wanted[kind, number] = array[:, number]
             else:
@@ -166,7 +166,7 @@ class ResultLayers:
         """Show other objects, masks and classes in the layers that are there."""
         for kind, number in [*dict(self._present()), *self._coming]:
             array = shown.arrays.get(kind)
-            if array is not None and kind is not OutputKind.probability:
+            if array is not None and kind != PROBABILITY:
                 self._show((kind, number), arrange(array, self.axes), shown.maps)
 
     def remove(self) -> None:
@@ -208,17 +208,17 @@ class ResultLayers:
 
         kind, _ = key
         words = {"metadata": result_marks(), "name": self._named(key, maps), **self._place}
-        if kind is OutputKind.probability:
+        if kind.layer == "image":
             return Image(
                 data,
                 colormap="magma",
-                contrast_limits=(0, 255),
+                contrast_limits=(0, 255) if kind == PROBABILITY else None,
                 opacity=0.7,
                 blending="translucent_no_depth",
                 **words,
             )
         layer = Labels(data, **words)
-        if kind is OutputKind.mask:
+        if kind.layer == "mask":
             layer.colormap = DirectLabelColormap(color_dict={0: "transparent", None: MASK_COLOUR})
             layer.opacity = 0.5
         return layer
@@ -226,8 +226,8 @@ class ResultLayers:
     def _named(self, key: Key, maps: Sequence[str]) -> str:
         """Return the name of a layer: "image, by model" for labels, "image, mask by model" for a mask."""
         kind, number = key
-        what = "" if kind is OutputKind.labels else f"{kind.value} "
-        if kind is OutputKind.probability and len(_shown_maps(maps)) > 1:
+        what = "" if kind == LABELS else f"{kind.name} "
+        if kind == PROBABILITY and len(_shown_maps(maps)) > 1:
             what += f"of {maps[number]} "
         return f"{self.name}, {what}by {self._model}"
 
@@ -292,5 +292,6 @@ def _shown_maps(maps: Sequence[str]) -> list[int]:
     return list(range(1, len(maps))) if maps and maps[0] == "background" else [0]
 
 
-def _rank(key: Key) -> tuple[int, int]:
-    return _ORDER.index(key[0]), key[1]
+def _rank(key: Key) -> tuple[int, str, int]:
+    output, number = key
+    return _ORDER.index(output.layer), "" if output == PROBABILITY else output.name, number

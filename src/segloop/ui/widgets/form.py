@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 from magicgui.widgets import (
     CheckBox,
     ComboBox,
-    Container,
     FloatSpinBox,
     LineEdit,
     RadioButtons,
@@ -211,8 +210,6 @@ def _make_row(found: Knob, hint: Any) -> _Row:
     low, high = about.get("min"), about.get("max")
     if typing.get_origin(hint) is list:
         (item,) = typing.get_args(hint)
-        if isinstance(item, type) and issubclass(item, Enum):
-            return _checks(item, found.value, words)
         return _list(item, found.value, words)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _plain(_choice(hint, found.value, words), lambda value: value)
@@ -255,20 +252,6 @@ def _choice(kind: type[Enum], value: Enum, words: dict[str, Any]) -> BaseValueWi
     radio.native.setStyleSheet("QGroupBox { border: none; margin: 0; padding: 0; }")
     radio.native.layout().setContentsMargins(0, 2, 0, 2)
     return radio
-
-
-def _checks(kind: type[Enum], values: list[Any], words: dict[str, Any]) -> _Row:
-    boxes = {
-        member: CheckBox(name=member.name, text=_on_screen(member), value=member in values) for member in kind
-    }
-    row = Container(widgets=list(boxes.values()), layout="horizontal", labels=False, **words)
-    row.margins = (0, 0, 0, 0)
-
-    def put(wanted: list[Any]) -> None:
-        for member, box in boxes.items():
-            box.value = member in wanted
-
-    return _Row(row, lambda: [member for member, box in boxes.items() if box.value], put)
 
 
 def _list(item: Callable[[str], Any], values: list[Any], words: dict[str, Any]) -> _Row:

@@ -9,8 +9,9 @@ from fakes.results import result, thresholds
 from fakes.tasks import FakeClock, FakeTasks
 from segloop.app.presenters.prediction.decoder import Decoder
 from segloop.app.presenters.prediction.preview import LARGE, MAX_LENGTH, decode_preview
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
+from segloop.prediction.kept import Shown
+from segloop.targets import MASK, PROBABILITY, Decoded, Output, make_target
 
 LENGTH = 1600
 """Of a large result."""
@@ -70,7 +71,7 @@ def test_of_a_large_result_the_part_in_view_comes_first_and_it_says_that_it_is_u
     large.clock.advance(0.05)
     large.tasks.finish("preview")
     (preview,) = large.previews
-    mask = preview.arrays[OutputKind.mask][0, 0]
+    mask = preview.arrays[MASK][0, 0]
     assert not mask[200:500, 600:1000].any()  # below 0.9 there
     assert mask[:200, LENGTH // 2 + 10 :].all()  # elsewhere as before
     assert large.decoder.slow
@@ -124,18 +125,38 @@ def test_without_a_view_the_whole_is_decoded_at_once():
 def test_a_preview_leaves_the_result_itself_alone_and_is_limited_in_size():
     everything = (slice(0, 1), slice(0, 1), slice(-5, 10**6), slice(None))
     whole = result(LENGTH, everything)
-    before = whole.shown.arrays[OutputKind.mask].copy()
+    before = whole.shown.arrays[MASK].copy()
     preview = decode_preview(whole.shown, whole.kept.target, thresholds(1.0), everything, Context())
-    changed = preview.arrays[OutputKind.mask] != before
-    assert np.array_equal(whole.shown.arrays[OutputKind.mask], before)
+    changed = preview.arrays[MASK] != before
+    assert np.array_equal(whole.shown.arrays[MASK], before)
     rows = np.flatnonzero(changed.any(axis=(0, 1, 3)))
     assert len(rows) == MAX_LENGTH
-    assert preview.arrays[OutputKind.probability] is whole.shown.arrays[OutputKind.probability]
+    assert preview.arrays[PROBABILITY] is whole.shown.arrays[PROBABILITY]
 
 
 def test_a_preview_equals_the_whole_where_it_was_decoded():
     whole = result(LENGTH, VIEW)
     newer = thresholds(0.6)
-    final = whole.kept.decode(newer, Context()).arrays[OutputKind.mask]
+    final = whole.kept.decode(newer, Context()).arrays[MASK]
     preview = decode_preview(whole.shown, whole.kept.target, newer, VIEW, Context())
-    assert np.array_equal(preview.arrays[OutputKind.mask][VIEW], final[VIEW])
+    assert np.array_equal(preview.arrays[MASK][VIEW], final[VIEW])
+
+
+def test_a_preview_decodes_the_outputs_of_any_target():
+    class EdgeTarget(type(make_target("semantic"))):
+        outputs = (Output("edges"), PROBABILITY)
+
+        def decode(self, maps, parameters=None):
+            return Decoded(edges=super().decode(maps, parameters).mask)
+
+    whole = result(LENGTH, VIEW)
+    target = EdgeTarget("edges", make_target("semantic").options)
+    shown = Shown(
+        {Output("edges"): whole.shown.arrays[MASK], PROBABILITY: whole.shown.arrays[PROBABILITY]},
+        whole.shown.maps,
+        thresholds(),
+        "",
+    )
+    preview = decode_preview(shown, target, thresholds(1.0), VIEW, Context())
+    assert shown.arrays[Output("edges")][VIEW].any()
+    assert not preview.arrays[Output("edges")][VIEW].any()

@@ -19,8 +19,8 @@ from segloop.app.presenters.prediction.presenter import PredictionPresenter
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.job import EventLog
 from segloop.artifacts.job.state import JobState
-from segloop.config.predict import OutputKind
 from segloop.targets import make_target
+from segloop.targets.output import LABELS, MASK, PROBABILITY
 
 Parameters = make_target("instance").parameters_type
 OWN = Parameters(foreground=0.125, min_size=20, splitting=0.15)
@@ -99,8 +99,8 @@ def bench(tmp_path):
 
 def test_a_model_brings_its_outputs_and_thresholds(bench):
     presenter = bench.presenter
-    assert OutputKind.labels in presenter.offered
-    assert presenter.ticked == (OutputKind.labels,)
+    assert LABELS in presenter.offered
+    assert presenter.ticked == (LABELS,)
     assert presenter.thresholds == OWN
     assert presenter.can_predict
 
@@ -110,7 +110,7 @@ def test_layers_are_predicted_with_the_probability_and_the_models_own_thresholds
     bench.tasks.finish("run")
     ((model, names, config),) = bench.app.asked
     assert (model, names) == ("/models/nuclei-2d", ["a"])
-    assert config.outputs == [OutputKind.labels, OutputKind.probability]
+    assert config.outputs == ["labels", "probability"]
     assert config.threshold == {}
     assert bench.views == [("a", "nuclei-2d")]
     assert not bench.presenter.can_predict
@@ -165,12 +165,12 @@ def test_a_prediction_whose_process_died_is_offered_again(bench):
 
 def test_the_outputs_of_files_and_of_layers_are_remembered_apart(bench):
     presenter = bench.presenter
-    presenter.tick([OutputKind.mask])
+    presenter.tick([MASK])
     presenter.set_mode(True)
-    assert OutputKind.probability in presenter.ticked
-    presenter.tick([OutputKind.labels])
+    assert PROBABILITY in presenter.ticked
+    presenter.tick([LABELS])
     presenter.set_mode(False)
-    assert presenter.ticked == (OutputKind.mask,)
+    assert presenter.ticked == (MASK,)
 
 
 def test_nothing_is_saved_without_results_and_the_reason_is_said(bench, tmp_path):

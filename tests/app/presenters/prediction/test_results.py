@@ -9,7 +9,7 @@ from fakes.tasks import FakeClock, FakeTasks
 from segloop.app.presenters.prediction.result import Result
 from segloop.app.presenters.prediction.results import Results
 from segloop.artifacts.job.events import OutputEvent
-from segloop.config.predict import OutputKind
+from segloop.targets.output import MASK, PROBABILITY
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def tasks():
 @pytest.fixture
 def results(tasks):
     results = Results(tasks, FakeClock())
-    results.set_kinds([OutputKind.mask])
+    results.set_kinds([MASK])
     return results
 
 
@@ -74,7 +74,7 @@ def test_thresholds_moved_during_a_prediction_hold_for_its_result(results, tasks
     tasks.finish()
     assert made.shown.parameters == thresholds(0.9)
     assert results.summaries() == [("a", "at 0.9")]
-    assert OutputKind.probability in made.shown.arrays
+    assert PROBABILITY in made.shown.arrays
 
 
 def test_closing_leaves_layers_to_the_user(results):

@@ -11,10 +11,10 @@ from psygnal import Signal
 from segloop.artifacts.job.events import JobEvent, MessageEvent, OutputEvent
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.artifacts.prediction.provenance import Prediction
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.core.wording import counted
+from segloop.targets.output import PROBABILITY
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class FileList:
                 n_objects = prediction.provenance.n_objects
                 objects = "" if n_objects is None else f": {counted(n_objects, 'object')}"
                 self.rows[index] = FileRow(f"✓ {self._name(prediction.path)}{objects}", row.record)
-        self.can_rethreshold = any(each.output(OutputKind.probability.value) for each in predictions)
+        self.can_rethreshold = any(each.output(PROBABILITY.name) for each in predictions)
         self.changed.emit()
 
     def _add_record(self, record: Path) -> None:

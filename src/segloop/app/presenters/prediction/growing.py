@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
+from segloop.targets.output import LABELS, PROBABILITY, Output
 
 if TYPE_CHECKING:
     from segloop.app.presenters.prediction.result import Result
 
 
 def open_growing(
-    wanted: Sequence[tuple[Result, Mapping[OutputKind, Path]]], context: Context
-) -> list[tuple[Result, dict[OutputKind, Any]]]:
+    wanted: Sequence[tuple[Result, Mapping[Output, Path]]], context: Context
+) -> list[tuple[Result, dict[Output, Any]]]:
     """Open the outputs of results that are being written; those that can't be read now are left out.
 
     Returns
     -------
-    list of (Result, dict of OutputKind to array)
+    list of (Result, dict of Output to array)
         Lazy arrays (T, Z, Y, X), or (T, K, Z, Y, X) for a probability. What is not written yet is zero.
     """
     found = []
@@ -31,11 +31,7 @@ def open_growing(
         try:
             stored = {kind: _GrowingZarr(path) for kind, path in paths.items()}
             # Labels are written a whole time point at once: a single one has nothing to show before.
-            growing = {
-                kind: each
-                for kind, each in stored.items()
-                if kind is not OutputKind.labels or "T" in each.axes
-            }
+            growing = {kind: each for kind, each in stored.items() if kind != LABELS or "T" in each.axes}
             arrays = {kind: _lazy(each, kind) for kind, each in growing.items()}
         except (KeyError, OSError, ValueError):  # the job has just removed or replaced it
             continue
@@ -44,7 +40,7 @@ def open_growing(
     return found
 
 
-def _lazy(stored: _GrowingZarr, kind: OutputKind) -> Any:
+def _lazy(stored: _GrowingZarr, kind: Output) -> Any:
     import dask.array as da
 
     from segloop.images.image import to_tczyx
@@ -52,7 +48,7 @@ def _lazy(stored: _GrowingZarr, kind: OutputKind) -> Any:
     # A new name each time, or napari would show the blocks that it has seen before.
     lazy = da.from_array(stored, chunks=stored.chunks, name=False)  # type: ignore[no-untyped-call]
     data, _ = to_tczyx(lazy, stored.axes, "a growing output")
-    return data if kind is OutputKind.probability else data[:, 0]
+    return data if kind == PROBABILITY else data[:, 0]
 
 
 class _GrowingZarr:

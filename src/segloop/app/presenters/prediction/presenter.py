@@ -23,9 +23,10 @@ from segloop.app.presenters.prediction.running import Activity, Ended, RunningJo
 from segloop.app.presenters.prediction.settings import Settings
 from segloop.artifacts.job.events import MessageEvent
 from segloop.artifacts.job.state import JobState
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.errors import Cancelled, SegloopError
 from segloop.targets import NoParameters, ParameterSet
+from segloop.targets.output import PROBABILITY, Output
 
 if TYPE_CHECKING:
     from segloop.app.app import App
@@ -71,9 +72,9 @@ class PredictionPresenter:
         The parts of the state, with their own commands.
     device : PredictConfig
         With the chosen device and tile size.
-    offered : tuple of OutputKind
+    offered : tuple of Output
         Outputs that the model has.
-    ticked : tuple of OutputKind
+    ticked : tuple of Output
         Outputs that are wanted.
     thresholds, own_thresholds : ParameterSet
         The chosen ones, and those that came with the model.
@@ -114,8 +115,8 @@ class PredictionPresenter:
         self.files = PredictedFiles(app, tasks, self.job, self.settings, self.messages)
         self.actions = ResultActions(tasks, self.job, self.results, self.settings, self.messages)
         self.device = PredictConfig()
-        self.offered: tuple[OutputKind, ...] = ()
-        self.ticked: tuple[OutputKind, ...] = ()
+        self.offered: tuple[Output, ...] = ()
+        self.ticked: tuple[Output, ...] = ()
         self.thresholds: ParameterSet = NoParameters()
         self.own_thresholds: ParameterSet = NoParameters()
         self._connect()
@@ -192,7 +193,7 @@ class PredictionPresenter:
         """Find out whether the model fits what is chosen."""
         self.check.check(self.models.chosen, self._sources())
 
-    def tick(self, kinds: Sequence[OutputKind]) -> None:
+    def tick(self, kinds: Sequence[Output]) -> None:
         """Choose outputs."""
         self.ticked = tuple(kinds)
         self.settings.remember_outputs(self.is_files, self.ticked)
@@ -289,9 +290,9 @@ class PredictionPresenter:
             return
         self.offered = tuple(model.target().outputs)
         wanted = self.settings.outputs(self.is_files)
-        if not any(kind.value in wanted for kind in self.offered):
-            wanted = [self.offered[0].value] + ([OutputKind.probability.value] if self.is_files else [])
-        self.ticked = tuple(kind for kind in self.offered if kind.value in wanted)
+        if not any(kind.name in wanted for kind in self.offered):
+            wanted = [self.offered[0].name] + ([PROBABILITY.name] if self.is_files else [])
+        self.ticked = tuple(kind for kind in self.offered if kind.name in wanted)
         self.outputs_changed.emit()
         self.ready_changed.emit()
 
@@ -305,7 +306,9 @@ class PredictionPresenter:
     def _config(self) -> PredictConfig:
         own = self.own_thresholds.values()
         chosen = {name: value for name, value in self.thresholds.values().items() if own.get(name) != value}
-        return replace(self.check.apply(self.device), outputs=list(self.ticked), threshold=chosen)
+        return replace(
+            self.check.apply(self.device), outputs=[kind.name for kind in self.ticked], threshold=chosen
+        )
 
     def _start_files(self, entry: ModelEntry, config: PredictConfig) -> None:
         out, folder = self.files.begin(self.settings.out, self._inputs[0])
@@ -316,8 +319,8 @@ class PredictionPresenter:
 
     def _start_layers(self, entry: ModelEntry, config: PredictConfig) -> None:
         # The thresholds act on the probability, so it is always asked for.
-        ticked = [kind for kind in self.ticked if kind is not OutputKind.probability]
-        config = replace(config, outputs=[*(ticked or self.offered[:1]), OutputKind.probability])
+        ticked = [kind for kind in self.ticked if kind != PROBABILITY] or [self.offered[0]]
+        config = replace(config, outputs=[kind.name for kind in (*ticked, PROBABILITY)])
         chosen = list(self._chosen_images(self.models.n_inputs))
         start = partial(self._app.predict_layers, entry.path, [each.image for each in chosen], config)
         then = partial(self._on_layers_started, chosen, entry.name, self.thresholds)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.targets import ParameterSet, Target, quantise
+from segloop.targets.output import PROBABILITY, Output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ _MARGIN_Z = 8
 
 def is_large(shown: Shown) -> bool:
     """Whether a result has a kept probability in memory, and decoding it takes long."""
-    maps = shown.arrays.get(OutputKind.probability)
+    maps = shown.arrays.get(PROBABILITY)
     return isinstance(maps, np.ndarray) and maps[:, 0].size >= LARGE
 
 
@@ -60,7 +60,7 @@ def decode_preview(
     Cancelled
         If the user asked to stop.
     """
-    maps = shown.arrays[OutputKind.probability]
+    maps = shown.arrays[PROBABILITY]
     n_t, _, n_z, n_y, n_x = maps.shape
     ts, zs, ys, xs = (_clip(part, n) for part, n in zip(region, (n_t, n_z, n_y, n_x), strict=True))
     ys, xs = _middle(ys), _middle(xs)
@@ -73,13 +73,13 @@ def decode_preview(
         slice(part.start - outer.start, part.stop - outer.start)
         for part, outer in zip((zs, ys, xs), wide, strict=True)
     )
-    arrays: dict[OutputKind, Any] = {}
+    arrays: dict[Output, Any] = {}
     for t in range(ts.start, ts.stop):
         context.check()
         block: NDArray[np.uint8] = quantise(maps[t, :, wide[0], wide[1], wide[2]])
         decoded = target.decode(block, thresholds)
         for kind, array in shown.arrays.items():
-            found = getattr(decoded, kind.value, None)
+            found = decoded.get(kind.name)
             if found is None or not isinstance(array, np.ndarray):
                 continue
             if kind not in arrays:

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from segloop.config.predict import OutputKind
 from segloop.prediction.kept import KeptPrediction, Shown
+from segloop.targets.output import Output
 
 Region = tuple[slice, slice, slice, slice]
 """Part of a result along T, Z, Y and X."""
@@ -45,7 +45,7 @@ class ResultView(Protocol):
         """The part that is in view; None if that is not known."""
         ...
 
-    def shows(self, kind: OutputKind) -> bool:
+    def shows(self, kind: Output) -> bool:
         """Whether an output is on screen."""
         ...
 
@@ -53,7 +53,7 @@ class ResultView(Protocol):
         """Whether a layer is part of it."""
         ...
 
-    def show(self, shown: Shown, kinds: Sequence[OutputKind]) -> None:
+    def show(self, shown: Shown, kinds: Sequence[Output]) -> None:
         """Show the outputs of these kinds, and no others."""
         ...
 
@@ -90,8 +90,8 @@ class Result:
         Scratch folder of its job; None if its files are the user's.
     source_path : str
         File behind the source layer; empty if it was never saved.
-    growing : dict of OutputKind to Path
-        Outputs that are still being written.
+    growing : dict of str to Path
+        Outputs that are still being written, by name.
     kept : KeptPrediction or None
         Once it is finished.
     shown : Shown or None
@@ -103,7 +103,7 @@ class Result:
     record: Path
     folder: Path | None = None
     source_path: str = ""
-    growing: dict[OutputKind, Path] = field(default_factory=dict)
+    growing: dict[str, Path] = field(default_factory=dict)
     kept: KeptPrediction | None = None
     shown: Shown | None = None
 

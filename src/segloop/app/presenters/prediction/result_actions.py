@@ -13,8 +13,8 @@ from segloop.app.presenters.prediction.messages import BUSY
 from segloop.app.presenters.prediction.running import Activity
 from segloop.app.presenters.prediction.saving import ToSave, not_kept, save_all
 from segloop.app.scoring import score
-from segloop.config.predict import OutputKind
 from segloop.core.wording import counted
+from segloop.targets.output import CLASSES, LABELS, MASK, Output
 
 if TYPE_CHECKING:
     from segloop.app.presenters.prediction.messages import Messages
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from segloop.app.presenters.prediction.running import RunningJob
     from segloop.app.presenters.prediction.settings import Settings
     from segloop.app.presenters.tasks import Tasks
+    from segloop.prediction.kept import Shown
     from segloop.targets import ParameterSet
 
-_SCORED = (OutputKind.labels, OutputKind.classes, OutputKind.mask)
+_SCORED = (LABELS, CLASSES, MASK)
+"""Which output is scored, if there are several; else the first one with labels or a mask."""
 
 
 class ResultActions:
@@ -49,7 +51,7 @@ class ResultActions:
         self._settings = settings
         self._messages = messages
 
-    def save(self, folder: Path, kinds: Sequence[OutputKind], thresholds: ParameterSet) -> None:
+    def save(self, folder: Path, kinds: Sequence[Output], thresholds: ParameterSet) -> None:
         """Save all results into a folder, with these outputs and thresholds."""
         self._settings.save_folder = str(folder)
         self._messages.clear()
@@ -72,10 +74,9 @@ class ResultActions:
     def score(self, result: Result, truth: Any) -> None:
         """Compare a result with the truth, a label array on the same grid."""
         shown = result.shown
-        kind = next((kind for kind in _SCORED if shown is not None and kind in shown.arrays), None)
+        kind = _scored(shown) if shown is not None else None
         if shown is None or kind is None:
-            name = result.view.name
-            self._messages.error(f"`{name}` has a probability only: move a threshold, then score it.")
+            self._messages.error(f"`{result.view.name}` has no labels or mask to score.")
             return
         self._tasks.run(
             score,
@@ -94,3 +95,9 @@ class ResultActions:
             self._messages.warning(f"{saved} {not_kept(others)}")
         else:
             self._messages.info(saved)
+
+
+def _scored(shown: Shown) -> Output | None:
+    """Return the output to compare with the truth; None if there are only images."""
+    others = [kind for kind in shown.arrays if kind.layer != "image"]
+    return next((kind for kind in (*_SCORED, *others) if kind in shown.arrays), None)

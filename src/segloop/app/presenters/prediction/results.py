@@ -13,10 +13,10 @@ from segloop.app.presenters.prediction.decoder import Decoder
 from segloop.app.presenters.prediction.growing import open_growing
 from segloop.app.presenters.prediction.result import Result, ResultView
 from segloop.artifacts.job.events import JobEvent, OutputEvent, ProgressEvent
-from segloop.config.predict import OutputKind
 from segloop.core.context import Context
 from segloop.prediction.kept import KeptPrediction, Shown
 from segloop.targets import NoParameters, ParameterSet
+from segloop.targets.output import PROBABILITY, Output
 
 if TYPE_CHECKING:
     from segloop.app.presenters.tasks import Clock, Tasks
@@ -54,7 +54,7 @@ class Results:
         self._clock = clock
         self._results: list[Result] = []
         self._unfinished: list[Result] = []
-        self._kinds: tuple[OutputKind, ...] = ()
+        self._kinds: tuple[Output, ...] = ()
         self._grow_due = False
         self._started = 0.0
         self._decoder = Decoder(tasks, clock, self.finished)
@@ -82,7 +82,7 @@ class Results:
         """Return the name of each finished result's image and what it holds."""
         return [(each.view.name, each.shown.summary) for each in self._results if each.shown is not None]
 
-    def set_kinds(self, kinds: Sequence[OutputKind]) -> None:
+    def set_kinds(self, kinds: Sequence[Output]) -> None:
         """Choose what is shown of each result."""
         self._kinds = tuple(kinds)
         for result in self.finished():
@@ -154,7 +154,7 @@ class Results:
         if result is None:
             return
         if event.partial:
-            result.growing[OutputKind(event.output_kind)] = Path(event.path)
+            result.growing[event.output_kind] = Path(event.path)
             return
         result.growing.clear()
         if result not in self._results:
@@ -169,7 +169,7 @@ class Results:
             return
         self._grow_timer.start()
         wanted = [
-            (result, {kind: path for kind, path in result.growing.items() if kind in self._kinds})
+            (result, {kind: result.growing[kind.name] for kind in self._kinds if kind.name in result.growing})
             for result in self._unfinished
             if result.growing and result.kept is None and self._older(result) is None
         ]
@@ -180,10 +180,10 @@ class Results:
             self._grow_due = False
             self._grow()
 
-    def _on_grown(self, answers: list[tuple[Result, dict[OutputKind, Any]]]) -> None:
+    def _on_grown(self, answers: list[tuple[Result, dict[Output, Any]]]) -> None:
         for result, arrays in answers:
             if result.growing and result in self._unfinished and result not in self._results:
-                maps = ("foreground",) if OutputKind.probability in arrays else ()
+                maps = ("foreground",) if PROBABILITY in arrays else ()
                 result.view.show(Shown(arrays, maps, NoParameters(), ""), list(arrays))
 
     # Once a result is finished.

@@ -14,8 +14,8 @@ from segloop.core.file_names import safe_file_name
 from segloop.targets import ParameterSet
 
 if TYPE_CHECKING:
-    from segloop.config.predict import OutputKind
     from segloop.prediction.kept import KeptPrediction
+    from segloop.targets.output import Output
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ToSave:
 
 def save_all(
     results: Sequence[ToSave],
-    kinds: Sequence[OutputKind],
+    kinds: Sequence[Output],
     thresholds: ParameterSet,
     folder: Path,
     context: Context,
@@ -50,7 +50,7 @@ def save_all(
     ----------
     results : sequence of ToSave
         Which results.
-    kinds : sequence of OutputKind
+    kinds : sequence of Output
         Which outputs; of a result that has none of them, its first one.
     thresholds : ParameterSet
         Where maps become objects.

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from segloop.config import compose
-from segloop.config.predict import OutputKind, PredictConfig
+from segloop.config.predict import PredictConfig
 from segloop.core.errors import ConfigError
 from segloop.targets import ParameterSet
+from segloop.targets.output import Output
 
 if TYPE_CHECKING:
     from segloop.app.presenters.tasks import Memory
@@ -103,9 +104,9 @@ class Settings:
         """Return the outputs ticked before; empty for none."""
         return list(self._outputs.get(_mode(is_files), []))
 
-    def remember_outputs(self, is_files: bool, kinds: Sequence[OutputKind]) -> None:
+    def remember_outputs(self, is_files: bool, kinds: Sequence[Output]) -> None:
         """Remember the ticked outputs."""
-        self._outputs = {**self._outputs, _mode(is_files): [kind.value for kind in kinds]}
+        self._outputs = {**self._outputs, _mode(is_files): [kind.name for kind in kinds]}
 
     def thresholds(self, model: Model) -> ParameterSet | None:
         """Return the parameters used last with a model."""
