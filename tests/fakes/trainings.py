@@ -9,6 +9,7 @@ from segloop.app.app import App
 from segloop.app.jobs import Job
 from segloop.artifacts.job.job import EventLog, JobState
 from segloop.artifacts.run.run import Run
+from segloop.config.train import TargetConfig
 
 
 class FakeRepeater:
@@ -54,16 +55,17 @@ def write_epoch(path, epoch, seconds=10.0, **values):
     Run(path).append_metrics({"epoch": epoch, "seconds": seconds * epoch, **values})
 
 
-def write_model_card(path, epoch, **scores):
-    """Write what the docks read of a model: its epoch and its own scores."""
+def write_model_card(path, epoch, target="instance", **scores):
+    """Write what the docks read of a model: its target, its epoch and its own scores."""
     (path / "model").mkdir(exist_ok=True)
-    card = {"provenance": {"epoch": epoch, "scores": scores}}
+    card = {"target": {"name": target}, "provenance": {"epoch": epoch, "scores": scores}}
     (path / "model" / "model.json").write_text(json.dumps(card), encoding="utf-8")
 
 
 def make_run(workspace, name, config, state=JobState.finished, scores=(), pid=None, seconds=60.0):
     """Write a run with an epoch for each score, but without weights; the model is that of the best one."""
     run = Run.create(workspace.runs_dir / name, config)
+    run.change_target(TargetConfig("instance"))
     log = EventLog(run.path)
     log.state(JobState.running, **({"pid": pid} if pid else {}))
     log.message("Network unet, small: 0.48 million weights.")

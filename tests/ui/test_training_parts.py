@@ -42,6 +42,41 @@ def test_new_epochs_are_painted_within_a_second(curves, qtbot):
     qtbot.waitUntil(lambda: list(line.getData()[0]) == [1, 2], timeout=3000)
 
 
+def drawn(curves):
+    """Return the values of the scores that are drawn."""
+    return [
+        list(line.getData()[1]) for line in curves.scores.listDataItems() if line.getData()[1] is not None
+    ]
+
+
+def legend(plot):
+    return plot.titleLabel.item.toPlainText()
+
+
+def test_the_scores_of_any_target_are_drawn_with_their_names(curves):
+    curves.data.name_scores({"val_overlap": "Overlap", "val_recall": "Recall"})
+    show(curves, [(1, {"val_loss": 1.0, "val_recall": 0.5, "val_overlap": 0.25})])
+    assert drawn(curves) == [[0.25], [0.5]]
+    assert legend(curves.scores).split() == ["──", "Overlap", "╌╌", "Recall"]
+    styles = {line.opts["pen"].style() for line in curves.scores.listDataItems()}
+    assert len(styles) == 2
+
+    other = Curves()
+    other.add([(1, {"val_dice": 0.75})])
+    curves.show_curves(other)
+    assert drawn(curves) == [[0.75]]
+    assert legend(curves.scores).split() == ["──", "dice"]
+
+
+def test_scores_beyond_one_are_in_view(curves, qtbot):
+    show(curves, [(1, {"val_error": 0.5})])
+    low, high = curves.scores.viewRange()[1]
+    assert low == pytest.approx(0, abs=0.1)
+    assert high == pytest.approx(1, abs=0.1)
+    show(curves, [(2, {"val_error": 7.0})])
+    qtbot.waitUntil(lambda: curves.scores.viewRange()[1][1] >= 7, timeout=3000)
+
+
 def wheel(widget):
     inside = QPoint(widget.width() // 2, widget.height() // 4)  # of the plot of the losses
     event = QWheelEvent(

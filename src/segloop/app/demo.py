@@ -14,14 +14,14 @@ from segloop.app.predicting import JOB_FOLDER, predict_files
 from segloop.app.sample import make_sample_dataset
 from segloop.app.training import train
 from segloop.app.workspace import Workspace
+from segloop.artifacts.run.run import Run
+from segloop.artifacts.run.score_names import LOSSES, reported_scores, score_names
 from segloop.config import compose
 from segloop.config.predict import PredictConfig
 from segloop.config.train import StopConfig, TrainConfig
 
 TRAINING_STEPS = 450
 """Enough for the bundled nuclei. A number of steps, unlike a time, gives the same model on every computer."""
-
-_CURVES = ("train_loss", "val_loss", "val_dice", "val_ap50", "learning_rate")
 
 Follow = Callable[[Path], AbstractContextManager[None]]
 
@@ -110,8 +110,16 @@ def run_demo(
         out=workspace.path,
         raw=dataset.resolve(held_aside[0].raw).parent,
         title="Segloop demo: fluorescence nuclei",
-        curves={name: run.metrics()[name] for name in _CURVES if name in run.metrics()},
+        curves=_curves(run),
         config_yaml=compose.to_yaml(run.config),
         only_predicted=True,
     )
     return Demo(workspace.path, evaluation)
+
+
+def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
+    """Return the losses, scores and learning rate of a run by what they are called on screen."""
+    curves = run.metrics()
+    scores = reported_scores(curves, score_names(run.config.target.kind))
+    words = {**LOSSES, **scores, "learning_rate": "learning rate"}
+    return {words[name]: [*curves[name]] for name in words if name in curves}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 
 from segloop.app.job_watcher import JobFollower, JobUpdate
 from segloop.app.jobs import Job
@@ -13,6 +14,7 @@ from segloop.artifacts.job.events import JobEvent, MessageEvent, MetricsEvent, S
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.run import Run
+from segloop.artifacts.run.score_names import LOSSES, reported_scores, score_names
 from segloop.core.context import Progress
 from segloop.core.errors import RunError
 
@@ -27,13 +29,6 @@ STATE_WORDS = {
     JobState.stopped: "stopped",
     JobState.failed: "failed",
     JobState.lost: "ended unexpectedly",
-}
-
-_METRIC_WORDS = {
-    "train_loss": "training loss",
-    "val_loss": "validation loss",
-    "val_dice": "Dice",
-    "val_ap50": "AP50",
 }
 
 
@@ -52,12 +47,15 @@ class RunUpdate(JobUpdate):
         What was chosen automatically, with reasons; empty before that.
     model : KeptModel or None
         The model to predict with; None before there is one.
+    score_names : mapping of str to str
+        Short names of the scores among the metrics, the one that decides first; empty while none is known.
     """
 
     metrics: tuple[tuple[int, Mapping[str, float]], ...] = ()
     lines: tuple[str, ...] = ()
     plan: tuple[str, ...] = ()
     model: KeptModel | None = None
+    score_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def timed_progress(self) -> Progress | None:
@@ -82,20 +80,30 @@ class RunFollower(JobFollower):
         super().__init__(job)
         self._run = Run(job.path)
         self._plan: tuple[str, ...] = ()
+        self._score_names: dict[str, str] = {}
 
     def look(self) -> RunUpdate:
         """Return the state of the run and what is new; reads the disk."""
         update = super().look()
         if any(event.state in (JobState.waiting, JobState.running) for event in update.events_of(StateEvent)):
             self._plan = ()
-        lines = tuple(line for event in update.events if (line := _line(event)))
+        metrics = update.events_of(MetricsEvent)
+        names = self._read_score_names() if metrics else self._score_names
+        lines = tuple(line for event in update.events if (line := _line(event, names)))
         return RunUpdate(
             **{each.name: getattr(update, each.name) for each in fields(JobUpdate)},
-            metrics=tuple((event.epoch, event.values) for event in update.events_of(MetricsEvent)),
+            metrics=tuple((event.epoch, event.values) for event in metrics),
             lines=lines[-MAX_LINES:],
             plan=self._read_plan(),
             model=read_kept_model(self._run.path),
+            score_names=names,
         )
+
+    def _read_score_names(self) -> dict[str, str]:
+        if not self._score_names:
+            with suppress(RunError):
+                self._score_names = score_names(self._run.config.target.kind)
+        return self._score_names
 
     def _read_plan(self) -> tuple[str, ...]:
         if not self._plan:
@@ -107,24 +115,29 @@ class RunFollower(JobFollower):
         return self._plan
 
 
-def describe(values: Mapping[str, float]) -> str:
-    """Return the values of an epoch in words, such as ``"training loss 0.41, Dice 0.90"``."""
-    # Other targets have metrics of their own.
-    others = {name: name.removeprefix("val_") for name in values if name.startswith("val_")}
-    words_of = _METRIC_WORDS | others | _METRIC_WORDS
+def describe(values: Mapping[str, float], names: Mapping[str, str]) -> str:
+    """Return the values of an epoch in words, such as ``"training loss 0.41, Dice 0.90"``.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        By the names of ``metrics.csv``.
+    names : mapping of str to str
+        Short names of the scores.
+    """
     return ", ".join(
         f"{words} {values[name]:.3f}"
-        for name, words in words_of.items()
+        for name, words in {**LOSSES, **reported_scores(values, names)}.items()
         if name in values and math.isfinite(values[name])
     )
 
 
-def _line(event: JobEvent) -> str:
+def _line(event: JobEvent, names: Mapping[str, str]) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(event.time))
     if isinstance(event, MessageEvent):
         return f"{clock} {event.text}"
     if isinstance(event, MetricsEvent):
-        return f"{clock} Epoch {event.epoch}: {describe(event.values)}"
+        return f"{clock} Epoch {event.epoch}: {describe(event.values, names)}"
     if isinstance(event, StateEvent):
         return f"{clock} {STATE_WORDS[event.state].capitalize()}"
     return ""

@@ -54,7 +54,7 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
     description = "Separate objects, each with a label of its own"
     parameters_type = InstanceParameters
     needs_objects = True
-    metrics = (Metric("ap50", "AP at IoU 0.5"), Metric("dice", "Dice"))
+    metrics = (Metric("ap50", "AP at IoU 0.5", "AP50"), Metric("dice", "Dice"))
 
     @property
     def maps(self) -> tuple[MapSpec, ...]:

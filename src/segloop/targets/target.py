@@ -69,10 +69,13 @@ class Metric:
         In ``metrics.csv`` it is ``val_<name>``.
     title : str
         In sentences, such as ``"AP at IoU 0.5"``.
+    short : str
+        In lists and legends, such as ``"AP50"``; the title if empty.
     """
 
     name: str
     title: str
+    short: str = ""
 
 
 @dataclass(frozen=True)

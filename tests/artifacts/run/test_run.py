@@ -180,6 +180,8 @@ def test_a_model_that_a_kill_caught_being_replaced_comes_back(tmp_path: Path) ->
 def test_the_model_kept_by_another_target_has_its_own_measure(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     provenance = {"epoch": 3, "scores": {"val_loss": 0.1, "val_overlap": 0.625}}
-    (tmp_path / "model" / "model.json").write_text(json.dumps({"provenance": provenance}))
+    (tmp_path / "model" / "model.json").write_text(
+        json.dumps({"target": {"name": "boundary"}, "provenance": provenance})
+    )
 
     assert read_kept_model(tmp_path) == KeptModel(3, "overlap", 0.625)

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-_MEASURES = (("val_ap50", "AP50"), ("val_dice", "Dice"))
+from segloop.artifacts.run.score_names import reported_scores, score_names
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class KeptModel:
     epoch : int
         The epoch it comes from, counted from 1.
     measure : str
-        Name of its score, such as AP50 or Dice; empty if it was not validated.
+        Short name of its score, such as AP50 or Dice; empty if it was not validated.
     score : float
         Its own score on the validation images, 0 to 1; NaN if it was not validated.
     """
@@ -46,13 +46,12 @@ def read_kept_model(run: Path) -> KeptModel | None:
         card = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
         provenance = card["provenance"]
         epoch, scores = int(provenance.get("epoch", 0)), provenance.get("scores") or {}
+        names = score_names(card["target"]["name"]) if scores else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     scores = scores if isinstance(scores, dict) else {}
-    # Other targets have metrics of their own; the first one decides.
-    others = [(name, name.removeprefix("val_")) for name in scores if name != "val_loss"]
-    for name, measure in (*_MEASURES, *others):
-        score = scores.get(name)
+    for name, measure in reported_scores(scores, names).items():
+        score = scores[name]
         if isinstance(score, int | float) and math.isfinite(score):
             return KeptModel(epoch, measure, float(score))
     return KeptModel(epoch)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
+from itertools import cycle
 from typing import Any
 
 import pyqtgraph as pg
@@ -21,33 +22,37 @@ _DRAW_MS = 1000  # between two paintings
 
 @dataclass(frozen=True)
 class _Look:
-    name: str
-    words: str
     on_dark: str
     on_light: str
-    dashed: bool = False
+    style: Qt.PenStyle
+    sign: str  # in the legend
 
     def pen(self, dark: bool) -> Any:
-        style = Qt.PenStyle.DashLine if self.dashed else Qt.PenStyle.SolidLine
-        return pg.mkPen(self.colour(dark), width=2, style=style)
+        return pg.mkPen(self.colour(dark), width=2, style=self.style)
 
     def colour(self, dark: bool) -> str:
         return self.on_dark if dark else self.on_light
 
 
 # From the palette of Okabe and Ito, which colour-blind people can tell apart; line styles differ as well.
-_LOSSES = (
-    _Look("train_loss", "training", "#56B4E9", "#0072B2"),
-    _Look("val_loss", "validation", "#E69F00", "#D55E00", dashed=True),
+_LOSSES = {"train_loss": "training", "val_loss": "validation"}
+_LOSS_LOOKS = (
+    _Look("#56B4E9", "#0072B2", Qt.PenStyle.SolidLine, "──"),
+    _Look("#E69F00", "#D55E00", Qt.PenStyle.DashLine, "╌╌"),
 )
-_SCORES = (
-    _Look("val_dice", "Dice", "#2CB98F", "#007A59", dashed=True),
-    _Look("val_ap50", "AP50", "#E08FBE", "#A8447E"),
+_SCORE_LOOKS = (
+    _Look("#E08FBE", "#A8447E", Qt.PenStyle.SolidLine, "──"),
+    _Look("#2CB98F", "#007A59", Qt.PenStyle.DashLine, "╌╌"),
+    _Look("#56B4E9", "#0072B2", Qt.PenStyle.DotLine, "┈┈"),
+    _Look("#F0E442", "#7A6A00", Qt.PenStyle.DashDotLine, "─·"),
 )
 
 
 class CurvesPlot(pg.GraphicsLayoutWidget):
-    """Two plots that share their axis of epochs; zoomed by wheel and mouse once clicked."""
+    """Two plots that share their axis of epochs; zoomed by wheel and mouse once clicked.
+
+    The upper one shows the losses, the lower one whichever scores the run reports.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,20 +61,25 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         self.setAccessibleName("Loss and validation curves")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._curves = Curves()
-        self._lines: dict[str, pg.PlotDataItem] = {}
+        self._lines: dict[str, tuple[pg.PlotDataItem, _Look]] = {}
+        self._scores: dict[str, str] = {}
+        self._unit_range = True
+        self._text, self._dark = "white", True
         self._stale = False
         # Painting is slow where OpenGL is emulated, and faster updates can't be followed by eye.
         self._pause = QTimer(self, singleShot=True, interval=_DRAW_MS)
         self._pause.timeout.connect(self._draw)
         self.ci.layout.setContentsMargins(0, 2, 6, 6)
         self.ci.layout.setVerticalSpacing(2)
-        self.losses = self._add_plot(0, "Loss", _LOSSES)
-        self.scores = self._add_plot(1, "Score", _SCORES)
+        self.losses = self._add_plot(0, "Loss")
+        self.scores = self._add_plot(1, "Score")
         self.scores.setXLink(self.losses)
         self.scores.setLabel("bottom", "Epoch")
-        self.scores.setYRange(0, 1, padding=0.04)
         self.losses.setLimits(yMin=-0.05)
         self.losses.getAxis("bottom").setStyle(showValues=False)
+        for name, look in zip(_LOSSES, _LOSS_LOOKS, strict=True):
+            self._add_line(self.losses, name, look)
+        self.show_all()
         self.set_colours("black", "white")
 
     def show_curves(self, curves: Curves) -> None:
@@ -90,25 +100,28 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
         return self._curves.curve(name)
 
     def show_all(self) -> None:
-        """Zoom out to all epochs."""
+        """Zoom out to all epochs, and to scores from 0 to 1 unless some lie outside."""
         self.losses.enableAutoRange()
         self.scores.enableAutoRange(axis="x")
-        self.scores.setYRange(0, 1, padding=0.04)
+        self._unit_range = all(
+            0 <= value <= 1 for name in self._scores for value in self._curves.curve(name)[1]
+        )
+        if self._unit_range:
+            self.scores.setYRange(0, 1, padding=0.04)
+        else:
+            self.scores.enableAutoRange(axis="y")
 
     def set_colours(self, background: str, text: str) -> None:
         """Fit the plots to a theme; both are colours such as ``"#262930"``."""
         self.setBackground(background)
-        dark = pg.mkColor(background).lightnessF() < 0.5
+        self._text, self._dark = text, pg.mkColor(background).lightnessF() < 0.5
         pen = pg.mkPen(text, width=1)
-        for plot, looks in ((self.losses, _LOSSES), (self.scores, _SCORES)):
+        for plot in (self.losses, self.scores):
             for side in ("left", "bottom"):
                 axis = plot.getAxis(side)
                 axis.setPen(pen)
                 axis.setTextPen(pen)
-            plot.setTitle(_legend(looks, dark), color=text, size="9pt")
-            for look in looks:
-                self._lines[look.name].setPen(look.pen(dark))
-                self._lines[look.name].setSymbolBrush(look.colour(dark))
+        self._show_looks()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Fit a dock."""
@@ -133,19 +146,50 @@ class CurvesPlot(pg.GraphicsLayoutWidget):
             self._pause.start()
 
     def _paint(self) -> None:
-        for name, line in self._lines.items():
+        scores = self._curves.scores()
+        if scores != self._scores:
+            self._show_scores(scores)
+        for name, (line, _) in self._lines.items():
             epochs, values = self.curve(name)
             line.setData(epochs, values, symbol="o" if len(epochs) <= _SYMBOLS_UP_TO else None)
+            if self._unit_range and name in scores and any(not 0 <= value <= 1 for value in values):
+                self.show_all()
 
-    def _add_plot(self, row: int, title: str, looks: Sequence[_Look]) -> Any:
+    def _show_scores(self, scores: dict[str, str]) -> None:
+        """Draw other scores."""
+        for name in self._scores:
+            line, _ = self._lines.pop(name)
+            self.scores.removeItem(line)
+        self._scores = scores
+        for name, look in zip(scores, cycle(_SCORE_LOOKS), strict=False):
+            self._add_line(self.scores, name, look)
+        self._show_looks()
+
+    def _add_plot(self, row: int, title: str) -> Any:
         plot = self.addPlot(row=row, col=0, enableMenu=False, axisItems={"bottom": _EpochAxis("bottom")})
         plot.setLabel("left", title)
         plot.getAxis("left").setWidth(_AXIS_WIDTH)
         plot.titleLabel.setMaximumHeight(18)
         plot.showGrid(x=True, y=True, alpha=0.1)
-        for look in looks:
-            self._lines[look.name] = plot.plot([], [], symbolSize=4, symbolPen=None)
         return plot
+
+    def _add_line(self, plot: Any, name: str, look: _Look) -> None:
+        self._lines[name] = plot.plot([], [], symbolSize=4, symbolPen=None), look
+
+    def _show_looks(self) -> None:
+        for line, look in self._lines.values():
+            line.setPen(look.pen(self._dark))
+            line.setSymbolBrush(look.colour(self._dark))
+        for plot, words in ((self.losses, _LOSSES), (self.scores, self._scores)):
+            plot.setTitle(self._legend(words) or " ", color=self._text, size="9pt")
+
+    def _legend(self, words: dict[str, str]) -> str:
+        looks = {name: self._lines[name][1] for name in words}
+        return "&nbsp;&nbsp;&nbsp;".join(
+            f'<span style="color:{looks[name].colour(self._dark)}"><b>{looks[name].sign}</b></span> '
+            f"{escape(text)}"
+            for name, text in words.items()
+        )
 
 
 class _EpochAxis(pg.AxisItem):
@@ -154,10 +198,3 @@ class _EpochAxis(pg.AxisItem):
     def tickSpacing(self, *args: Any) -> list[tuple[float, float]]:  # noqa: N802 - pyqtgraph's name
         """Return (spacing, offset) of the levels of ticks."""
         return [level for level in super().tickSpacing(*args) if level[0] >= 1] or [(1.0, 0.0)]
-
-
-def _legend(looks: Sequence[_Look], dark: bool) -> str:
-    return "&nbsp;&nbsp;&nbsp;".join(
-        f'<span style="color:{look.colour(dark)}"><b>{"╌╌" if look.dashed else "──"}</b></span> {look.words}'
-        for look in looks
-    )

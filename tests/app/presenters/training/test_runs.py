@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from dataclasses import replace
 
 import pytest
 
+from boundary_package import install
 from fakes.trainings import make_run, write_epoch, write_model_card
 from segloop.app.jobs import Job
 from segloop.app.presenters.training.actions import more_time
@@ -18,7 +20,8 @@ from segloop.app.run_follower import RunFollower
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.job import EventLog, JobState
 from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
-from segloop.config.train import StopConfig, TrainConfig
+from segloop.artifacts.run.run import Run
+from segloop.config.train import StopConfig, TargetConfig, TrainConfig
 from segloop.core.context import Context, Progress
 
 CONFIG = TrainConfig(dataset="d")
@@ -132,6 +135,41 @@ def test_epochs_done_again_replace_those_of_the_last_attempt():
     assert curves.curve("train_loss") == ([1, 2], [1.0, 0.4])
     assert curves.curve("val_dice") == ([1], [0.5])
     assert curves.curve("val_loss") == ([], [])
+
+
+def test_the_scores_to_draw_are_those_that_the_run_reports_the_deciding_one_first(workspace):
+    path = make_run(workspace, "a", CONFIG, scores=[0.5, 0.6])
+    shown = ShownRun(path)
+    shown.update(RunFollower(Job(path)).look())
+    assert shown.curves.scores() == {"val_ap50": "AP50", "val_dice": "Dice"}
+    assert list(shown.curves.scores()) == ["val_ap50", "val_dice"]
+
+
+def test_scores_of_a_target_that_is_not_installed_keep_their_names(workspace):
+    path = make_run(workspace, "a", CONFIG)
+    Run(path).change_target(TargetConfig("boundary"))
+    write_epoch(path, 1, train_loss=0.5, val_loss=0.6, val_overlap=0.25, val_recall=0.75)
+    write_model_card(path, 1, target="boundary", val_loss=0.6, val_overlap=0.25)
+    shown, update = ShownRun(path), RunFollower(Job(path)).look()
+    shown.update(update)
+    assert shown.curves.scores() == {"val_overlap": "overlap", "val_recall": "recall"}
+    assert shown.status == "finished, model of epoch 1: overlap 0.25"
+    assert update.lines[-1].endswith(
+        "Epoch 1: training loss 0.500, validation loss 0.600, overlap 0.250, recall 0.750"
+    )
+
+
+def test_a_target_from_outside_names_its_scores(workspace, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(install(tmp_path / "package")))
+    path = make_run(workspace, "a", CONFIG)
+    Run(path).change_target(TargetConfig("boundary"))
+    write_epoch(path, 1, val_overlap=0.25)
+    write_model_card(path, 1, target="boundary", val_overlap=0.25)
+    shown = ShownRun(path)
+    shown.update(RunFollower(Job(path)).look())
+    sys.modules.pop("boundary_target", None)
+    assert shown.curves.scores() == {"val_overlap": "Overlap"}
+    assert shown.status == "finished, model of epoch 1: Overlap 0.25"
 
 
 def test_more_time_lifts_the_limit_that_ended_the_run():

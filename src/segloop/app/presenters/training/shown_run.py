@@ -113,6 +113,7 @@ class ShownRun:
         """
         before, self.latest = self.latest, update
         self.curves.add(update.metrics)
+        self.curves.name_scores(update.score_names)
         if update.state.ended:
             self.stop_asked = False
         if before is not None and before.state is update.state:
