@@ -14,8 +14,7 @@ from segloop.app.predicting import JOB_FOLDER, predict_files
 from segloop.app.sample import make_sample_dataset
 from segloop.app.training import train
 from segloop.app.workspace import Workspace
-from segloop.artifacts.run.run import Run
-from segloop.artifacts.run.score_names import LOSSES, reported_scores, score_names
+from segloop.artifacts.run.score_names import named_curves
 from segloop.config import compose
 from segloop.config.predict import PredictConfig
 from segloop.config.train import StopConfig, TrainConfig
@@ -110,16 +109,8 @@ def run_demo(
         out=workspace.path,
         raw=dataset.resolve(held_aside[0].raw).parent,
         title="Segloop demo: fluorescence nuclei",
-        curves=_curves(run),
+        curves=named_curves(run),
         config_yaml=compose.to_yaml(run.config),
         only_predicted=True,
     )
     return Demo(workspace.path, evaluation)
-
-
-def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
-    """Return the losses, scores and learning rate of a run by what they are called on screen."""
-    curves = run.metrics()
-    scores = reported_scores(curves, score_names(run.config.target.kind))
-    words = {**LOSSES, **scores, "learning_rate": "learning rate"}
-    return {words[name]: [*curves[name]] for name in words if name in curves}

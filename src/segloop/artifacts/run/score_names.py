@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from segloop.artifacts.run.run import Run
 from segloop.core.errors import SegloopError
 from segloop.targets import TARGETS
 
@@ -42,3 +43,17 @@ def reported_scores(reported: Mapping[str, object], names: Mapping[str, str]) ->
     known = [name for name in names if name in scores]
     others = [name for name in scores if name not in names]
     return {name: names.get(name) or name.removeprefix("val_") for name in (*known, *others)}
+
+
+def named_curves(run: Run) -> dict[str, list[tuple[float, float]]]:
+    """Return the losses, scores and learning rate of a run over its epochs, by what they are called.
+
+    Raises
+    ------
+    RunError
+        If the config of the run is missing or damaged.
+    """
+    curves = run.metrics()
+    scores = reported_scores(curves, score_names(run.config.target.kind))
+    words = {**LOSSES, **scores, "learning_rate": "learning rate"}
+    return {words[name]: [*curves[name]] for name in words if name in curves}
