@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 
 from segloop.app.job_watcher import JobFollower, JobUpdate
@@ -14,7 +13,7 @@ from segloop.artifacts.job.events import JobEvent, MessageEvent, MetricsEvent, S
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.run import Run
-from segloop.artifacts.run.score_names import LOSSES, reported_scores, score_names
+from segloop.artifacts.run.score_names import LOSSES, reported_scores, score_names_of
 from segloop.core.context import Progress
 from segloop.core.errors import RunError
 
@@ -101,8 +100,7 @@ class RunFollower(JobFollower):
 
     def _read_score_names(self) -> dict[str, str]:
         if not self._score_names:
-            with suppress(RunError):
-                self._score_names = score_names(self._run.config.target.kind)
+            self._score_names = score_names_of(self._run)
         return self._score_names
 
     def _read_plan(self) -> tuple[str, ...]:

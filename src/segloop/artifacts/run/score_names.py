@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from segloop.artifacts.run.run import Run
-from segloop.core.errors import SegloopError
+from segloop.core.errors import RunError, SegloopError
 from segloop.targets import TARGETS
 
 LOSSES = {"train_loss": "training loss", "val_loss": "validation loss"}
@@ -29,6 +29,14 @@ def score_names(target: str) -> dict[str, str]:
     return {f"val_{metric.name}": metric.short or metric.title for metric in metrics}
 
 
+def score_names_of(run: Run) -> dict[str, str]:
+    """Return the `score_names` of a run's target; empty where its config can't be read here."""
+    try:
+        return score_names(run.config.target.kind)
+    except RunError:
+        return {}
+
+
 def reported_scores(reported: Mapping[str, object], names: Mapping[str, str]) -> dict[str, str]:
     """Return short names of the scores that a run reports, the known ones first and in their order.
 
@@ -46,14 +54,8 @@ def reported_scores(reported: Mapping[str, object], names: Mapping[str, str]) ->
 
 
 def named_curves(run: Run) -> dict[str, list[tuple[float, float]]]:
-    """Return the losses, scores and learning rate of a run over its epochs, by what they are called.
-
-    Raises
-    ------
-    RunError
-        If the config of the run is missing or damaged.
-    """
+    """Return the losses, scores and learning rate of a run over its epochs, by what they are called."""
     curves = run.metrics()
-    scores = reported_scores(curves, score_names(run.config.target.kind))
+    scores = reported_scores(curves, score_names_of(run))
     words = {**LOSSES, **scores, "learning_rate": "learning rate"}
     return {words[name]: [*curves[name]] for name in words if name in curves}
