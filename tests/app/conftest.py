@@ -14,6 +14,7 @@ from segloop.artifacts.model.model import (
     RecipeCard,
     TargetCard,
 )
+from segloop.images.recipe import Recipe
 from segloop.networks import NetworkSpec, build_network
 
 
@@ -30,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = ModelCard(
         name="random",
         axes="YX",
-        recipe=RecipeCard(channels=["nuclei"]),
+        recipe=RecipeCard.of(Recipe.of_channels(["nuclei"])),
         network=spec.to_dict(),
         target=TargetCard(name="semantic", options={"classes": 2}),
         normalisation=NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0),

@@ -18,7 +18,7 @@ def card(pixel_size=(None, 0.5, 0.5), axes="YX", channels=("nuclei",)):
     return ModelCard(
         name="nuclei",
         axes=axes,
-        recipe={"channels": list(channels)},
+        recipe={"inputs": [{"channels": [name]} for name in channels]},
         network={"name": "unet", "dims": dims, "in_channels": len(channels), "out_channels": 2},
         target={"name": "instance"},
         normalisation={"low": 1, "high": 99.8, "clip_low": -1, "clip_high": 3},

@@ -18,6 +18,7 @@ from segloop.artifacts.model.model import (
     RecipeCard,
     TargetCard,
 )
+from segloop.images.recipe import Recipe
 from segloop.inference.engine import Engine
 from segloop.networks import NetworkSpec, build_network
 from segloop.targets import make_target
@@ -42,7 +43,7 @@ def _save(folder: Path, network: torch.nn.Module, spec: NetworkSpec, target: Any
     values = {
         "name": folder.name,
         "axes": "YX" if spec.dims == 2 else "ZYX",
-        "recipe": RecipeCard(channels=["nuclei", "membranes", "actin"][: spec.in_channels]),
+        "recipe": RecipeCard.of(Recipe.of_channels(["nuclei", "membranes", "actin"][: spec.in_channels])),
         "normalisation": NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0),
         "pixel_size_um": (None, None, None),
         "parameters": {"min_size": 20} | ({"splitting": 0.1} if target.name == "instance" else {}),

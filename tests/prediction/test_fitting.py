@@ -14,6 +14,7 @@ from segloop.config.compose import apply
 from segloop.config.predict import PredictConfig
 from segloop.core.errors import ImageError, ModelError
 from segloop.images.image import Image, PixelSize
+from segloop.images.recipe import Recipe
 from segloop.prediction.fitting import fit
 
 
@@ -40,6 +41,16 @@ def test_channels_of_other_names_are_taken_in_order_and_that_is_said(two_channel
     assert found.channels == (0, 1)
     assert found.remarks == (
         ("info", "`a.tif`: channels DAPI, WGA are taken in this order for nuclei, membranes."),
+    )
+
+
+def test_a_channel_that_is_missing_is_named_if_others_fit_by_name(two_channels: Model) -> None:
+    with pytest.raises(ModelError) as caught:
+        fit(two_channels.card, _image(2, ["membranes", "DAPI"]), PredictConfig())
+    assert str(caught.value) == (
+        "`a.tif` has no channel nuclei (it has membranes, DAPI), "
+        "the model expects 2 (nuclei, membranes): choose them under Channels "
+        "(such as channels=[0,1])"
     )
 
 
@@ -76,7 +87,7 @@ def test_the_setting_that_a_refusal_advises_is_the_right_one(
 
 def test_channels_that_were_only_counted_do_not_match_by_name(make_model: Callable[..., Path]) -> None:
     model = Model.load(make_model())
-    card = model.card.model_copy(update={"recipe": RecipeCard(channels=["Channel 0"])})
+    card = model.card.model_copy(update={"recipe": RecipeCard.of(Recipe.of_channels(["Channel 0"]))})
     with pytest.raises(ModelError, match="3 channels, the model expects 1"):
         fit(card, _image(3), PredictConfig())
 

@@ -225,7 +225,9 @@ def test_rgb_histology_is_read_by_its_colours(
     make_model: Callable[..., Path], load: Callable[..., Any], test_data: Path, tmp_path: Path
 ) -> None:
     image = open_image(test_data / "formats" / "yxs_uint8_rgb.png")
-    folder = make_model(channels=3, recipe={"channels": ["blue", "red", "green"]})
+    folder = make_model(
+        channels=3, recipe={"inputs": [{"channels": [name]} for name in ("blue", "red", "green")]}
+    )
     predict_image(*load(folder), image, PredictConfig(), tmp_path, "a")
     assert Provenance.read(tmp_path / "a.json").channels == ["blue", "red", "green"]
 

@@ -12,6 +12,7 @@ from torch import nn
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled
+from segloop.images.recipe import Recipe
 from segloop.inference.engine import Engine
 from segloop.targets import make_target
 from segloop.targets.instance import SPLITTING_CANDIDATES, InstanceParameters
@@ -73,6 +74,7 @@ def run(
         TARGET,
         InstanceParameters(min_size=5),
         NormalisationConfig(),
+        Recipe.of_channels(["0", "1"]),
         context or Context(),
         seconds,
     )

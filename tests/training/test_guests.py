@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+import segloop
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.model.model import Model
 from segloop.config.parameters import ParameterSet, parameter
-from segloop.core.errors import ConfigError
+from segloop.core.errors import ConfigError, ModelError
+from segloop.images.normalisation import normalise
+from segloop.images.recipe_operations import RECIPE_OPERATIONS
 from segloop.networks import NETWORKS
 from segloop.training.augmentations import AUGMENTATIONS, Augmentation, Patch, build_pipeline
 from segloop.training.fit import fit
-from training_fixtures import TINY, ToyNetwork, config
+from training_fixtures import QUICK, TINY, ToyNetwork, config
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
@@ -67,6 +70,53 @@ def test_guests_go_through_training_card_prediction_and_provenance(
     assert network(torch.rand(1, 1, 7, 9)).shape == (1, 1, 7, 9)
     kept = model.card.provenance["config"]
     assert (kept["network"]["name"], kept["augmentation"]["more"]) == ("toy", {"mirror": {"often": True}})
+
+
+class Contrast:
+    """The difference of two channels, times a factor: an operation of an installed package."""
+
+    n_channels = (2, 2)
+
+    class options_type(ParameterSet):  # noqa: N801 - the name that registries look for
+        factor: float = parameter(1.0, "Factor", "Of the difference.", minimum=0, maximum=10)
+
+    def __call__(self, channels: np.ndarray, factor: float) -> np.ndarray:
+        return factor * (channels[0] - channels[1])
+
+
+def test_a_recipe_of_operations_is_trained_kept_and_enforced(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    stained = {name: (np.stack([raw, raw.T, raw[::-1]]), seg) for name, (raw, seg) in nuclei.items()}
+    recipe = "recipe.channels=['0','contrast(2, 1, factor=2.5)','merge(0, 1, how=max)','blank()']"
+    more = [recipe, "target=semantic", "optimiser.learning_rate=0.01", "stop.max_epochs=4"]
+
+    with RECIPE_OPERATIONS.registered("contrast", Contrast()):
+        dataset = make_dataset(stained, raw_axes="CYX")
+        run = fit(config(dataset, [*QUICK, *more]), tmp_path / "run")
+        model = Model.load(run.path)
+        model.verify()
+        card = model.card
+        raw = stained[next(iter(stained))][0]
+        probability = segloop.Model.load(run.path).predict(raw, axes="CYX", outputs=["probability"])
+        ranges = np.percentile(raw, [1, 99.8], axis=(1, 2)).T
+        scaled = normalise(raw[:, None], ranges.astype(np.float32), -1, 4)[:, 0]
+        with torch.inference_mode():
+            inputs = torch.from_numpy(
+                np.stack([scaled[0], 2.5 * (scaled[2] - scaled[1]), scaled[:2].max(0), 0 * scaled[0]])
+            )
+            expected = torch.sigmoid(model.network()(inputs[None]))[0]
+        with pytest.raises(ModelError, match=r"no channel Channel 2 .* the model expects 3"):
+            segloop.Model.load(run.path).predict(raw[:2], axes="CYX")
+
+    assert card.recipe.channels == ["Channel 0", "Channel 2", "Channel 1"]
+    assert [each.operation for each in card.recipe.inputs] == ["pick", "contrast", "merge", "blank"]
+    assert card.network["in_channels"] == 4
+    assert run.plan is not None
+    assert run.plan.channels[1] == 'contrast("Channel 2", "Channel 1", factor=2.5)'
+    np.testing.assert_allclose(probability["probability"] / 255, expected, atol=0.005)
+    with pytest.raises(ModelError, match=r"no recipe operation .contrast.: .* install the package"):
+        Model.load(run.path)
 
 
 def test_a_name_that_nobody_brings_is_refused_before_training(

@@ -57,7 +57,14 @@ def score(
     loss = TargetLoss(target.losses)
     engine = Engine(network or Stencil([20.0] * n_maps, [-10.0] * n_maps), target)
     return validate(
-        samples, engine, target, target.parameters, loss, NormalisationConfig(), context or Context()
+        samples,
+        engine,
+        target,
+        target.parameters,
+        loss,
+        NormalisationConfig(),
+        found.recipe,
+        context or Context(),
     )
 
 

@@ -68,6 +68,15 @@ def test_what_is_not_shown_keeps_its_value(qtbot):
     assert form.value().dataset == "kept"
 
 
+def test_an_operation_on_channels_is_one_entry_of_the_list(qtbot):
+    form = ConfigForm(TrainConfig())
+    qtbot.addWidget(form)
+    form.rows["recipe.channels"].value = 'merge(DAPI, "Fluo (GFP)", how=max), RFP; blank()'
+    assert form.value().recipe.channels == ['merge(DAPI, "Fluo (GFP)", how=max)', "RFP", "blank()"]
+    form.set_value(form.value())
+    assert form.value().recipe.channels == ['merge(DAPI, "Fluo (GFP)", how=max)', "RFP", "blank()"]
+
+
 def test_a_bad_list_is_told_with_its_label(qtbot):
     form = ConfigForm(TrainConfig())
     qtbot.addWidget(form)

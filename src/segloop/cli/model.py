@@ -101,5 +101,5 @@ def _summary(loaded: Model) -> dict[str, Any]:
         "path": str(loaded.path),
         "axes": card.axes,
         "target": card.target.name,
-        "channels": list(card.recipe.channels),
+        "channels": list(card.recipe.build().names),
     }

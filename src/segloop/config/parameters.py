@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Literal, Self, TypeAlias, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +23,7 @@ def parameter(
     maximum: float | None = None,
     step: float | None = None,
 ) -> Any:
-    """Declare a field of a `ParameterSet`.
+    """Declare a field of a `ParameterSet`; its type may be a `typing.Literal` of some texts.
 
     Parameters
     ----------
@@ -66,6 +66,8 @@ class ParameterField:
         Inclusive bounds of a number.
     step : float
         By how much a slider changes a number.
+    choices : tuple of str
+        All possible values of a text; empty if it is free.
     """
 
     name: str
@@ -77,6 +79,7 @@ class ParameterField:
     minimum: float | None
     maximum: float | None
     step: float
+    choices: tuple[str, ...] = ()
 
 
 class ParameterSet(BaseModel):
@@ -142,9 +145,10 @@ def _describe(name: str, info: Any) -> ParameterField:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     bounds = {key: getattr(rule, key) for rule in info.metadata for key in ("ge", "le") if hasattr(rule, key)}
     step = extra.get("step") or (1 if info.annotation is int else 0.01)
+    choices = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
     return ParameterField(
         name=name,
-        type=cast(type, info.annotation),
+        type=str if choices else cast(type, info.annotation),
         default=info.default,
         title=info.title or name,
         description=info.description or "",
@@ -152,6 +156,7 @@ def _describe(name: str, info: Any) -> ParameterField:
         minimum=bounds.get("ge"),
         maximum=bounds.get("le"),
         step=float(step),
+        choices=choices,
     )
 
 
@@ -168,5 +173,7 @@ def _sentence(cls: type[ParameterSet], problem: Any, prefix: str, also: Sequence
         span = f"between {low:g} and {high:g}" if low is not None and high is not None else None
         span = span or (f"of at least {low:g}" if low is not None else f"of at most {high:g}")
         return f"{prefix}.{name}={value} is out of bounds: choose a value {span}."
+    if field.choices:
+        return f"{prefix}.{name}={value} is not possible: choose one of {', '.join(field.choices)}."
     kinds: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     return f"{prefix}.{name}={value} is not valid: choose {kinds.get(field.type, 'another value')}."

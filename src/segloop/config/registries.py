@@ -57,3 +57,14 @@ AUGMENTATIONS: Registry[Any] = Registry(
     },
 )
 """Random changes to patches; items are of `segloop.training.augmentations.AugmentationBuilder`."""
+
+RECIPE_OPERATIONS: Registry[Any] = Registry(
+    "segloop.recipe_operations",
+    "recipe operation",
+    {
+        "pick": "segloop.images.recipe_operations:PICK",
+        "merge": "segloop.images.recipe_operations:MERGE",
+        "blank": "segloop.images.recipe_operations:BLANK",
+    },
+)
+"""From channels to inputs of a network; items are of `segloop.images.recipe_operations.RecipeOperation`."""

@@ -23,10 +23,13 @@ class NetworkSize(Enum):
 
 @dataclass
 class RecipeConfig:
-    """Which channels feed the network."""
+    """Which channels feed the network, as they are or through operations."""
 
     channels: list[str] = knob(
-        [], "Channels", "Names or numbers (from 0) of the channels to use, in order; empty means all of them."
+        [],
+        "Channels",
+        "Names or numbers (from 0) of the channels to use, in order; empty means all of them. An operation "
+        "gives an input of its own: `merge(DAPI, GFP, how=max)`, `blank()`.",
     )
 
 

@@ -27,7 +27,7 @@ class Fit:
     Attributes
     ----------
     channels : tuple of int
-        Of the image, in the order of the model's inputs.
+        Of the image, in the order of the channels that the model's recipe uses.
     slice_by_slice : bool
         Whether a 2D model is applied to each slice of a stack.
     remarks : tuple of (level, sentence)
@@ -59,8 +59,8 @@ def _channels(
     card: ModelCard, image: Image, chosen: Sequence[str]
 ) -> tuple[tuple[int, ...], list[tuple[str, str]]]:
     wanted = list(card.recipe.channels)
-    n_wanted = int(card.network["in_channels"])
-    expected = f"{n_wanted} ({', '.join(wanted)})" if wanted else str(n_wanted)
+    n_wanted = len(wanted)
+    expected = f"{n_wanted} ({', '.join(wanted)})"
     if chosen:
         channels = tuple(resolve_channels(image, list(chosen)))
         if len(channels) != n_wanted:
@@ -72,19 +72,22 @@ def _channels(
     names = [name.casefold() for name in image.channel_names]
     # Default names (Channel 0, ...) do not identify channels of an image that has more of them.
     only_counted = tuple(wanted) == default_names(n_wanted) and image.n_channels != n_wanted
-    if (
-        len(wanted) == n_wanted
-        and not only_counted
-        and all(names.count(name.casefold()) == 1 for name in wanted)
-    ):
+    missing = [name for name in wanted if names.count(name.casefold()) != 1]
+    if not only_counted and not missing:
         return tuple(names.index(name.casefold()) for name in wanted), []
+    if len(missing) < n_wanted and not only_counted:
+        # Some fit by name, so the order means nothing.
+        raise ModelError(
+            f"`{image.name}` has no channel {', '.join(missing)} (it has {', '.join(image.channel_names)}), "
+            f"the model expects {expected}: choose them under Channels ({_example(n_wanted)})"
+        )
     if image.n_channels != n_wanted:
         raise ModelError(
             f"`{image.name}` has {counted(image.n_channels, 'channel')}, "
             f"the model expects {expected}: choose them under Channels ({_example(n_wanted)})"
         )
     channels = tuple(range(n_wanted))
-    if n_wanted == 1 or not wanted:
+    if n_wanted == 1:
         return channels, []
     found = ", ".join(image.channel_names)
     return channels, [

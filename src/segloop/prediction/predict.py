@@ -20,6 +20,7 @@ from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.images.normalisation import normalise, percentile_ranges
+from segloop.images.recipe import Recipe
 from segloop.prediction.fitting import Fit, fit
 from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.outputs import Slices, allocate
@@ -158,7 +159,9 @@ class ImagePrediction:
     outputs : tuple of Output
         The same.
     fit : Fit
-        Which channels feed the model.
+        Which channels are used.
+    recipe : Recipe
+        What the model's inputs are computed from.
     parameters : ParameterSet
         The model's own, or those of the config.
     """
@@ -170,6 +173,7 @@ class ImagePrediction:
     config: PredictConfig
     outputs: tuple[Output, ...]
     fit: Fit
+    recipe: Recipe
     parameters: ParameterSet
     on_message: OnMessage
 
@@ -186,7 +190,8 @@ class ImagePrediction:
         for level, sentence in fitted.remarks:
             on_message(sentence, level)
         parameters = model.parameters.override(config.threshold)
-        return cls(model, engine, target, image, config, outputs, fitted, parameters, on_message)
+        recipe = model.card.recipe.build()
+        return cls(model, engine, target, image, config, outputs, fitted, recipe, parameters, on_message)
 
     def run(self, writer: PredictionWriter, context: Context, scratch: Path | None) -> None:
         """Predict all time points.
@@ -252,7 +257,7 @@ class ImagePrediction:
 
         def read(at: Slices) -> NDArray[np.float32]:
             block = self.image.block(t, self.fit.channels, *at)
-            return normalise(block, ranges, scale.clip_low, scale.clip_high)
+            return self.recipe.apply(normalise(block, ranges, scale.clip_low, scale.clip_high))
 
         return read
 

@@ -55,6 +55,7 @@ def describe(
             parameters=model.parameters.values(),
         ),
         channels=[image.channel_names[channel] for channel in fitted.channels],
+        inputs=list(card.recipe.build().names),
         pixel_size_um=image.pixel_size_um,
         config=compose.to_dict(config),
         parameters=parameters.values(),

@@ -11,6 +11,7 @@ from typing import Any
 
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
+from segloop.images.recipe import Recipe
 from segloop.inference.engine import Engine
 from segloop.targets import ParameterSet, Target, quantise
 from segloop.training.cache import CachedSample
@@ -39,6 +40,7 @@ def calibrate(
     target: Target,
     parameters: ParameterSet,
     normalisation: NormalisationConfig,
+    recipe: Recipe,
     context: Context,
     seconds: float,
 ) -> Calibration | None:
@@ -56,6 +58,8 @@ def calibrate(
         What the candidates start from.
     normalisation : NormalisationConfig
         Where scaled intensities are clipped.
+    recipe : Recipe
+        What the network's inputs are computed from.
     context : Context
         Cancels between candidates.
     seconds : float
@@ -78,7 +82,7 @@ def calibrate(
     started = time.monotonic()
     counts: list[list[Any]] = []
     for sample in samples:
-        maps = quantise(predict_maps(sample, engine, len(target.maps), normalisation, context))
+        maps = quantise(predict_maps(sample, engine, len(target.maps), normalisation, recipe, context))
         row = []
         for candidate in candidates:
             context.check()

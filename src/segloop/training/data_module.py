@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 
 from segloop.artifacts.run.plan import TrainingPlan
 from segloop.config.train import TrainConfig
+from segloop.images.recipe import Recipe
 from segloop.targets import Target
 from segloop.training.augmentations import build_pipeline
 from segloop.training.cache import CachedSample
@@ -24,7 +25,7 @@ class PatchDataModule(pl.LightningDataModule):
     samples : sequence of CachedSample
         What to learn from.
     plan : TrainingPlan
-        Size and number of the patches.
+        Size and number of the patches, and what the inputs are computed from.
     config : TrainConfig
         Normalisation, augmentation and seed.
     target : Target, optional
@@ -57,6 +58,7 @@ class PatchDataModule(pl.LightningDataModule):
             normalisation=self._config.normalisation,
             augmentation=self._config.augmentation,
             seed=self._config.seed,
+            recipe=Recipe.parse(self._plan.channels),
             rank=rank,
             world_size=world_size,
             target=self._target,

@@ -24,6 +24,7 @@ from segloop.artifacts.model.model import (
 from segloop.artifacts.run.run import Run
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
+from segloop.images.recipe import Recipe
 from segloop.inference.device import ResolvedDevice
 from segloop.inference.engine import Engine
 from segloop.networks import NetworkSpec
@@ -52,8 +53,8 @@ class ModelDescription:
         By which it learns.
     parameters : ParameterSet
         Where maps become objects.
-    channels : tuple of str
-        Names of the channels, in order.
+    recipe : Recipe
+        What the inputs of the network are computed from.
     normalisation : NormalisationConfig
         How intensities are scaled.
     voxel_size_um : tuple of float or None
@@ -66,7 +67,7 @@ class ModelDescription:
     target: Target
     loss: TargetLoss
     parameters: ParameterSet
-    channels: tuple[str, ...]
+    recipe: Recipe
     normalisation: NormalisationConfig
     voxel_size_um: tuple[float | None, float | None, float | None]
     provenance: Mapping[str, Any]
@@ -131,6 +132,7 @@ class ModelExporter:
             about.parameters,
             about.loss,
             about.normalisation,
+            about.recipe,
             self._context,
         )
 
@@ -165,7 +167,14 @@ class ModelExporter:
         network = model.network()
         engine = Engine(network, about.target, self._device.device, self._device.mixed)
         found = calibrate(
-            self._val, engine, about.target, about.parameters, about.normalisation, self._context, seconds
+            self._val,
+            engine,
+            about.target,
+            about.parameters,
+            about.normalisation,
+            about.recipe,
+            self._context,
+            seconds,
         )
         if found is None:
             return ""
@@ -182,7 +191,7 @@ class ModelExporter:
         card = ModelCard(
             name=card_name(self._run.name),
             axes="YX" if about.spec.dims == 2 else "ZYX",
-            recipe=RecipeCard(channels=list(about.channels)),
+            recipe=RecipeCard.of(about.recipe),
             network=about.spec.to_dict(),
             target=TargetCard(name=about.target.name, options=about.target.options.values()),
             normalisation=NormalisationCard(**asdict(about.normalisation)),
@@ -203,7 +212,8 @@ class ModelExporter:
         places = self._example.arrays().foreground
         corner = choose_corner(self._example.shape, window, places, np.random.default_rng(0))
         image, _, _ = read_patch(self._example, corner, window, self._description.normalisation)
-        return np.ascontiguousarray(image.reshape(image.shape[0], *size))
+        inputs = self._description.recipe.apply(image)
+        return np.ascontiguousarray(inputs.reshape(inputs.shape[0], *size))
 
 
 def _geometry(network: nn.Module) -> tuple[list[int], list[int] | None]:

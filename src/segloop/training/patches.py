@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from segloop.config.train import AugmentationConfig, NormalisationConfig
 from segloop.images.normalisation import normalise
+from segloop.images.recipe import Recipe
 from segloop.targets import Target
 from segloop.training.augmentation import Batch, augment
 from segloop.training.augmentations import Pipeline
@@ -119,6 +121,8 @@ class PatchLoader:
         From the config.
     seed : int
         Seed of all choices.
+    recipe : Recipe, optional
+        Computes the network's inputs from the augmented channels; without it, these are the channels.
     rank, world_size : int
         Number of this process, and how many train together.
     target : Target, optional
@@ -138,6 +142,7 @@ class PatchLoader:
         normalisation: NormalisationConfig,
         augmentation: AugmentationConfig,
         seed: int,
+        recipe: Recipe | None = None,
         rank: int = 0,
         world_size: int = 1,
         target: Target | None = None,
@@ -152,6 +157,7 @@ class PatchLoader:
         self.normalisation = normalisation
         self.augmentation = augmentation
         self.seed = seed
+        self.recipe = recipe
         self.rank = rank
         self.world_size = world_size
         self.target = target
@@ -191,7 +197,14 @@ class PatchLoader:
             image, maps, valid = image[:, :, 0], maps[:, :, 0], valid[:, :, 0]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         drawn = Batch(image, maps, valid)
-        return self._without_unusable(augment(drawn, self.augmentation, generator), drawn)
+        return self._mix(self._without_unusable(augment(drawn, self.augmentation, generator), drawn))
+
+    def _mix(self, batch: Batch) -> Batch:
+        """Compute the inputs of the network."""
+        if self.recipe is None:
+            return batch
+        inputs = [torch.from_numpy(self.recipe.apply(patch.numpy())) for patch in batch.image]
+        return replace(batch, image=torch.stack(inputs))
 
     def _without_unusable(self, augmented: Batch, drawn: Batch) -> Batch:
         """Take patches that augmentation made unusable as they were drawn, to not spoil their batch."""

@@ -106,7 +106,9 @@ class PreviewWriter:
         )
         image, _, _ = read_patch(self._sample, corner, size, self._about.normalisation)
         engine = Engine(network, self._about.target, self._device.device, self._device.mixed)
-        decoded = self._about.target.decode(engine.run_whole(image), self._about.parameters)
+        decoded = self._about.target.decode(
+            engine.run_whole(self._about.recipe.apply(image)), self._about.parameters
+        )
         return draw_outlines(image[:, plane], _found(decoded)[plane])
 
     def _save(self, name: str, picture: NDArray[np.uint8]) -> None:

@@ -255,7 +255,7 @@ class TrainingRun:
             target=target,
             loss=loss,
             parameters=parameters,
-            channels=found.channels,
+            recipe=found.recipe,
             normalisation=self._config.normalisation,
             voxel_size_um=found.voxel_size_um,
             provenance=provenance(self._config, dataset, material.train, material.val, device),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segloop.config.train import NormalisationConfig
 from segloop.core.context import Context
 from segloop.images.normalisation import normalise
+from segloop.images.recipe import Recipe
 from segloop.inference.engine import Engine
 from segloop.targets import ParameterSet, Target
 from segloop.training.cache import CachedSample
@@ -56,6 +57,7 @@ def validate(
     parameters: ParameterSet,
     loss: TargetLoss,
     normalisation: NormalisationConfig,
+    recipe: Recipe,
     context: Context,
 ) -> Scores:
     """Apply a network to whole images and compare with their ground truth, where that counts.
@@ -74,6 +76,8 @@ def validate(
         Of the training.
     normalisation : NormalisationConfig
         Where scaled intensities are clipped.
+    recipe : Recipe
+        What the network's inputs are computed from.
     context : Context
         Cancels between tiles.
 
@@ -85,7 +89,7 @@ def validate(
     losses, counts = [], []
     for sample in samples:
         context.check()
-        maps = predict_maps(sample, engine, len(target.maps), normalisation, context)
+        maps = predict_maps(sample, engine, len(target.maps), normalisation, recipe, context)
         losses.append(whole_loss(maps, sample, target, loss))
         counts.append(measure(maps, sample, target, parameters))
     score = target.score(reduce(add, counts))
@@ -100,7 +104,12 @@ def measure(maps: NDArray[Any], sample: CachedSample, target: Target, parameters
 
 
 def predict_maps(
-    sample: CachedSample, engine: Engine, n_maps: int, normalisation: NormalisationConfig, context: Context
+    sample: CachedSample,
+    engine: Engine,
+    n_maps: int,
+    normalisation: NormalisationConfig,
+    recipe: Recipe,
+    context: Context,
 ) -> NDArray[np.float32]:
     """Return the activated maps (K, Z, Y, X) of a whole image, 0 to 1."""
     raw = sample.arrays().raw
@@ -108,7 +117,7 @@ def predict_maps(
 
     def read(window: tuple[slice, ...]) -> NDArray[np.float32]:
         part = raw[(slice(None), *window)]
-        return normalise(part, ranges, normalisation.clip_low, normalisation.clip_high)
+        return recipe.apply(normalise(part, ranges, normalisation.clip_low, normalisation.clip_high))
 
     maps = np.empty((n_maps, *sample.shape), np.float32)
     silent = Context(cancelled=context.cancelled)

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from segloop.artifacts.model.card import ModelCard, card_name, parse_card
+from segloop.images.recipe import Recipe
 
 
 def card(name: str) -> ModelCard:
@@ -20,7 +21,7 @@ def card(name: str) -> ModelCard:
         {
             "name": name,
             "axes": "YX",
-            "recipe": {"channels": ["DNA"]},
+            "recipe": {"inputs": [{"channels": ["DNA"]}]},
             "network": network,
             "target": {"name": "instance"},
             "normalisation": {"low": 1, "high": 99, "clip_low": 0, "clip_high": 1},
@@ -55,9 +56,39 @@ def test_a_card_takes_any_folder_for_its_name(folder: str, name: str) -> None:
 def test_a_card_of_version_1_is_upgraded() -> None:
     old = parse_card((Path(__file__).parent / "model_v1.json").read_bytes(), "model_v1.json")
 
-    assert old.version == 2
+    assert old.version == 3
+    assert old.recipe.build() == Recipe.of_channels(old.recipe.channels)
     assert (old.target.name, old.target.options) == ("semantic", {"classes": 3})
     assert old.parameters == {"foreground": 0.5, "min_size": 12}
+
+
+def test_a_card_of_version_2_takes_its_channels_as_they_are() -> None:
+    old = parse_card((Path(__file__).parent / "model_v2.json").read_bytes(), "model_v2.json")
+
+    assert old.version == 3
+    assert old.recipe.channels == ["DAPI", "merge(a)"]
+    assert [each.operation for each in old.recipe.build().inputs] == ["pick", "pick"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        (
+            {"operation": "stir", "channels": ["a"]},
+            "no recipe operation 'stir': choose one of pick, merge, blank",
+        ),
+        (
+            {"operation": "merge", "channels": ["a"], "options": {"how": "sum"}},
+            "merge.how=sum .* of mean, max",
+        ),
+        ({"operation": "blank", "channels": []}, "uses no channel"),
+    ],
+)
+def test_a_card_names_operations_that_exist(recipe: dict[str, Any], problem: str) -> None:
+    values = card("nuclei").model_dump() | {"recipe": {"inputs": [recipe]}}
+
+    with pytest.raises(ValidationError, match=problem):
+        ModelCard.model_validate(values)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from segloop.artifacts.model.card import VERSION
 from segloop.artifacts.model.model import (
     Model,
     ModelCard,
@@ -24,6 +25,7 @@ from segloop.artifacts.model.model import (
 )
 from segloop.core.errors import ModelError
 from segloop.core.user_folders import models_folder
+from segloop.images.recipe import Recipe
 from segloop.networks import NetworkSpec, build_network
 from segloop.targets.instance import InstanceParameters
 
@@ -44,7 +46,7 @@ def card(**changes: Any) -> ModelCard:
     values: dict[str, Any] = {
         "name": "my nuclei",
         "axes": "YX",
-        "recipe": RecipeCard(channels=["DAPI"]),
+        "recipe": RecipeCard.of(Recipe.of_channels(["DAPI"])),
         "network": SPEC.to_dict(),
         "target": TargetCard(name="instance"),
         "normalisation": NormalisationCard(low=1, high=99.8, clip_low=-1, clip_high=4),
@@ -144,7 +146,7 @@ def test_weights_of_another_network_are_refused(model: Model) -> None:
 
 
 def test_a_newer_version_says_to_update(model: Model) -> None:
-    edit_card(model.path, version=3)
+    edit_card(model.path, version=VERSION + 1)
     with pytest.raises(ModelError, match=r"newer Segloop .* update napari-segloop"):
         Model.load(model.path)
 
@@ -155,7 +157,12 @@ def test_a_newer_version_says_to_update(model: Model) -> None:
         ({"secret": 1}, "secret"),
         ({"name": "../escape"}, "name"),
         ({"axes": "ZYX"}, "axes ZYX but a network of 2 dimensions"),
-        ({"recipe": {"channels": ["a", "b"]}}, "2 channels named but the network takes 1"),
+        (
+            {"recipe": {"inputs": [{"channels": ["a"]}, {"channels": ["b"]}]}},
+            "2 channels named but the network",
+        ),
+        ({"recipe": {"inputs": []}}, "The recipe uses no channel"),
+        ({"recipe": {"inputs": [{"operation": "pick", "channels": []}]}}, "'pick' takes 1 channel, not 0"),
         (
             {"target": {"name": "semantic", "options": {"classes": 2}}, "parameters": {"foreground": 0.5}},
             "needs 1 maps",

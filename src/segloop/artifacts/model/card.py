@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from segloop.config.parameters import Value
 from segloop.core.errors import ModelError, SegloopError
+from segloop.images.recipe import Recipe, RecipeInput
 from segloop.networks import NetworkSpec
 from segloop.targets import make_target
 
 FORMAT = "segloop-model"
-VERSION = 2
+VERSION = 3
 
 CARD = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -31,10 +32,47 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
-class RecipeCard(_Part):
-    """Which channels make up the network's inputs, by name and in order."""
+class RecipeInputCard(_Part):
+    """One input of the network: an operation on channels, by their names."""
 
+    operation: str = "pick"
     channels: list[str]
+    options: dict[str, Value] = {}
+
+
+class RecipeCard(_Part):
+    """What the network's inputs are computed from, in order."""
+
+    inputs: list[RecipeInputCard]
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Self:
+        """Return a recipe as plain values."""
+        return cls(
+            inputs=[
+                RecipeInputCard(
+                    operation=each.operation, channels=list(each.channels), options=dict(each.options)
+                )
+                for each in recipe.inputs
+            ]
+        )
+
+    def build(self) -> Recipe:
+        """Return the recipe.
+
+        Raises
+        ------
+        ConfigError
+            If it has an operation that is not installed, or one that can't be used like this.
+        """
+        return Recipe(
+            tuple(RecipeInput(each.operation, tuple(each.channels), each.options) for each in self.inputs)
+        )
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels that are used, each once, in the order of their first use."""
+        return list(dict.fromkeys(name for each in self.inputs for name in each.channels))
 
 
 class TargetCard(_Part):
@@ -79,7 +117,7 @@ class ModelCard(_Part):
     """
 
     format: Literal["segloop-model"] = "segloop-model"
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     name: str = Field(pattern=_NAME)
     axes: Literal["YX", "ZYX"]
     recipe: RecipeCard
@@ -100,16 +138,15 @@ class ModelCard(_Part):
             target = make_target(self.target.name, self.target.options, dims=spec.dims)
             target.parameters_type.from_values(self.parameters, "parameters")
             maps = len(target.maps)
+            n_inputs = len(self.recipe.build().inputs)
         except SegloopError as error:
             raise ValueError(str(error)) from error
         if spec.dims != len(self.axes):
             raise ValueError(f"axes {self.axes} but a network of {spec.dims} dimensions")
         if maps != spec.out_channels:
             raise ValueError(f"the target needs {maps} maps but the network gives {spec.out_channels}")
-        if len(self.recipe.channels) != spec.in_channels:
-            raise ValueError(
-                f"{len(self.recipe.channels)} channels named but the network takes {spec.in_channels}"
-            )
+        if n_inputs != spec.in_channels:
+            raise ValueError(f"{n_inputs} channels named but the network takes {spec.in_channels}")
         if len(self.stride) != spec.dims or min(self.stride) < 1:
             raise ValueError(f"the stride needs {spec.dims} positive numbers")
         if self.halo is not None and (len(self.halo) != spec.dims or min(self.halo) < 0):
@@ -134,6 +171,13 @@ def upgrade_card(values: dict[str, Any]) -> dict[str, Any]:
         rest = {key: value for key, value in values.items() if key != "thresholds"}
         parameters = upgraded_parameters(values.get("thresholds") or {}, values.get("target"))
         values = {**rest, "parameters": parameters, "version": 2}
+    if values.get("version") == 2:
+        recipe = values.get("recipe")
+        if isinstance(recipe, dict) and isinstance(recipe.get("channels"), list):
+            # Every input was a channel as it is.
+            inputs = [{"operation": "pick", "channels": [name]} for name in recipe["channels"]]
+            values = {**values, "recipe": {"inputs": inputs}}
+        values = {**values, "version": 3}
     return values
 
 

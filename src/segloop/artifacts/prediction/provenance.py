@@ -120,7 +120,10 @@ class Provenance(_Record):
     image, scene : str
         Name of the image, and of the scene where its file has several.
     channels : list of str
-        Of the image, in the order in which they fed the model.
+        Of the image, as far as the model's recipe uses them, in the recipe's order.
+    inputs : list of str
+        What fed the network, by the model's names of the channels, such as ``merge(DAPI, GFP, how=max)``;
+        empty in records from before there were such operations.
     pixel_size_um : tuple of float or None
         Z, Y, X of the image; None where unknown.
     config : dict
@@ -144,6 +147,7 @@ class Provenance(_Record):
     input: Fingerprint | None
     model: ModelUsed
     channels: list[str]
+    inputs: list[str] = Field(default_factory=list)
     pixel_size_um: PixelSize
     config: dict[str, Any]
     parameters: dict[str, Value]

@@ -62,7 +62,7 @@ class TrainingPlan(_Frozen):
     dimensions : {2, 3}
         Spatial dimensions of the network.
     channels : tuple of str
-        Names of the channels that feed the network, in order.
+        What feeds the network, in order: names of channels, or operations such as ``merge(DAPI, GFP)``.
     voxel_size_um : (z, y, x)
         In micrometres; None where unknown.
     network : dict

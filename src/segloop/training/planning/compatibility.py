@@ -28,9 +28,10 @@ def require_compatible(model: Model, target: Target, n_channels: int, name: str)
             "start from another model, or from scratch."
         )
     if spec.in_channels != n_channels:
+        inputs = ", ".join(model.card.recipe.build().names)
         raise ModelError(
             f"The model {name} has {counted(spec.in_channels, 'channel')} "
-            f"({', '.join(model.card.recipe.channels)}), "
+            f"({inputs}), "
             f"the training has {n_channels}: choose them under Channels "
             f"({example_channels(spec.in_channels)}), or start from scratch."
         )

@@ -134,12 +134,17 @@ def plan_training(
         spec = NetworkSpec.from_dict(previous.network)
         reason = "The network of the run that is resumed."
     elif init is not None:
-        require_compatible(init, target, len(found.channels), config.init)
+        require_compatible(init, target, len(found.recipe.inputs), config.init)
         spec, reason = init.network_spec, f"The network of {config.init}, which the training starts from."
     else:
         typical = np.median(shapes, axis=0).astype(int).tolist()
         spec = plan_network(
-            config.network, found.dims, len(found.channels), len(target.maps), found.voxel_size_um, typical
+            config.network,
+            found.dims,
+            len(found.recipe.inputs),
+            len(target.maps),
+            found.voxel_size_um,
+            typical,
         )
         reason = f"Network {spec.name}, size {config.network.size.value}, as set by network.size."
     patches = plan_patches(
@@ -157,7 +162,7 @@ def plan_training(
         target=target.name,
         target_options=found.options.values(),
         dimensions=found.dims,
-        channels=found.channels,
+        channels=found.recipe.names,
         voxel_size_um=found.voxel_size_um,
         network=spec.to_dict(),
         patch_size=patches.size,

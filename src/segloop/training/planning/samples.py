@@ -16,7 +16,7 @@ from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
 from segloop.core.wording import counted
 from segloop.images.image import Image
-from segloop.images.recipe import resolve_channels
+from segloop.images.recipe import Recipe, resolve_channels
 from segloop.targets import TARGETS, LabelFacts, ParameterSet
 from segloop.training.planning.compatibility import example_channels
 from segloop.training.planning.target import resolve_target, target_choice
@@ -39,7 +39,7 @@ class Header:
     image : Image
         Its raw image, opened lazily.
     channels : tuple of int
-        Numbers of the channels to use, in order.
+        Numbers of the channels that the recipe uses, in order.
     """
 
     sample: Sample
@@ -62,8 +62,8 @@ class Survey:
         Accepted samples of either split that can be opened.
     dims : {2, 3}
         Spatial dimensions of the network.
-    channels : tuple of str
-        Names of the channels to use, in order.
+    recipe : Recipe
+        What the inputs of the network are computed from.
     options : ParameterSet
         The target's options, with nothing left open.
     voxel_size_um : tuple of float or None
@@ -77,7 +77,7 @@ class Survey:
     train: tuple[Header, ...]
     val: tuple[Header, ...]
     dims: Literal[2, 3]
-    channels: tuple[str, ...]
+    recipe: Recipe
     options: ParameterSet
     voxel_size_um: VoxelSize
     choices: tuple[Choice, ...]
@@ -102,9 +102,9 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     config = resolve_target(config, dataset.label_kind)
     dataset.summaries()
     problems = list(dataset.problems)
-    wanted = tuple(config.recipe.channels) or tuple(dataset.channels)
-    train = _open(dataset, "train", wanted, problems, context)
-    val = _open(dataset, "val", wanted, problems, context)
+    recipe = _recipe(config, dataset)
+    train = _open(dataset, "train", recipe, problems, context)
+    val = _open(dataset, "val", recipe, problems, context)
     headers = train + val
     if not headers:
         raise DatasetError(_nothing_accepted(dataset, problems))
@@ -120,13 +120,14 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
     val = [header for header in val if len(header.channels) == count]
     headers = train + val
     dims, reason = choose_dims([(h.image.name, h.shape[0]) for h in headers], config.network.dimensions)
-    channels = _common_names(headers)
+    names = _common_names(headers)
+    recipe = recipe.renamed(names) if recipe is not None else Recipe.of_channels(names)
     options, note = _choose_options(dataset, headers, config, context)
     voxel_size = _voxel_size(dataset, headers)
     choices = (
         target_choice(config.target.kind, dataset.label_kind),
         Choice(name="Dimensions", value=f"{dims}D", reason=reason),
-        Choice(name="Channels", value=", ".join(channels), reason=_channel_reason(config, channels)),
+        Choice(name="Channels", value=", ".join(recipe.names), reason=_channel_reason(config, recipe.names)),
         *_option_choices(options, note),
         Choice(name="Pixel size", value=_in_micrometres(voxel_size), reason=_PIXEL_SIZE_REASON),
     )
@@ -134,12 +135,19 @@ def survey(dataset: CuratedDataset, config: TrainConfig, context: Context) -> Su
         train=tuple(train),
         val=tuple(val),
         dims=dims,
-        channels=channels,
+        recipe=recipe,
         options=options,
         voxel_size_um=voxel_size,
         choices=choices,
         problems=tuple(problems),
     )
+
+
+def _recipe(config: TrainConfig, dataset: CuratedDataset) -> Recipe | None:
+    """Return the recipe that was chosen, None for all channels of each image."""
+    if config.recipe.channels:
+        return Recipe.parse(config.recipe.channels)
+    return Recipe.of_channels(dataset.channels) if dataset.channels else None
 
 
 def _channel_reason(config: TrainConfig, channels: Sequence[str]) -> str:
@@ -167,7 +175,7 @@ def _nothing_accepted(dataset: CuratedDataset, problems: Sequence[str]) -> str:
 
 
 def _open(
-    dataset: CuratedDataset, split: Split, wanted: Sequence[str], problems: list[str], context: Context
+    dataset: CuratedDataset, split: Split, recipe: Recipe | None, problems: list[str], context: Context
 ) -> list[Header]:
     headers = []
     for sample_id in dataset.split(split):
@@ -179,7 +187,8 @@ def _open(
                 raise ImageError(
                     f"{image.name} has {image.n_timepoints} time points: save each as an image of its own."
                 )
-            headers.append(Header(sample, image, resolve_channels(image, wanted)))
+            channels = resolve_channels(image, ()) if recipe is None else recipe.find(image)
+            headers.append(Header(sample, image, channels))
         except (ImageError, DatasetError) as error:
             problems.append(str(error))
     return headers
@@ -220,7 +229,7 @@ def choose_dims(depths: Sequence[tuple[str, int]], wanted: int) -> tuple[Literal
 
 
 def _common_names(headers: Sequence[Header]) -> tuple[str, ...]:
-    """Return a name for each slot of the recipe; its number where images name it differently."""
+    """Return a name for each channel that is used; its number where images name it differently."""
     names = []
     for slot, number in enumerate(headers[0].channels):
         found = {header.image.channel_names[header.channels[slot]] for header in headers}

@@ -256,7 +256,7 @@ def _choice(kind: type[Enum], value: Enum, words: dict[str, Any]) -> BaseValueWi
 
 def _list(item: Callable[[str], Any], values: list[Any], words: dict[str, Any]) -> _Row:
     def to_config(text: str) -> list[Any]:
-        parts = [part for part in text.replace(";", ",").split(",") if part.strip()]
+        parts = [part for part in _entries(text) if part.strip()]
         try:
             return [item(part.strip()) for part in parts]
         except ValueError as error:
@@ -270,6 +270,18 @@ def _list(item: Callable[[str], Any], values: list[Any], words: dict[str, Any]) 
     line = LineEdit(value=to_widget(values), **words)
     line.native.setPlaceholderText("automatic" if item is int else "all")
     return _plain(line, to_config, to_widget)
+
+
+def _entries(text: str) -> list[str]:
+    """Split a text at commas and semicolons, but not within parentheses, as in ``merge(DAPI, GFP)``."""
+    entries, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")" and depth > 0)
+        if character in ",;" and depth == 0:
+            entries.append("")
+        else:
+            entries[-1] += character
+    return entries
 
 
 def _float_box(value: float, low: float, high: float, words: dict[str, Any]) -> BaseValueWidget[Any]:

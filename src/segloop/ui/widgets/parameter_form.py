@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QLineEdit,
@@ -76,6 +77,13 @@ class ParameterForm(QWidget):
             spin.setValue(field.default)
             spin.valueChanged.connect(self.changed)
             return _Row(spin, spin.value, spin.setValue)
+        if field.choices:
+            combo = QComboBox()
+            combo.addItems(field.choices)
+            combo.setCurrentText(str(field.default))
+            guard_wheel(combo)
+            combo.currentTextChanged.connect(self.changed)
+            return _Row(combo, combo.currentText, combo.setCurrentText)
         line = QLineEdit(str(field.default))
         line.editingFinished.connect(self.changed)
         return _Row(line, line.text, line.setText)

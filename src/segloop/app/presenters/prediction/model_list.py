@@ -84,7 +84,7 @@ class ModelList:
 
     @property
     def n_inputs(self) -> int:
-        """How many channels the chosen model takes; 1 without a model."""
+        """How many channels of an image the chosen model uses; 1 without a model."""
         return len(self.model.card.recipe.channels) if self.model is not None else 1
 
     def set_entries(self, entries: Sequence[ModelEntry], wanted: str) -> None:
@@ -144,7 +144,7 @@ def describe_model(model: Model) -> str:
     size = (provenance.get("config") or {}).get("network", {}).get("size", "")
     network = f"{size} {card.network.get('name', '')}".strip()
     first += [network] if network else []
-    lines = [", ".join(first), f"Channels: {', '.join(card.recipe.channels)}"]
+    lines = [", ".join(first), f"Channels: {', '.join(card.recipe.build().names)}"]
     dataset = provenance.get("dataset") or {}
     trained = []
     if dataset.get("name"):
