@@ -109,7 +109,9 @@ def test_settings_exist(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         # These take no settings, but --seg NAME=FOLDER, and parameters of the models' targets.
         if words[0] in ("dataset", "threshold"):
             continue
-        settings = [word.split(",")[0] for word in words if re.match(r"[a-z_.]+=[^.]", word)]
+        settings = [word for word in words if re.match(r"[a-z_./]+=[^.]", word)]
+        # Of values to sweep over, the first.
+        settings = [word if re.search(r"[\[{]", word) else word.split(",")[0] for word in settings]
         compose(schema, settings)
 
 
