@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from segloop.app.tasks import train_run
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.job.events import MessageEvent, MetricsEvent
-from segloop.artifacts.job.job import JobFolder
+from segloop.artifacts.job.job import JobFolder, OnEvent
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
@@ -24,6 +25,7 @@ from segloop.config.train import TrainConfig
 from segloop.networks import NetworkSpec
 from segloop.targets import Target, quantise
 from segloop.training.cache import CachedSample, SampleArrays, store
+from segloop.training.extras import Extras
 
 QUICK = ["patch.size=[48,48]", "patch.batch_size=4", "patch.per_epoch=32", "stop.max_epochs=6"]
 TINY = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "stop.max_epochs=3"]
@@ -32,6 +34,14 @@ ENDLESS = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "sto
 
 def config(dataset: CuratedDataset, overrides: list[str], *more: str) -> TrainConfig:
     return compose.compose(TrainConfig, [f"dataset={dataset.path}", *overrides, *more])
+
+
+def train(
+    config: TrainConfig, path: Path | str, on_event: OnEvent | None = None, extras: Extras | None = None
+) -> Run:
+    """Train a new run in this process, as the command does."""
+    train_run(config, Path(path), on_event, extras)
+    return Run(Path(path).resolve())
 
 
 def messages(run: Run, level: str) -> list[str]:

@@ -172,6 +172,8 @@ def test_a_sweep_trains_one_run_per_combination(study: Path) -> None:
         for number, seed in (("0", 1), ("1", 2))
     ]
     assert seeds == [1, 1]
+    tasks = [json.loads((out / number / "task.json").read_text()) for number in ("0", "1")]
+    assert [task["kind"] for task in tasks] == ["train", "train"]
 
 
 def test_a_bad_image_is_named_and_the_others_are_predicted(study: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -54,6 +56,45 @@ def test_a_run_trained_on_arrays_has_a_model(run: segloop.Run) -> None:
     assert len(segloop.CuratedDataset.open(run.path / "dataset").sample_ids) == 6
     assert isinstance(run, segloop.Run)
     assert run.model().card.axes == "YX"
+
+
+def test_a_run_holds_its_task_as_any_other_job(run: segloop.Run) -> None:
+    assert json.loads((run.path / "task.json").read_text())["kind"] == "train"
+
+
+def test_callbacks_and_loggers_of_lightning_follow_a_training(run: segloop.Run, tmp_path: Path) -> None:
+    from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.loggers import CSVLogger
+
+    epochs = []
+
+    class Epochs(Callback):
+        def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+            epochs.append(trainer.current_epoch)
+
+    again = segloop.train(
+        run.path / "dataset",
+        out=tmp_path / "run",
+        overrides=SHORT,
+        callbacks=Epochs(),
+        loggers=[CSVLogger(tmp_path, name="logs", version="1")],
+    )
+
+    assert epochs == [0, 1]
+    with (tmp_path / "logs" / "1" / "metrics.csv").open() as file:
+        logged = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert logged == pytest.approx([value for _, value in again.metrics()["train_loss"]], rel=1e-4)
+
+
+@pytest.mark.parametrize("argument", ["callbacks", "loggers"])
+def test_what_lightning_can_not_use_is_refused_before_anything_is_made(
+    run: segloop.Run, tmp_path: Path, argument: str
+) -> None:
+    with pytest.raises(
+        segloop.ConfigError, match=rf"^{argument} takes .* builtins\.str was passed"
+    ):
+        segloop.train(run.path / "dataset", out=tmp_path / "run", **{argument: ["tensorboard"]})
+    assert not (tmp_path / "run").exists()
 
 
 def test_events_arrive_as_they_are_written(run: segloop.Run, events: list[Any]) -> None:

@@ -25,8 +25,8 @@ from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import ConfigError, DatasetError, ModelError, RunError
 from segloop.training.cache import cache_folder, prune
-from segloop.training.fit import fit, resume
-from segloop.training.training_run import Extras
+from segloop.training.extras import Extras
+from segloop.training.fit import fit
 from training_fixtures import (
     ENDLESS,
     QUICK,
@@ -38,6 +38,7 @@ from training_fixtures import (
     require_learnt,
     state,
     stopping_when,
+    train,
     weights,
 )
 
@@ -46,7 +47,7 @@ MakeDataset = Callable[..., CuratedDataset]
 
 
 def test_it_learns_objects(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = fit(config(make_dataset(nuclei), QUICK), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), QUICK), tmp_path / "run")
 
     require_learnt(run)
     card = Model.load(run.path).card
@@ -56,7 +57,7 @@ def test_it_learns_objects(nuclei: Pictures, make_dataset: MakeDataset, tmp_path
 
 
 def test_it_learns_foreground(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = fit(config(make_dataset(nuclei), QUICK, "target=semantic"), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), QUICK, "target=semantic"), tmp_path / "run")
 
     require_learnt(run)
     assert Model.load(run.path).card.target.options == {"classes": 2}
@@ -71,7 +72,7 @@ def test_it_learns_classes(nuclei: Pictures, make_dataset: MakeDataset, tmp_path
     }
     dataset = make_dataset(pictures, label_kind="semantic")
 
-    run = fit(config(dataset, QUICK, "target=semantic"), tmp_path / "run")
+    run = train(config(dataset, QUICK, "target=semantic"), tmp_path / "run")
 
     require_learnt(run)
     assert Model.load(run.path).card.target.options == {"classes": 3}
@@ -80,14 +81,14 @@ def test_it_learns_classes(nuclei: Pictures, make_dataset: MakeDataset, tmp_path
 def test_it_learns_volumes(embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     overrides = ["patch.size=[8,32,32]", "patch.batch_size=2", "patch.per_epoch=16", "stop.max_epochs=4"]
 
-    run = fit(config(make_dataset(embryo), overrides), tmp_path / "run")
+    run = train(config(make_dataset(embryo), overrides), tmp_path / "run")
 
     require_learnt(run)
     assert Model.load(run.path).card.axes == "ZYX"
 
 
 def test_it_learns_stacks_slice_by_slice(embryo: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = fit(config(make_dataset(embryo), TINY, "network.dimensions=2"), tmp_path / "run")
+    run = train(config(make_dataset(embryo), TINY, "network.dimensions=2"), tmp_path / "run")
 
     assert Model.load(run.path).card.axes == "YX"
     Model.load(run.path).verify()
@@ -98,7 +99,7 @@ def test_the_run_holds_all_that_was_promised(
 ) -> None:
     dataset = make_dataset(nuclei)
 
-    run = fit(config(dataset, TINY, "seed=5"), tmp_path / "run")
+    run = train(config(dataset, TINY, "seed=5"), tmp_path / "run")
 
     assert sorted(path.name for path in run.path.iterdir()) == [
         "checkpoints",
@@ -109,6 +110,7 @@ def test_the_run_holds_all_that_was_promised(
         "model",
         "plan.json",
         "previews",
+        "task.json",
     ]
     assert sorted(path.name for path in run.checkpoints_dir.iterdir()) == ["best.ckpt", "last.ckpt"]
     assert run.config == config(dataset, TINY, "seed=5", "target=instance")
@@ -127,7 +129,7 @@ def test_the_run_may_be_the_folder_one_is_in(
     (tmp_path / ".run").mkdir()
     monkeypatch.chdir(tmp_path / ".run")
 
-    run = fit(config(make_dataset(nuclei), TINY), ".")
+    run = train(config(make_dataset(nuclei), TINY), ".")
 
     assert run.path == (tmp_path / ".run").resolve()
     assert Model.load(run.path).card.name == "run"
@@ -136,7 +138,7 @@ def test_the_run_may_be_the_folder_one_is_in(
 def test_events_tell_what_metrics_csv_holds(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), TINY), tmp_path / "run")
 
     told = {event.epoch: event.values["train_loss"] for event in run.job.events_of(MetricsEvent)}
     assert told == pytest.approx(dict(run.metrics()["train_loss"]), rel=1e-4)
@@ -149,7 +151,7 @@ def test_events_tell_what_metrics_csv_holds(
 
 
 def test_checkpoints_hold_no_code(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), TINY), tmp_path / "run")
 
     for path in (run.last_checkpoint, run.best_checkpoint):
         assert "state_dict" in torch.load(path, weights_only=True)
@@ -162,7 +164,9 @@ def test_a_number_of_steps_gives_the_same_model_on_a_slow_computer(
     steps = ["patch.size=[48,48]", "patch.batch_size=4", "patch.per_epoch=16", "stop.max_steps=30"]
 
     first, same, other = (
-        fit(config(dataset, steps, f"seed={seed}"), tmp_path / name, extras=Extras(clock=TickingClock(tick)))
+        train(
+            config(dataset, steps, f"seed={seed}"), tmp_path / name, extras=Extras(clock=TickingClock(tick))
+        )
         for seed, name, tick in ((1, "fast", 1e-6), (1, "slow", 0.3), (2, "other", 1e-6))
     )
 
@@ -177,7 +181,7 @@ def test_a_computer_too_slow_for_the_steps_says_that_the_result_depends_on_it(
 ) -> None:
     stop = ["stop.max_steps=1000", "stop.max_epochs=1000", "stop.max_minutes=0.2"]
 
-    run = fit(
+    run = train(
         config(make_dataset(nuclei), TINY, *stop), tmp_path / "run", extras=Extras(clock=TickingClock(0.5))
     )
 
@@ -196,7 +200,7 @@ def test_callbacks_and_loggers_of_the_caller_are_used(
 
     logger = CSVLogger(tmp_path, name="logs", version="1")
 
-    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run", extras=Extras([Watcher()], [logger]))
+    run = train(config(make_dataset(nuclei), TINY), tmp_path / "run", extras=Extras([Watcher()], [logger]))
 
     losses = [value for _, value in run.metrics()["train_loss"]]
     assert seen == pytest.approx(losses[-1:], rel=1e-4)
@@ -210,7 +214,7 @@ def test_the_same_seed_learns_the_same(nuclei: Pictures, make_dataset: MakeDatas
 
     # Of the last epoch: which of them is kept as the model depends on when there was time to validate.
     first, same, other = (
-        state(fit(config(dataset, TINY, f"seed={seed}"), tmp_path / name))
+        state(train(config(dataset, TINY, f"seed={seed}"), tmp_path / name))
         for seed, name in ((1, "a"), (1, "b"), (2, "c"))
     )
 
@@ -234,7 +238,7 @@ def test_labels_under_exclusion_change_no_bit_of_the_model(
         for sample in list(dataset.samples()):
             dataset.save(sample.edit(regions=(region,)), "exclude")
         # By steps, since time may change the learning rate on a busy computer.
-        models.append(weights(fit(config(dataset, TINY, "stop.max_steps=6"), tmp_path / f"run-{folder}")))
+        models.append(weights(train(config(dataset, TINY, "stop.max_steps=6"), tmp_path / f"run-{folder}")))
 
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
 
@@ -242,18 +246,18 @@ def test_labels_under_exclusion_change_no_bit_of_the_model(
 def test_the_time_limit_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     limits = config(make_dataset(nuclei), ENDLESS, "stop.max_minutes=0.05")
 
-    run = fit(limits, tmp_path / "run", extras=Extras(clock=TickingClock(0.05)))
+    run = train(limits, tmp_path / "run", extras=Extras(clock=TickingClock(0.05)))
 
     assert run.job.state() is JobState.finished
     assert "val_dice" in run.metrics()
     with pytest.raises(RunError, match=r"raise stop\.max_minutes"):
-        resume(run.path)
+        fit(run.path)
 
 
 def test_patience_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     stuck = ["optimiser.learning_rate=1e-7", "stop.patience=2", "stop.max_epochs=50"]
 
-    run = fit(config(make_dataset(nuclei), TINY, *stuck), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), TINY, *stuck), tmp_path / "run")
 
     assert len(run.metrics()["train_loss"]) < 50
     assert any("no better validation since epoch" in text for text in messages(run, "info"))
@@ -261,10 +265,10 @@ def test_patience_ends_it(nuclei: Pictures, make_dataset: MakeDataset, tmp_path:
 
 def test_it_starts_from_a_model(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     dataset = make_dataset(nuclei)
-    first = fit(config(dataset, QUICK), tmp_path / "first")
+    first = train(config(dataset, QUICK), tmp_path / "first")
     scratch = first.metrics()["train_loss"][0][1]
 
-    second = fit(config(dataset, QUICK, f"init={first.path}", "stop.max_epochs=1"), tmp_path / "second")
+    second = train(config(dataset, QUICK, f"init={first.path}", "stop.max_epochs=1"), tmp_path / "second")
 
     assert second.metrics()["train_loss"][0][1] < 0.8 * scratch
 
@@ -273,10 +277,10 @@ def test_a_model_for_another_target_is_refused(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     dataset = make_dataset(nuclei)
-    first = fit(config(dataset, TINY), tmp_path / "first")
+    first = train(config(dataset, TINY), tmp_path / "first")
 
     with pytest.raises(ModelError, match=r"learned the target instance .* the training is for semantic"):
-        fit(config(dataset, TINY, f"init={first.path}", "target=semantic"), tmp_path / "second")
+        train(config(dataset, TINY, f"init={first.path}", "target=semantic"), tmp_path / "second")
 
     assert JobFolder(tmp_path / "second").state() is JobState.failed
 
@@ -284,22 +288,22 @@ def test_a_model_for_another_target_is_refused(
 def test_a_model_for_other_channels_is_refused(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    first = fit(config(make_dataset(nuclei), TINY), tmp_path / "first")
+    first = train(config(make_dataset(nuclei), TINY), tmp_path / "first")
     colour = {name: (np.stack([raw, raw, raw]), labels) for name, (raw, labels) in nuclei.items()}
     dataset = make_dataset(colour, name="colour", raw_axes="CYX")
 
     with pytest.raises(ModelError, match=r"has 1 channel \(Channel 0\), the training has 3") as caught:
-        fit(config(dataset, TINY, f"init={first.path}"), tmp_path / "second")
+        train(config(dataset, TINY, f"init={first.path}"), tmp_path / "second")
 
     init = [f"init={first.path}", advised(str(caught.value))]
-    assert fit(config(dataset, TINY, *init), tmp_path / "third").job.state() is JobState.finished
+    assert train(config(dataset, TINY, *init), tmp_path / "third").job.state() is JobState.finished
 
 
 def test_no_foreground_at_all_is_said(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     empty = {name: (raw, np.zeros_like(labels)) for name, (raw, labels) in nuclei.items()}
 
     with pytest.raises(DatasetError, match="any foreground that counts"):
-        fit(config(make_dataset(empty), TINY), tmp_path / "run")
+        train(config(make_dataset(empty), TINY), tmp_path / "run")
 
     run = Run.open(tmp_path / "run")
     assert run.job.state() is JobState.failed
@@ -310,7 +314,7 @@ def test_no_foreground_at_all_is_said(nuclei: Pictures, make_dataset: MakeDatase
 def test_without_validation_samples_some_training_ones_validate(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    run = fit(config(make_dataset(nuclei, val=[]), TINY), tmp_path / "run")
+    run = train(config(make_dataset(nuclei, val=[]), TINY), tmp_path / "run")
 
     assert "1 of the training samples validate instead" in messages(run, "warning")[0]
     assert "val_dice" in run.metrics()
@@ -323,7 +327,7 @@ def test_a_single_sample_is_learnt_without_validation(
     for sample in list(dataset.samples())[1:]:
         dataset.save(sample.edit(verdict=Verdict.rejected), "reject")
 
-    run = fit(config(dataset, TINY), tmp_path / "run")
+    run = train(config(dataset, TINY), tmp_path / "run")
 
     assert "no samples left to validate on" in messages(run, "warning")[0]
     assert "val_dice" not in run.metrics()
@@ -337,7 +341,7 @@ def test_images_smaller_than_the_stride_are_learnt(
     automatic = ["patch.batch_size=2", "patch.per_epoch=4", "stop.max_epochs=1"]
 
     with suppress(RunError):  # two steps may be too few to find anything
-        fit(config(make_dataset(small, label_kind="instances"), automatic), tmp_path / "run")
+        train(config(make_dataset(small, label_kind="instances"), automatic), tmp_path / "run")
 
     run = Run.open(tmp_path / "run")
     assert any("larger than the images (7 × 6 at most)" in text for text in messages(run, "warning"))
@@ -349,21 +353,21 @@ def test_a_taken_folder_is_left_as_it_is(nuclei: Pictures, make_dataset: MakeDat
     (tmp_path / "run" / "mine.txt").write_text("keep")
 
     with pytest.raises(RunError, match="not empty"):
-        fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+        train(config(make_dataset(nuclei), TINY), tmp_path / "run")
 
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
 def test_no_folder_is_made_for_a_missing_dataset(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nowhere"):
-        fit(TrainConfig(dataset=str(tmp_path / "nowhere")), tmp_path / "run")
+        train(TrainConfig(dataset=str(tmp_path / "nowhere")), tmp_path / "run")
 
     assert not (tmp_path / "run").exists()
 
 
 def test_a_dataset_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No dataset is named"):
-        fit(TrainConfig(), tmp_path / "run")
+        train(TrainConfig(), tmp_path / "run")
 
 
 def test_a_training_for_days_keeps_its_images_in_the_cache(
@@ -380,15 +384,15 @@ def test_a_training_for_days_keeps_its_images_in_the_cache(
         return bool(aged_in) and epoch >= aged_in[0] + 3
 
     with stopping_when(tmp_path / "run", three_epochs_after_ageing):
-        fit(config(make_dataset(nuclei), ENDLESS), tmp_path / "run")
+        train(config(make_dataset(nuclei), ENDLESS), tmp_path / "run")
 
     assert len(list(cache_folder().iterdir())) == len(nuclei)
     assert prune(cache_folder(), [], limit_bytes=0) == []
 
 
 def test_a_damaged_checkpoint_is_named(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), TINY), tmp_path / "run")
     run.last_checkpoint.write_bytes(b"not a checkpoint")
 
     with pytest.raises(RunError, match=r"last\.ckpt is damaged"):
-        resume(run.path, StopConfig(max_epochs=9))
+        fit(run.path, StopConfig(max_epochs=9))

@@ -19,8 +19,7 @@ from segloop.images.normalisation import normalise
 from segloop.images.recipe_operations import RECIPE_OPERATIONS
 from segloop.networks import NETWORKS
 from segloop.training.augmentations import AUGMENTATIONS, Augmentation, Patch, build_pipeline
-from segloop.training.fit import fit
-from training_fixtures import QUICK, TINY, ToyNetwork, config
+from training_fixtures import QUICK, TINY, ToyNetwork, config, train
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
@@ -58,7 +57,7 @@ def test_guests_go_through_training_card_prediction_and_provenance(
     wanted = ["network.name=toy", "augmentation.more={mirror:{often:true}}", "stop.max_epochs=20"]
     wanted += ["target=semantic", "optimiser.learning_rate=0.03"]
     with NETWORKS.registered("toy", ToyNetwork), AUGMENTATIONS.registered("mirror", mirror):
-        run = fit(config(make_dataset(nuclei), TINY, *wanted), tmp_path / "run")
+        run = train(config(make_dataset(nuclei), TINY, *wanted), tmp_path / "run")
 
         model = Model.load(run.path)
         model.verify()
@@ -93,7 +92,7 @@ def test_a_recipe_of_operations_is_trained_kept_and_enforced(
 
     with RECIPE_OPERATIONS.registered("contrast", Contrast()):
         dataset = make_dataset(stained, raw_axes="CYX")
-        run = fit(config(dataset, [*QUICK, *more]), tmp_path / "run")
+        run = train(config(dataset, [*QUICK, *more]), tmp_path / "run")
         model = Model.load(run.path)
         model.verify()
         card = model.card
@@ -125,9 +124,9 @@ def test_a_name_that_nobody_brings_is_refused_before_training(
     dataset = make_dataset(nuclei)
 
     with pytest.raises(ConfigError, match="no augmentation 'melt': choose one of affine, elastic, blur"):
-        fit(config(dataset, TINY, "augmentation.more={melt:{}}"), tmp_path / "a")
+        train(config(dataset, TINY, "augmentation.more={melt:{}}"), tmp_path / "a")
     with pytest.raises(ConfigError, match="no network 'toy'"):
-        fit(config(dataset, TINY, "network.name=toy"), tmp_path / "b")
+        train(config(dataset, TINY, "network.name=toy"), tmp_path / "b")
 
 
 def test_an_argument_that_does_not_fit_is_named() -> None:

@@ -20,7 +20,8 @@ from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import TrainConfig
-from segloop.training.fit import fit, resume
+from segloop.training.fit import fit
+from training_fixtures import train
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
@@ -28,19 +29,13 @@ MakeDataset = Callable[..., CuratedDataset]
 PATCHES = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6"]
 LIMITS = ["stop.max_epochs=8", "stop.patience=0"]
 
-TRAIN = """
-import sys
-from segloop.config import compose
-from segloop.config.train import TrainConfig
-from segloop.training.fit import fit
-fit(compose.load(TrainConfig, sys.argv[1]), sys.argv[2])
-"""
-
 
 def start(config: TrainConfig, run: Path) -> subprocess.Popen[bytes]:
     request = run.with_suffix(".yaml")
     compose.save(config, request)
-    return subprocess.Popen([sys.executable, "-c", TRAIN, str(request), str(run)])
+    return subprocess.Popen(
+        [sys.executable, "-m", "segloop", "train", "--config", str(request), "--out", str(run)]
+    )
 
 
 def wait_until(process: subprocess.Popen[bytes], happened: Callable[[], bool]) -> None:
@@ -57,7 +52,7 @@ def test_a_killed_run_continues_as_if_nothing_had_happened(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
     config = compose.compose(TrainConfig, [f"dataset={make_dataset(nuclei).path}", *PATCHES, *LIMITS])
-    undisturbed = fit(config, tmp_path / "undisturbed")
+    undisturbed = train(config, tmp_path / "undisturbed")
     run = Run(tmp_path / "killed")
     process = start(config, run.path)
     wait_until(process, lambda: any(event.epoch >= 3 for event in run.job.events_of(MetricsEvent)))
@@ -67,7 +62,7 @@ def test_a_killed_run_continues_as_if_nothing_had_happened(
 
     assert run.job.state() is JobState.lost
     Model.load(run.path).verify()
-    resume(run.path)
+    fit(run.path)
     assert run.job.state() is JobState.finished
     assert [epoch for epoch, _ in run.metrics()["train_loss"]] == list(range(1, 9))
     ours, theirs = (

@@ -16,9 +16,8 @@ from segloop.artifacts.job.events import MetricsEvent, PreviewEvent
 from segloop.artifacts.job.state import JobState
 from segloop.targets import Decoded
 from segloop.training import preview
-from segloop.training.fit import fit
 from segloop.training.preview import choose_crop, draw_outlines
-from training_fixtures import TINY, config
+from training_fixtures import TINY, config, train
 
 Pictures = dict[str, Any]
 MakeDataset = Callable[..., CuratedDataset]
@@ -68,7 +67,7 @@ def test_a_training_shows_each_validation(
     monkeypatch.setattr(preview, "MAX_PREVIEWS", 2)
     dataset = make_dataset(nuclei)
 
-    run = fit(config(dataset, [*TINY, "stop.max_steps=9"]), tmp_path / "run")
+    run = train(config(dataset, [*TINY, "stop.max_steps=9"]), tmp_path / "run")
 
     validated = [event.epoch for event in run.job.events_of(MetricsEvent) if "val_loss" in event.values]
     shown = run.job.events_of(PreviewEvent)
@@ -96,7 +95,7 @@ def test_a_preview_that_fails_does_not_end_the_training(
 
     monkeypatch.setattr(imagecodecs, "png_encode", full)
     with caplog.at_level(logging.WARNING, "segloop.training"):
-        run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+        run = train(config(make_dataset(nuclei), TINY), tmp_path / "run")
 
     assert run.job.state() is JobState.finished
     assert not run.job.events_of(PreviewEvent)

@@ -22,8 +22,8 @@ from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig
 from segloop.core.errors import RunError
-from segloop.training.fit import fit, resume
-from segloop.training.training_run import Extras
+from segloop.training.extras import Extras
+from segloop.training.fit import fit
 from training_fixtures import (
     ENDLESS,
     TINY,
@@ -32,6 +32,7 @@ from training_fixtures import (
     epochs_done,
     messages,
     stopping_when,
+    train,
 )
 
 Pictures = dict[str, Any]
@@ -48,7 +49,7 @@ def runs(nuclei: Pictures, make_dataset_in: MakeDataset, tmp_path_factory: pytes
     @cache
     def run(limit: str) -> Run:
         # A second passes whenever the clock is read, so that no limit in time depends on the computer.
-        return fit(config(dataset, TINY, limit), folder / limit, extras=Extras(clock=TickingClock(1)))
+        return train(config(dataset, TINY, limit), folder / limit, extras=Extras(clock=TickingClock(1)))
 
     return run
 
@@ -58,7 +59,7 @@ def test_a_stopped_run_keeps_a_model_and_continues(
 ) -> None:
     folder = tmp_path / "run"
     with stopping_when(folder, lambda job: epochs_done(job) >= 2) as asked:
-        run = fit(config(make_dataset(nuclei), ENDLESS), folder)
+        run = train(config(make_dataset(nuclei), ENDLESS), folder)
         took = time.monotonic() - asked[0]
     assert run.job.state() is JobState.stopped
     assert not run.job.stop_requested()
@@ -66,7 +67,7 @@ def test_a_stopped_run_keeps_a_model_and_continues(
     Model.load(run.path).verify()
     epochs = len(run.metrics()["train_loss"])
 
-    resume(run.path, StopConfig(max_epochs=epochs + 2))
+    fit(run.path, StopConfig(max_epochs=epochs + 2))
 
     assert run.job.state() is JobState.finished
     assert [epoch for epoch, _ in run.metrics()["train_loss"]] == list(range(1, epochs + 3))
@@ -76,11 +77,11 @@ def test_a_stopped_run_keeps_a_model_and_continues(
 def test_resuming_goes_on_with_optimiser_and_clock(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), TINY), tmp_path / "run")
     before = torch.load(run.last_checkpoint, weights_only=True)
     steps = before["optimizer_states"][0]["state"][0]["step"]
 
-    resume(run.path, StopConfig(max_epochs=4))
+    fit(run.path, StopConfig(max_epochs=4))
 
     after = torch.load(run.last_checkpoint, weights_only=True)
     assert after["optimizer_states"][0]["state"][0]["step"] == steps + 3
@@ -95,14 +96,14 @@ def test_an_edit_of_the_dataset_does_not_change_what_a_resumed_run_has_chosen(
     pictures = {name: (raw, np.minimum(labels, 2)) for name, (raw, labels) in nuclei.items()}
     dataset = make_dataset(pictures, label_kind="semantic")
     automatic = ["target=semantic", "patch.per_epoch=6", "stop.max_epochs=1"]
-    run = fit(config(dataset, automatic), tmp_path / "run")
+    run = train(config(dataset, automatic), tmp_path / "run")
     chosen = run.plan
     first, second = list(dataset.samples())[:2]
     labels = dataset.label_file(first).path
     tifffile.imwrite(labels, tifffile.imread(labels) * 2)
     dataset.save(second.edit(verdict=Verdict.rejected), "reject")
 
-    resume(run.path, StopConfig(max_epochs=2))
+    fit(run.path, StopConfig(max_epochs=2))
 
     assert run.job.state() is JobState.finished
     assert any("The labels hold class 4" in text for text in messages(run, "warning"))
@@ -111,10 +112,10 @@ def test_an_edit_of_the_dataset_does_not_change_what_a_resumed_run_has_chosen(
 
 
 def test_a_lost_model_is_brought_back(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = fit(config(make_dataset(nuclei), TINY), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), TINY), tmp_path / "run")
     shutil.rmtree(run.model_dir)
     with stopping_when(run.path, lambda job: run.model_dir.is_dir()):
-        resume(run.path, StopConfig(max_epochs=1000))
+        fit(run.path, StopConfig(max_epochs=1000))
 
     Model.load(run.path).verify()
 
@@ -125,11 +126,11 @@ def test_a_request_to_stop_before_it_began_is_heeded(
     EventLog(tmp_path / "run").state(JobState.waiting)
     JobFolder(tmp_path / "run").request_stop()
 
-    run = fit(config(make_dataset(nuclei), ENDLESS), tmp_path / "run")
+    run = train(config(make_dataset(nuclei), ENDLESS), tmp_path / "run")
 
     assert run.job.state() is JobState.stopped
     assert messages(run, "warning")[-1].startswith("Stopped before the first epoch")
-    resume(run.path, StopConfig(max_epochs=1))
+    fit(run.path, StopConfig(max_epochs=1))
     Model.load(run.path).verify()
 
 
@@ -139,7 +140,7 @@ def test_a_stop_before_the_first_validation_still_gives_a_model(
     folder = tmp_path / "run"
     begun = lambda job: "Epoch" in getattr(job.last(ProgressEvent), "message", "")  # noqa: E731
     with stopping_when(folder, begun):
-        run = fit(config(make_dataset(nuclei), ENDLESS, "patch.per_epoch=100000"), folder)
+        run = train(config(make_dataset(nuclei), ENDLESS, "patch.per_epoch=100000"), folder)
 
     assert run.job.state() is JobState.stopped
     assert "val_dice" not in run.metrics()
@@ -208,11 +209,11 @@ def test_a_resumed_run_validates_on_what_it_has_not_learnt_from(
     nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     dataset = make_dataset(nuclei, val=[])
-    run = fit(config(dataset, TINY), tmp_path / "run")
+    run = train(config(dataset, TINY), tmp_path / "run")
     learnt, aside = run.plan.train_samples, run.plan.val_samples
     dataset.save(dataset.sample(learnt[0]).edit(verdict=Verdict.rejected), "reject")
 
-    resume(run.path, StopConfig(max_epochs=4))
+    fit(run.path, StopConfig(max_epochs=4))
 
     assert run.plan.train_samples == learnt[1:]
     assert run.plan.val_samples == aside

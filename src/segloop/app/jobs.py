@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from segloop.app.processes import kill_tree, last_line, start_segloop, wait_until_ended
-from segloop.app.tasks import create_run, submit
+from segloop.app.tasks import submit
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.events import MessageEvent
 from segloop.artifacts.job.job import EVENTS_FILE, EventLog, JobFolder
@@ -176,6 +176,8 @@ def start_training(config: TrainConfig, run: Path, workspace: Workspace) -> Job:
     JobError
         If no process can be started.
     """
+    from segloop.training.fit import create_run
+
     create_run(config, run)
     return _launch(run, workspace)
 

@@ -1,12 +1,12 @@
 """Submitting and executing tasks; see `segloop.artifacts.job.task`.
 
-The same function executes a task in the process of the command line, in the prediction helper, in a process
-that a dock started, and in a scheduler's job.
+The same function executes a task in the process of the command line or of Python code, in the prediction
+helper, in a process that a dock started, and in a scheduler's job.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,14 @@ from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, EventLog, JobFolde
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask, Task, TrainTask, read_task, write_task
 from segloop.artifacts.run.run import Run
-from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
-from segloop.core.errors import ConfigError, JobError
+from segloop.core.errors import JobError
 from segloop.core.file_errors import writing
 
 if TYPE_CHECKING:
+    from segloop.artifacts.job.job import OnEvent
     from segloop.prediction.job import ModelCache
+    from segloop.training.extras import Extras
 
 
 @dataclass(frozen=True)
@@ -37,34 +38,6 @@ class TaskResult:
 
     n_done: int
     problems: tuple[str, ...] = ()
-
-
-def create_run(config: TrainConfig, path: Path) -> Run:
-    """Create the folder of a new run, once all that can be checked at once was checked.
-
-    Parameters
-    ----------
-    config : TrainConfig
-        What to train, and on which dataset.
-    path : Path
-        Folder of the new run; must be new or empty.
-
-    Raises
-    ------
-    ConfigError, DatasetError, ModelError, RunError
-        If the config, the dataset, the initial model or the folder can't be used; nothing is created then.
-    """
-    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-    from segloop.artifacts.model.model import Model
-
-    validate(config)
-    if not config.dataset:
-        raise ConfigError("No dataset is named: set 'dataset' to the folder of a curated dataset.")
-    config = replace(config, dataset=str(Path(config.dataset).resolve()))
-    CuratedDataset.open(config.dataset)
-    if config.init:
-        Model.load(config.init)
-    return Run.create(path, config)
 
 
 def submit(folder: Path, task: Task) -> None:
@@ -89,11 +62,15 @@ def submit(folder: Path, task: Task) -> None:
                 path.unlink(missing_ok=True)
 
 
-def train_run(config: TrainConfig, path: Path) -> None:
-    """Create a run and train it in this process; see `create_run` and `execute`."""
+def train_run(
+    config: TrainConfig, path: Path, on_event: OnEvent | None = None, extras: Extras | None = None
+) -> None:
+    """Create a run and train it in this process; see `segloop.training.fit.create_run` and `execute`."""
+    from segloop.training.fit import create_run
+
     create_run(config, path)
     submit(path, TrainTask())
-    execute(path)
+    execute(path, on_event=on_event, extras=extras)
 
 
 def resume_run(path: Path, stop: StopConfig | None = None) -> None:
@@ -109,7 +86,12 @@ def resume_run(path: Path, stop: StopConfig | None = None) -> None:
     execute(path)
 
 
-def execute(folder: Path, models: ModelCache | None = None) -> TaskResult:
+def execute(
+    folder: Path,
+    models: ModelCache | None = None,
+    on_event: OnEvent | None = None,
+    extras: Extras | None = None,
+) -> TaskResult:
     """Execute the task of a job in this process; its events go into the folder.
 
     Parameters
@@ -118,6 +100,10 @@ def execute(folder: Path, models: ModelCache | None = None) -> TaskResult:
         The folder of the job.
     models : ModelCache, optional
         Where the model of a prediction may be loaded already.
+    on_event : callable, optional
+        Called with each event once it is written, on the thread that writes it.
+    extras : Extras, optional
+        What Python code passes to a training.
 
     Raises
     ------
@@ -128,13 +114,13 @@ def execute(folder: Path, models: ModelCache | None = None) -> TaskResult:
     """
     task = read_task(folder)
     if isinstance(task, TrainTask):
-        from segloop.training.fit import resume
+        from segloop.training.fit import fit
 
-        resume(folder, task.limits())
+        fit(folder, task.limits(), on_event, extras)
         return TaskResult(1)
     from segloop.prediction.job import predict_files, rethreshold_predictions
 
-    log = EventLog(folder)
+    log = EventLog(folder, on_event)
     if isinstance(task, PredictTask):
         summary = predict_files(task, log, models)
     else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from segloop.app.listener import Listener
 from segloop.app.run import Run
+from segloop.app.tasks import resume_run, train_run
 from segloop.app.training_data import TrainingData, dataset_for
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.model.model import Model
@@ -25,10 +26,13 @@ from segloop.core.context import Context
 from segloop.core.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.loggers import Logger
     from numpy.typing import ArrayLike
 
     from segloop.artifacts.dataset.manifest import LabelKind
     from segloop.artifacts.job.job import OnEvent
+    from segloop.training.extras import Extras
 
 _TIMEOUT = 120  # seconds, for a plan made by another process
 
@@ -136,6 +140,8 @@ def train(
     init: str | os.PathLike[str] | None = None,
     overrides: Settings = (),
     on_event: OnEvent | None = None,
+    callbacks: Callback | Sequence[Callback] = (),
+    loggers: Logger | Sequence[Logger] = (),
 ) -> Run:
     """Train a network, in this process.
 
@@ -168,6 +174,11 @@ def train(
         Called with each event (progress, metrics, messages, states; see `segloop.JobEvent`) as it happens, at
         times on another thread. If it raises `Cancelled`, training stops and keeps the best model so far; any
         other exception also stops the training and is then raised from here.
+    callbacks : lightning.pytorch.Callback or sequence of them, optional
+        Callbacks of Lightning, in addition to those of Segloop.
+    loggers : lightning.pytorch.loggers.Logger or sequence of them, optional
+        Loggers of Lightning, such as `TensorBoardLogger`; after each epoch they receive the values that
+        ``metrics.csv`` holds.
 
     Returns
     -------
@@ -179,8 +190,7 @@ def train(
     DatasetError, PairingError, ImageError, ConfigError, ModelError, RunError
         If the data, the config, the initial model or the folder can't be used.
     """
-    from segloop.training.fit import fit
-
+    extras = _extras(callbacks, loggers)
     chosen = resolve(config if config is not None else TrainConfig(), overrides)
     if init is not None:
         chosen = replace(chosen, init=absolute_if_path(init))
@@ -189,10 +199,37 @@ def train(
     with dataset_for(
         data, labels, folder, axes=axes, val=val, seed=chosen.seed, label_kind=label_kind
     ) as dataset:
-        run = fit(replace(chosen, dataset=str(dataset.resolve())), folder, listener)
+        train_run(replace(chosen, dataset=str(dataset.resolve())), folder, listener, extras)
     if listener is not None:
         listener.reraise()
-    return Run(run.path)
+    return Run(folder)
+
+
+def _extras(callbacks: Callback | Sequence[Callback], loggers: Logger | Sequence[Logger]) -> Extras | None:
+    """Return what was passed for Lightning; one object or a sequence of them.
+
+    Raises
+    ------
+    ConfigError
+        If something else was passed.
+    """
+    if callbacks == () and loggers == ():
+        return None
+    from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.loggers import Logger
+
+    from segloop.training.extras import Extras
+
+    all_callbacks = tuple(callbacks) if isinstance(callbacks, Sequence) else (callbacks,)
+    all_loggers = tuple(loggers) if isinstance(loggers, Sequence) else (loggers,)
+    for argument, values, kind in (("callbacks", all_callbacks, Callback), ("loggers", all_loggers, Logger)):
+        for value in values:
+            if not isinstance(value, kind):
+                raise ConfigError(
+                    f"{argument} takes objects of lightning.pytorch's {kind.__name__}, but one of "
+                    f"{type(value).__module__}.{type(value).__qualname__} was passed."
+                )
+    return Extras(all_callbacks, all_loggers)
 
 
 def resume(run: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Run:
@@ -212,9 +249,8 @@ def resume(run: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Run:
     ConfigError
         If an override is not about ``stop``.
     """
-    from segloop.training.fit import resume as resume_fit
-
-    return Run(resume_fit(Path(run), resumed_limits(run, overrides)).path)
+    resume_run(Path(run), resumed_limits(run, overrides))
+    return Run(Path(run))
 
 
 def resumed_limits(run: str | os.PathLike[str], overrides: Sequence[str]) -> StopConfig | None:

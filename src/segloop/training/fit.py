@@ -1,4 +1,4 @@
-"""Training from start to end, in this process; it speaks through the run's folder alone."""
+"""Training from start to end, in this process."""
 
 from __future__ import annotations
 
@@ -24,59 +24,48 @@ from segloop.core.file_errors import cannot_write
 from segloop.training.limits import require_more
 
 if TYPE_CHECKING:
-    from segloop.training.training_run import Extras, Outcome, TrainingRun
+    from segloop.training.extras import Extras
+    from segloop.training.training_run import Outcome, TrainingRun
 
 logger = logging.getLogger("segloop.training")
 
 _LOOK_INTERVAL = 0.1  # seconds between two looks for a stop request
 
 
-def fit(
-    config: TrainConfig,
-    run_path: str | Path,
-    on_event: OnEvent | None = None,
-    extras: Extras | None = None,
-) -> Run:
-    """Train a network on a curated dataset.
+def create_run(config: TrainConfig, path: str | Path) -> Run:
+    """Create the folder of a new run, once all that can be checked at once was checked.
 
     Parameters
     ----------
     config : TrainConfig
         What to train, and on which dataset.
-    run_path : path
+    path : path
         Folder of the new run; must be new or empty.
-    on_event : callable, optional
-        Called with each event once it is written, on the thread that writes it.
-    extras : segloop.training.training_run.Extras, optional
-        Callbacks, loggers and a clock.
-
-    Returns
-    -------
-    Run
-        Finished, or stopped by a request; then `resume` continues it.
 
     Raises
     ------
-    ConfigError, DatasetError, ModelError, ImageError
-        If the config, the dataset, the initial model or all images can't be used.
-    RunError
-        If the folder is in use, the disk is full, memory does not suffice, or the training diverged.
+    ConfigError, DatasetError, ModelError, RunError
+        If the config, the dataset, the initial model or the folder can't be used; nothing is created then.
     """
     validate(config)
     if not config.dataset:
         raise ConfigError("No dataset is named: set 'dataset' to the folder of a curated dataset.")
     config = replace(config, dataset=str(Path(config.dataset).resolve()))
-    # What can be seen at once is refused before a folder is made.
     CuratedDataset.open(config.dataset)
     if config.init:
         Model.load(config.init)
-    run = Run.create(Path(run_path).resolve(), config)
-    _execute(run, resumed=False, on_event=on_event, extras=extras)
-    return run
+    return Run.create(path, config)
 
 
-def resume(run_path: str | Path, stop: StopConfig | None = None, extras: Extras | None = None) -> Run:
-    """Continue a run where it was stopped or lost: weights, optimiser, schedule, epoch and time.
+def fit(
+    run_path: str | Path,
+    stop: StopConfig | None = None,
+    on_event: OnEvent | None = None,
+    extras: Extras | None = None,
+) -> Run:
+    """Train a run: from its beginning, or continuing where it was stopped or lost.
+
+    What continues are weights, optimiser, schedule, epoch and time.
 
     Parameters
     ----------
@@ -84,20 +73,23 @@ def resume(run_path: str | Path, stop: StopConfig | None = None, extras: Extras 
         The run's folder.
     stop : StopConfig, optional
         New limits, to train for longer than planned; time, steps and epochs count from the run's beginning.
-    extras : segloop.training.training_run.Extras, optional
+    on_event : callable, optional
+        Called with each event once it is written, on the thread that writes it.
+    extras : Extras, optional
         Callbacks, loggers and a clock.
 
     Returns
     -------
     Run
-        As of `fit`.
+        Finished, or stopped by a request; the next call then continues it.
 
     Raises
     ------
     RunError
-        If there is no such run, it is still running, or it has reached a limit already; and as `fit`.
+        If there is no such run, it is still running, or it has reached a limit already; if the disk is full,
+        memory does not suffice, or the training diverged.
     ConfigError, DatasetError, ModelError, ImageError
-        As `fit`.
+        If the config, the dataset, the initial model or all images can't be used.
     """
     run = Run.open(Path(run_path).resolve())
     state = run.job.state()
@@ -109,14 +101,12 @@ def resume(run_path: str | Path, stop: StopConfig | None = None, extras: Extras 
     require_more(run, old, stop or old, finished=state is JobState.finished)
     if stop is not None and stop != old:
         run.change_stop(stop)
-    # A run that was only submitted begins now.
-    _execute(run, resumed=run.log_file.is_file(), extras=extras)
+    # A run without a log was only created; it begins now.
+    _execute(run, resumed=run.log_file.is_file(), on_event=on_event, extras=extras)
     return run
 
 
-def _execute(
-    run: Run, *, resumed: bool, on_event: OnEvent | None = None, extras: Extras | None = None
-) -> None:
+def _execute(run: Run, *, resumed: bool, on_event: OnEvent | None, extras: Extras | None) -> None:
     # This loads torch, which takes seconds. A job that says it runs is expected to react to a stop request.
     from segloop.training.training_run import TrainingRun
 

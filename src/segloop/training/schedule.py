@@ -12,12 +12,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from segloop.config.train import StopConfig
+from segloop.training.extras import Clock
 
 _WARM_UP = 0.05
 _LOWEST = 0.01
-
-Clock = Callable[[], float]
-"""Returns seconds, like `time.monotonic`."""
 
 
 @dataclass

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,6 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
@@ -32,6 +29,7 @@ from segloop.training.cache import CachedSample, cache_folder, prune
 from segloop.training.checkpoint_callback import CheckpointCallback
 from segloop.training.data_module import PatchDataModule
 from segloop.training.environment import KeepCacheEntries, KeepSignalHandlers
+from segloop.training.extras import Extras
 from segloop.training.limits import LIMITS, EndedBy
 from segloop.training.losses import TargetLoss
 from segloop.training.model_export import ModelDescription, ModelExporter, summary
@@ -44,7 +42,7 @@ from segloop.training.prepare import keep_in_memory, prepare
 from segloop.training.preview import PreviewingValidator, PreviewWriter
 from segloop.training.progress_callback import ProgressCallback
 from segloop.training.record import pinned, provenance
-from segloop.training.schedule import Clock, Schedule
+from segloop.training.schedule import Schedule
 from segloop.training.verdict import found_nothing, nothing_found_message
 
 logger = logging.getLogger("segloop.training")
@@ -67,25 +65,6 @@ class Outcome:
 
     stopped: bool
     ended_by: EndedBy
-
-
-@dataclass(frozen=True)
-class Extras:
-    """What a caller in Python may pass to a training.
-
-    Attributes
-    ----------
-    callbacks : sequence of lightning.pytorch.Callback
-        Further callbacks of Lightning.
-    loggers : sequence of lightning.pytorch.loggers.Logger
-        Loggers of Lightning; they receive the values of ``metrics.csv``.
-    clock : callable
-        Returns seconds; limits in time count by it.
-    """
-
-    callbacks: Sequence[pl.Callback] = ()
-    loggers: Sequence[Logger] = ()
-    clock: Clock = time.monotonic
 
 
 @dataclass(frozen=True)
