@@ -103,6 +103,39 @@ def test_a_job_waits_for_the_one_before_it(helper, workspace, model, nuclei):
     assert end(second) is JobState.finished
 
 
+def test_stopping_a_job_that_waits_ends_that_one_only(helper, workspace, model, nuclei):
+    first = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
+    second, third = (submit(helper, workspace, model, nuclei).job for _ in range(2))
+    until(lambda: first.folder.last(ProgressEvent), "the first did not begin")
+    pid = helper.pid
+
+    begun = time.monotonic()
+    second.stop()
+    assert end(second) is JobState.stopped
+    assert time.monotonic() - begun < 1.5
+
+    assert not first.ended
+    assert end(first) is JobState.finished
+    assert end(third) is JobState.finished
+    assert helper.pid == pid
+    assert second.state() is JobState.stopped
+    assert not (second.path / "output").exists()
+
+
+def test_ending_a_process_that_does_not_react_leaves_the_jobs_that_wait(helper, workspace, model, nuclei):
+    first = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
+    second = submit(helper, workspace, model, nuclei).job
+    until(lambda: first.folder.last(ProgressEvent), "the first did not begin")
+    pid = helper.pid
+    psutil.Process(pid).suspend()
+
+    first.stop()
+
+    assert end(first) is JobState.stopped
+    assert end(second) is JobState.finished
+    assert helper.pid != pid
+
+
 @pytest.mark.parametrize("text", [None, "{", '{"format": "segloop-task", "version": 99, "kind": "predict"}'])
 def test_a_job_that_is_refused_says_why(helper, workspace, model, nuclei, tmp_path, text):
     folder = tmp_path / "job"

@@ -23,7 +23,7 @@ from segloop.app.helper_protocol import (
     parse_answer,
 )
 from segloop.app.helper_server import serve
-from segloop.artifacts.job.job import JobFolder
+from segloop.artifacts.job.job import EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask, write_task
 
@@ -118,6 +118,22 @@ def test_jobs_run_one_after_the_other_whatever_some_of_them_do(
     ]
     assert isinstance(answers[7], Refused)
     assert "start the job again" in answers[7].reason
+
+
+def test_a_job_that_was_stopped_before_its_turn_is_not_begun(
+    model: Path, sample_nuclei: Path, tmp_path: Path
+) -> None:
+    image = sample_nuclei / "raw" / "000.tif"
+    asked, recorded, other = (make_job(tmp_path / name, model, image) for name in ("a", "b", "c"))
+    JobFolder(asked).request_stop()
+    EventLog(recorded).state(JobState.stopped)
+    answers: list[Answer] = []
+
+    serve(io.StringIO(f"{asked}\n{recorded}\n{other}\n{other}\n"), answers.append)
+
+    states = [JobFolder(folder).state() for folder in (asked, recorded, other)]
+    assert states == [JobState.stopped, JobState.stopped, JobState.finished]
+    assert [answer.folder for answer in answers if isinstance(answer, Accepted)] == [str(other)]
 
 
 def helper_command(code: str = "") -> list[str]:

@@ -90,9 +90,7 @@ def test_callbacks_and_loggers_of_lightning_follow_a_training(run: segloop.Run, 
 def test_what_lightning_can_not_use_is_refused_before_anything_is_made(
     run: segloop.Run, tmp_path: Path, argument: str
 ) -> None:
-    with pytest.raises(
-        segloop.ConfigError, match=rf"^{argument} takes .* builtins\.str was passed"
-    ):
+    with pytest.raises(segloop.ConfigError, match=rf"^{argument} takes .* builtins\.str was passed"):
         segloop.train(run.path / "dataset", out=tmp_path / "run", **{argument: ["tensorboard"]})
     assert not (tmp_path / "run").exists()
 

@@ -50,7 +50,7 @@ class Refused(_Answer):
 
 
 class Finished(_Answer):
-    """The job in ``folder`` has finished or was stopped; its events say which."""
+    """The job in ``folder`` has finished or was stopped, at times before it began; its events say which."""
 
     kind: Literal["finished"] = "finished"
     folder: str

@@ -20,7 +20,7 @@ from segloop.app.helper_protocol import (
     format_answer,
 )
 from segloop.app.tasks import execute
-from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.job.job import EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import read_task
 from segloop.core.errors import Cancelled, SegloopError
@@ -94,6 +94,12 @@ def _execute(folder: Path, models: ModelCache, answer: Callable[[Answer], None])
         logger.error("%s", error)
         _record_failure(folder, str(error))
         return Refused(folder=name, reason=str(error))
+    job = JobFolder(folder)
+    if (state := job.recorded_state()) is not None and state.ended:
+        return Finished(folder=name)  # stopped while it waited, or the same folder was submitted twice
+    if job.stop_requested():
+        EventLog(folder).state(JobState.stopped, ended_by="stop")
+        return Finished(folder=name)
     answer(Accepted(folder=name))
     try:
         execute(folder, models)

@@ -17,7 +17,7 @@ from typing import Protocol
 from segloop.app.processes import kill_tree, last_line, start_segloop, wait_until_ended
 from segloop.app.tasks import submit
 from segloop.app.workspace import Workspace
-from segloop.artifacts.job.events import MessageEvent
+from segloop.artifacts.job.events import MessageEvent, StateEvent
 from segloop.artifacts.job.job import EVENTS_FILE, EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import TrainTask
@@ -35,15 +35,32 @@ KEEP_GRACE_S = 30.0
 _TROUBLE = re.compile(r"error|exception|fault|abort|killed|memory", re.IGNORECASE)
 
 
-class Helper(Protocol):
-    """A process that executes several jobs, one after the other."""
+class QueuedJob(Protocol):
+    """A job's place in the queue of a process that executes one job after the other."""
 
-    def waiting_for(self, folder: Path) -> str:
-        """Return what a job that has not started waits for; empty if that is not known."""
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process."""
         ...
 
-    def refusal(self, folder: Path) -> str:
-        """Return why a job was refused; empty if it was not."""
+    @property
+    def waiting_for(self) -> str:
+        """What the job waits for before it starts; empty if that is not known."""
+        ...
+
+    @property
+    def refusal(self) -> str:
+        """Why the job was refused; empty if it was not."""
+        ...
+
+    @property
+    def is_executing(self) -> bool:
+        """Whether the process executes this job now."""
+        ...
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the process has ended and no other takes over its queue."""
         ...
 
 
@@ -55,13 +72,13 @@ class Job:
     folder : Path
         The run folder, or the folder of the prediction job.
     process : subprocess.Popen, optional
-        The process started for it; None for a job found again.
+        The process started for it alone; None for a job found again, or in a queue.
     log : Path, optional
         File with the output of that process.
     begin : int, optional
         Byte of the event log where this attempt begins; the events before it belong to earlier attempts.
-    helper : Helper, optional
-        The helper that executes the job.
+    queued : QueuedJob, optional
+        The job's place in a queue.
     """
 
     def __init__(
@@ -70,14 +87,14 @@ class Job:
         process: subprocess.Popen[bytes] | None = None,
         log: Path | None = None,
         begin: int = 0,
-        helper: Helper | None = None,
+        queued: QueuedJob | None = None,
     ) -> None:
         self.folder = JobFolder(folder)
         self.path = Path(folder)
         self._process = process
         self._log = log
         self._begin = begin
-        self._helper = helper
+        self._queued = queued
         self._stop_asked: float | None = None
 
     def state(self) -> JobState:
@@ -88,7 +105,7 @@ class Job:
         if state.ended:
             return state
         self._enforce_stop(state)
-        if self._process is not None and self._process.poll() is not None:
+        if self._process_has_ended():
             state = self.folder.state()
             return state if state.ended else JobState.lost
         return self.folder.state() if self.stop_asked else state
@@ -101,7 +118,7 @@ class Job:
     @property
     def waiting_for(self) -> str:
         """What a job that has not started waits for; empty if that is not known."""
-        return self._helper.waiting_for(self.path) if self._helper is not None else ""
+        return self._queued.waiting_for if self._queued is not None else ""
 
     def stop(self) -> None:
         """Ask the job to stop; if it has not after half a second, `state` ends its process."""
@@ -134,7 +151,12 @@ class Job:
         )
 
     def _refusal(self) -> str:
-        return self._helper.refusal(self.path) if self._helper is not None else ""
+        return self._queued.refusal if self._queued is not None else ""
+
+    def _process_has_ended(self) -> bool:
+        if self._queued is not None:
+            return self._queued.is_lost
+        return self._process is not None and self._process.poll() is not None
 
     def _enforce_stop(self, state: JobState) -> None:
         if self._stop_asked is None:
@@ -142,12 +164,18 @@ class Job:
         waited = time.monotonic() - self._stop_asked
         if waited < CANCEL_GRACE_S or (state is JobState.stopping and waited < KEEP_GRACE_S):
             return
-        pid = self._process.pid if self._process is not None else self.folder.pid()
+        if self._queued is not None and not self._queued.is_executing:
+            # The process works on another job; it finds the request when this job's turn comes.
+            if self.path.is_dir():
+                EventLog(self.path).append(StateEvent(state=JobState.stopped, ended_by="stop"))
+            return
+        process = self._queued.process if self._queued is not None else self._process
+        pid = process.pid if process is not None else self.folder.pid()
         if pid is None:
             return
         kill_tree(pid)
-        if self._process is not None:
-            wait_until_ended(self._process, timeout_s=5)
+        if process is not None:
+            wait_until_ended(process, timeout_s=5)
         recorded = self.folder.recorded_state()
         if self.path.is_dir() and (recorded is None or not recorded.ended):
             # The process can't write it any more, and the job should not be taken for lost later.
