@@ -175,6 +175,14 @@ def rename(source: Path, target: Path) -> None:
         time.sleep(0.05)
 
 
+def has_leftovers(folder: Path) -> bool:
+    """Whether there is anything for `clear_leftovers`, or another process is writing in the folder."""
+    try:
+        return any(_LEFTOVER.fullmatch(name) for name in os.listdir(folder))  # noqa: PTH208 - half the time
+    except OSError:
+        return False
+
+
 def clear_leftovers(folder: Path) -> None:
     """End what a killed process was writing in a folder by `atomic_path`: no temporary names remain.
 
@@ -218,7 +226,7 @@ def text_replaced(path: str | os.PathLike[str], text: str) -> Iterator[None]:
     target = Path(path)
     former = _temporary_name(target, _token())
     try:
-        shutil.copyfile(target, former)
+        _keep(target, former)
         write_text(target, text)
         try:
             yield
@@ -227,6 +235,14 @@ def text_replaced(path: str | os.PathLike[str], text: str) -> Iterator[None]:
             raise
     finally:
         _try(remove, former)
+
+
+def _keep(file: Path, copy: Path) -> None:
+    """Give a file a second name that survives its replacement; a copy where there are no hard links."""
+    try:
+        os.link(file, copy, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copyfile(file, copy)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

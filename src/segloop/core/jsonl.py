@@ -8,29 +8,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+from segloop.core.own_files import open_own, open_own_to_append
+
 _BLOCK = 1 << 16
 
 
-def append_line(path: Path, value: dict[str, Any]) -> None:
+def append_line(path: Path, value: dict[str, Any], durable: bool = False) -> None:
     """Append one object as a line, in a single write, so that the lines of several writers do not mix.
 
-    If a killed writer left an incomplete last line, it is ended first, so that only that line is lost.
+    If a killed writer left an incomplete last line, it is ended first, so that only that line is lost. A
+    link is not followed: the file may come from a stranger.
+
+    Parameters
+    ----------
+    path : Path
+        The file; created if it is missing.
+    value : dict
+        The object.
+    durable : bool, optional
+        Whether to wait until the disk has stored the line.
 
     Raises
     ------
     OSError
         If the file can't be written, or the disk is full.
+    NotReadableError
+        If it is a link, a pipe or a device.
     ValueError
         If ``value`` holds NaN or infinity.
     """
     line = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-    descriptor = os.open(path, _APPEND, 0o666)
+    descriptor = open_own_to_append(path)
     try:
         if _is_torn(descriptor):
             line = b"\n" + line
         while line:
             line = line[os.write(descriptor, line) :]
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -60,7 +75,7 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         Where the next call should start; an incomplete last line is read again then.
     """
     try:
-        with path.open("rb") as file:
+        with open_own(path) as file:
             if offset > os.fstat(file.fileno()).st_size:
                 offset = 0
             file.seek(offset)
@@ -90,7 +105,7 @@ def read_lines_backwards(path: Path, end: int | None = None) -> Iterator[tuple[i
         Its content; lines that are not JSON objects, such as incomplete ones, are left out.
     """
     try:
-        with path.open("rb") as file:
+        with open_own(path) as file:
             position = file.seek(0, os.SEEK_END) if end is None else end
             rest = b""  # of the line whose beginning isn't read yet
             while position > 0:
@@ -112,6 +127,6 @@ def read_lines_backwards(path: Path, end: int | None = None) -> Iterator[tuple[i
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

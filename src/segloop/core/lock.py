@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from segloop.core.own_files import read_own_json
 _CLOCK_TOLERANCE = 2.0  # seconds; a process's creation time shifts when the system clock is set
 _WRITTEN_WITHIN = 10.0  # seconds; a lock without an owner is older only if its process died writing it
 _TRIES = 3
+_POLL = (0.001, 0.005)  # seconds between two looks at a lock that is held; random, so that none starves
 
 
 @dataclass(frozen=True)
@@ -101,22 +103,33 @@ class FileLock:
         self._held: Owner | None = None
         self._key = os.path.abspath(path)  # noqa: PTH100
 
-    def acquire(self) -> None:
+    def acquire(self, wait: float = 0.0) -> None:
         """Take the lock.
+
+        Parameters
+        ----------
+        wait : float, optional
+            How long to wait for it while it is held, in seconds.
 
         Raises
         ------
         SegloopError
             Of the lock's kind, if another process holds it, or the file can't be written.
         """
-        for _ in range(_TRIES):
+        deadline = time.monotonic() + wait
+        tries = 0
+        while tries < _TRIES:
             try:
                 self._create()
             except FileExistsError:
                 owner = self.owner()
-                if not self._is_abandoned(owner):
+                if self._is_abandoned(owner):
+                    self._remove_abandoned(owner)
+                    tries += 1
+                elif time.monotonic() < deadline:
+                    time.sleep(random.uniform(*_POLL))
+                else:
                     raise self._error(self._in_use(owner)) from None
-                self._remove_abandoned(owner)
             except OSError as error:
                 raise self._error(cannot_write(self.path, error)) from error
             else:

@@ -1,4 +1,4 @@
-"""Reading files that belong to Segloop but may come from a stranger: bounded, and never through a link."""
+"""Files that belong to Segloop but may come from a stranger: read within bounds, never through a link."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # opening a pipe that nobody writes to would never return
+_SAFE = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # opening a pipe without another end would never return
     | getattr(os, "O_BINARY", 0)
 )
+_READ = os.O_RDONLY | _SAFE
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | _SAFE
 
 LIMIT = 64 << 20
 """Largest file that is read, in bytes, unless another limit is given."""
 
 
-class NotReadableError(ValueError):
+class NotReadableError(OSError, ValueError):
     """What a file is or holds is not what Segloop writes; the text says why, without the file's name."""
 
 
@@ -41,22 +42,52 @@ def read_own_bytes(path: str | os.PathLike[str], limit: int = LIMIT) -> bytes:
     OSError
         If it is missing or the system can't read it.
     """
-    if Path(path).is_symlink():  # Windows has no O_NOFOLLOW
-        raise NotReadableError("it is a link to another file")
-    try:
-        descriptor = os.open(path, _FLAGS)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise NotReadableError("it is a link to another file") from error
-        raise
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise NotReadableError("it is not a plain file")
+    with open_own(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise NotReadableError(f"it is larger than {limit / 2**20:.0f} MB")
     return content
+
+
+def open_own(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a plain file for reading bytes.
+
+    Raises
+    ------
+    NotReadableError
+        If it is a link, a folder, a pipe or a device.
+    OSError
+        If it is missing or the system can't read it.
+    """
+    return os.fdopen(_opened(path, _READ), "rb")
+
+
+def open_own_to_append(path: str | os.PathLike[str]) -> int:
+    """Open a plain file for appending and reading, and return its descriptor; a missing file is created.
+
+    Raises
+    ------
+    NotReadableError
+        If it is a link, a folder, a pipe or a device.
+    OSError
+        If the system can't write it.
+    """
+    return _opened(path, _APPEND)
+
+
+def _opened(path: str | os.PathLike[str], flags: int) -> int:
+    if Path(path).is_symlink():  # Windows has no O_NOFOLLOW
+        raise NotReadableError("it is a link to another file")
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotReadableError("it is a link to another file") from error
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise NotReadableError("it is not a plain file")
 
 
 def read_own_json(path: str | os.PathLike[str], limit: int = LIMIT) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import uuid
@@ -19,6 +18,7 @@ from segloop.artifacts.dataset.summary import Counts
 from segloop.core.atomic import write_json
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
+from segloop.core.own_files import read_own_json
 
 logger = logging.getLogger(__name__)
 
@@ -332,8 +332,7 @@ class ReviewSession:
 
     def _edit(self, action: str, change: Callable[[Sample], Sample]) -> None:
         """Change the current sample as it is on disk: another reviewer may have changed it meanwhile."""
-        after = change(self.dataset.sample(self._current))
-        self.dataset.save(after, action)
+        after = self.dataset.edit(self._current, change, action)
         if after != self.current:
             self._take(after)
 
@@ -372,7 +371,7 @@ class ReviewSession:
 
     def _restore_position(self) -> None:
         try:
-            kept = json.loads((self.dataset.path / POSITION_FILE).read_text(encoding="utf-8"))
+            kept = read_own_json(self.dataset.path / POSITION_FILE)
             if kept["sample"] in self._samples:
                 self._current = kept["sample"]
             self._filter = Filter(kept["filter"])

@@ -11,31 +11,24 @@ The format's version is 2. A dataset of version 1 opens too: nothing is rewritte
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segloop.artifacts.dataset.journal import JournalEntry
-from segloop.artifacts.dataset.labels import LabelFile, LabelStore, require_existing
-from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Split, Verdict
+from segloop.artifacts.dataset.dataset_reader import DatasetReader
+from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Split
 from segloop.artifacts.dataset.references import absolute, short, with_references
 from segloop.artifacts.dataset.requirements import require_size_of_raw, require_whole_group
-from segloop.artifacts.dataset.segmentation import CorrectedCopy, ImageRef, SegmentationSource
+from segloop.artifacts.dataset.segmentation import CorrectedCopy, SegmentationSource
 from segloop.artifacts.dataset.sources import source_of
-from segloop.artifacts.dataset.store import JOURNAL_FILE, SampleStore, read_index, require_free, write_new
-from segloop.artifacts.dataset.summary import Counts, SampleSummary, SummaryTable
+from segloop.artifacts.dataset.store import read_index
 from segloop.core.context import Context
-from segloop.core.errors import DatasetError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from segloop.artifacts.dataset.ground_truth import GroundTruth
-    from segloop.images.image import Image, PixelSize
     from segloop.images.pairing import Pair
 
 
-class CuratedDataset:
+class CuratedDataset(DatasetReader):
     """A curated dataset on disk; see `create` and `open`.
 
     Attributes
@@ -52,14 +45,6 @@ class CuratedDataset:
 
     creation_problems: tuple[str, ...] = ()
     creation_warnings: tuple[str, ...] = ()
-
-    def __init__(self, path: Path, index: DatasetIndex, older: bool = False) -> None:
-        self.path = path
-        self.index = index
-        self._store = SampleStore(path, index if older else None)
-        self._labels = LabelStore(path, index.home)
-        self._ids = frozenset(index.samples)
-        self._table = SummaryTable(path / JOURNAL_FILE, self._store.read)
 
     @classmethod
     def create(
@@ -114,36 +99,25 @@ class CuratedDataset:
         Cancelled
             If the context says so; nothing is left behind.
         """
-        from segloop.artifacts.dataset.candidates import examine_pairs, remarks
-        from segloop.artifacts.dataset.new_samples import new_index, new_samples, require_sensible
+        from segloop.artifacts.dataset.creation import create_files
 
         folder = absolute(path)
-        require_free(folder)
-        require_sensible(val, test, group_by)
-        candidates, problems = examine_pairs(pairs, channel, context or Context(), axes)
-        if not candidates:
-            raise DatasetError(
-                f"None of the {len(pairs)} pairs can be used for {folder.name}; the first: {problems[0]}"
-                if problems
-                else f"There are no pairs of files for {folder.name}: choose images and segmentations."
-            )
-        empty = new_index(
+        index, problems, warnings = create_files(
             folder,
-            candidates,
+            pairs,
             channel=channel,
             val=val,
             test=test,
             group_by=group_by,
             seed=seed,
             name=name,
+            accept_all=accept_all,
             label_kind=label_kind,
             axes=axes,
+            context=context or Context(),
         )
-        samples = new_samples(candidates, folder, empty, (), accept_all)
-        index = empty.with_samples(samples)
-        write_new(folder, index, samples)
         made = cls(folder, index)
-        made.creation_problems, made.creation_warnings = tuple(problems), remarks(candidates, axes)
+        made.creation_problems, made.creation_warnings = tuple(problems), tuple(warnings)
         return made
 
     @classmethod
@@ -160,54 +134,13 @@ class CuratedDataset:
             move can't be finished because the folder can't be written.
         """
         opened = cls(*read_index(path))
-        opened._store.finish()
+        opened._store.recover()
         return opened
 
-    @property
-    def name(self) -> str:
-        """What the dataset is called on screen."""
-        return self.index.name
-
-    @property
-    def sample_ids(self) -> tuple[str, ...]:
-        """The ids of all samples in order."""
-        return self.index.samples
-
-    @property
-    def label_kind(self) -> LabelKind:
-        """Whether labels number objects (``instances``) or name classes (``semantic``)."""
-        return self.index.label_kind
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Names or numbers of the raw channels to use unless a recipe says otherwise."""
-        return self.index.channels
-
-    @property
-    def pixel_size_um(self) -> PixelSize:
-        """Typical size of a pixel along (Z, Y, X) in micrometres; None where unknown."""
-        return self.index.pixel_size_um
-
-    def sample(self, sample_id: str) -> Sample:
-        """Read a sample.
-
-        Raises
-        ------
-        DatasetError
-            If there is no such sample, or its file is missing or damaged.
-        """
-        if sample_id not in self._ids:
-            raise DatasetError(
-                f"{self.name} has no sample {sample_id}: choose one of its {len(self.sample_ids)}."
-            )
-        return self._store.read(sample_id)
-
-    def samples(self) -> Iterator[Sample]:
-        """Read all samples, one after the other, in order."""
-        return (self.sample(sample_id) for sample_id in self.sample_ids)
-
     def save(self, sample: Sample, action: str) -> None:
-        """Write a changed sample, and the change into the journal; without a change, do nothing.
+        """Write a whole sample, and what changed into the journal; without a change, do nothing.
+
+        What another program changed of the sample since it was read is overwritten: `edit` keeps it.
 
         Parameters
         ----------
@@ -221,11 +154,41 @@ class CuratedDataset:
         DatasetError
             If the dataset has no such sample, or can't be written; everything is then as before.
         """
-        before = self.sample(sample.id)
-        if (sample.split, sample.group) != (before.split, before.group):
-            require_whole_group(sample, self.summaries())
-        if sample != before:
-            self._store.write([(before, sample)], action)
+        self.edit(sample.id, lambda _: sample, action)
+
+    def edit(self, sample_id: str, change: Callable[[Sample], Sample], action: str) -> Sample:
+        """Change a sample as it is on disk at this moment, whoever changed it last.
+
+        Other programs wait meanwhile, so no change of theirs is lost.
+
+        Parameters
+        ----------
+        sample_id : str
+            Which sample.
+        change : callable
+            Takes the sample as it is, and returns it as it should be (see `Sample.edit`).
+        action : str
+            Name of the change, in a word or two.
+
+        Returns
+        -------
+        Sample
+            As it is now.
+
+        Raises
+        ------
+        DatasetError
+            If the dataset has no such sample, another program keeps it locked, or it can't be written;
+            everything is then as before.
+        """
+        with self._store.locked():
+            before = self.sample(sample_id)
+            after = change(before)
+            if (after.split, after.group) != (before.split, before.group):
+                require_whole_group(after, self.summaries())
+            if after != before:
+                self._store.write([(before, after)], action)
+        return after
 
     def set_split(
         self, sample_id: str, split: Split, group_ids: Iterable[str] | None = None
@@ -251,14 +214,15 @@ class CuratedDataset:
         DatasetError
             If the dataset has no such sample, or can't be written.
         """
-        chosen = self.sample(sample_id)
-        if group_ids is None:
-            group_ids = (each.id for each in self.summaries() if each.group == chosen.group)
-        others = (each for each in group_ids if each != sample_id) if chosen.group else ()
-        group = [chosen, *(each for each in map(self.sample, others) if each.group == chosen.group)]
-        changes = [(before, before.edit(split=split)) for before in group if before.split != split]
-        if changes:
-            self._store.write(changes, "split")
+        with self._store.locked():
+            chosen = self.sample(sample_id)
+            if group_ids is None:
+                group_ids = (each.id for each in self.summaries() if each.group == chosen.group)
+            others = (each for each in group_ids if each != sample_id) if chosen.group else ()
+            group = [chosen, *(each for each in map(self.sample, others) if each.group == chosen.group)]
+            changes = [(before, before.edit(split=split)) for before in group if before.split != split]
+            if changes:
+                self._store.write(changes, "split")
         return tuple(after for _, after in changes)
 
     def undo(self) -> Sample | None:
@@ -266,16 +230,20 @@ class CuratedDataset:
 
         Works across reopening, and is written into the journal as a change of its own. Of a group that was
         moved to another split, all samples are moved back, and the one that it was moved with is returned.
+        Changes by other users, on other computers, or in a program that still runs are not taken back.
+
+        Raises
+        ------
+        DatasetError
+            If what was changed has been changed again by another program, or the dataset can't be written.
         """
-        return self._store.undo()
+        with self._store.locked():
+            return self._store.undo()
 
     def redo(self) -> Sample | None:
-        """Redo the change that was undone last; return the sample as it is now, or None."""
-        return self._store.redo()
-
-    def journal(self) -> tuple[JournalEntry, ...]:
-        """Return every change ever made, oldest first."""
-        return self._store.journal.entries()
+        """Redo the change that was undone last; return the sample as it is now, or None. Raises as `undo`."""
+        with self._store.locked():
+            return self._store.redo()
 
     def add(
         self, pairs: Sequence[Pair], *, accept_all: bool = False, context: Context | None = None
@@ -292,96 +260,25 @@ class CuratedDataset:
         DatasetError
             If the dataset can't be written.
         """
-        from segloop.artifacts.dataset.candidates import examine_pairs, with_channels
+        from segloop.artifacts.dataset.creation import examine_more
         from segloop.artifacts.dataset.new_samples import new_samples
 
-        present = {self.resolve(sample.raw) for sample in self.samples()}
+        self._read_index()
+        present = self._raw_files()
         known = [pair for pair in pairs if absolute(pair.raw) in present]
         new = [pair for pair in pairs if absolute(pair.raw) not in present]
-        candidates, unusable = examine_pairs(new, self.index.channel, context or Context(), self.index.axes)
-        candidates, odd = with_channels(candidates, self.channels)
-        samples = new_samples(candidates, self.path, self.index, self.summaries(), accept_all)
-        if samples:
-            index = self.index.with_samples(samples)
-            self._store.add(index, samples)
-            self.index, self._ids = index, frozenset(index.samples)
+        candidates, problems = examine_more(new, self.index, context or Context())
+        with self._store.locked():
+            if self._read_index():  # another program added samples while the images were examined
+                present = self._raw_files()
+                candidates = [each for each in candidates if absolute(each.pair.raw) not in present]
+            samples = new_samples(candidates, self.path, self.index, self.summaries(), accept_all)
+            if samples:
+                index = self.index.with_samples(samples)
+                self._store.add(index, samples)
+                self._take_index(index)
         again = (f"{short(pair.raw)} is in {self.name} already: nothing was changed." for pair in known)
-        return (*again, *unusable, *odd)
-
-    def summaries(self) -> list[SampleSummary]:
-        """Return what lists and counters need of all samples, in order; later calls read new changes only."""
-        return self._table.rows(self.sample_ids)
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """A sentence for each sample that the last `summaries` or `counts` left out as unreadable."""
-        return self._table.problems
-
-    def counts(self) -> Counts:
-        """Count the samples, in all and by verdict."""
-        return Counts.of(summary.verdict for summary in self.summaries())
-
-    def split(self, name: Split) -> tuple[str, ...]:
-        """Return the ids of the accepted samples of a split."""
-        return tuple(
-            summary.id
-            for summary in self.summaries()
-            if summary.split == name and summary.verdict is Verdict.accepted
-        )
-
-    def resolve(self, ref: ImageRef) -> Path:
-        """Return the absolute path of an image."""
-        return self._labels.resolve(ref)
-
-    def raw(self, sample: Sample) -> Image:
-        """Open the raw image of a sample, with all its channels, lazily.
-
-        Raises
-        ------
-        DatasetError
-            If the file is missing.
-        ImageError
-            If it can't be read.
-        """
-        from segloop.images.read import open_image
-
-        path = self.resolve(sample.raw)
-        require_existing(path, sample)
-        return open_image(path, scene=sample.raw.scene or None, axes=self.index.axes)
-
-    def label_file(
-        self, sample: Sample, segmentation: str | None = None, version: int | None = None
-    ) -> LabelFile:
-        """Return where the labels that `labels` would read are; parameters as there.
-
-        Raises
-        ------
-        DatasetError
-            If the sample has no such segmentation, or the segmentation no such version.
-        """
-        return self._labels.find(sample, segmentation or sample.base, version)
-
-    def labels(
-        self, sample: Sample, segmentation: str | None = None, version: int | None = None
-    ) -> NDArray[Any]:
-        """Read a segmentation of a sample, as a (Z, Y, X) array of integers.
-
-        Parameters
-        ----------
-        sample : Sample
-        segmentation : str, optional
-            Its name; the base of the ground truth by default.
-        version : int, optional
-            Number of the version; 0 is the original. The newest by default.
-
-        Raises
-        ------
-        DatasetError
-            If there is no such segmentation or version, or its file is missing.
-        ImageError
-            If it can't be read, or doesn't hold labels.
-        """
-        return self._labels.read(sample, segmentation or sample.base, version)
+        return (*again, *problems)
 
     def add_segmentation(
         self, sample_id: str, name: str, source: str | os.PathLike[str] | SegmentationSource
@@ -410,14 +307,16 @@ class CuratedDataset:
         ImageError
             If the labels can't be read.
         """
-        now = self.sample(sample_id)
         if isinstance(source, str | os.PathLike):
             source = source_of(absolute(source), self.path)
         added = {"name": name, "source": with_references(source, self.path)}
-        after = now.edit(segmentations=(*now.segmentations, added))
+
+        def with_added(sample: Sample) -> Sample:
+            return sample.edit(segmentations=(*sample.segmentations, added))
+
+        after = with_added(self.sample(sample_id))
         require_size_of_raw(after, name, self.labels(after, name).shape, self.raw(after).shape[2:])
-        self.save(after, f"add segmentation {name}")
-        return after
+        return self.edit(sample_id, with_added, f"add segmentation {name}")
 
     def copy_segmentation(self, sample_id: str, name: str, of: str, version: int | None = None) -> Sample:
         """Add a copy of a segmentation, to be corrected independently of it; no pixels are written.
@@ -472,20 +371,20 @@ class CuratedDataset:
         sample = self.sample(sample_id)
         require_size_of_raw(sample, segmentation, array.shape, self.raw(sample).shape[2:])
         version = self._labels.write(sample, segmentation, array, note, self.raw(sample).pixel_size_um)
-        # Another reviewer may have edited the sample while the labels were written.
-        after = self.sample(sample_id).with_version(segmentation, version)
-        self.save(after, f"correct {segmentation}")
-        return after
+        return self.edit(
+            sample_id, lambda now: now.with_version(segmentation, version), f"correct {segmentation}"
+        )
 
-    def ground_truth(self, sample: Sample) -> GroundTruth:
-        """Compose the ground truth of a sample; reads only the segmentations it takes.
+    def _read_index(self) -> bool:
+        """Read the index again; return whether another program has changed it."""
+        _, index, older = read_index(self.path)
+        is_other = not older and index != self.index
+        if is_other:
+            self._take_index(index)
+        return is_other
 
-        Raises
-        ------
-        DatasetError, ImageError
-            If a segmentation is missing, can't be read, or differs from the others in size.
-        """
-        from segloop.artifacts.dataset.ground_truth import compose
+    def _take_index(self, index: DatasetIndex) -> None:
+        self.index, self._ids = index, frozenset(index.samples)
 
-        labels = {name: self.labels(sample, name) for name in sample.used_segmentations}
-        return compose(labels, sample, instances=self.label_kind == "instances")
+    def _raw_files(self) -> set[Path]:
+        return {self.resolve(sample.raw) for sample in self.samples()}

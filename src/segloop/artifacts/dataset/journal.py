@@ -1,4 +1,8 @@
-"""Every change of a dataset's samples, in an append-only file; undo and redo follow it."""
+"""Every change of a dataset's samples, in an append-only file; undo and redo follow it.
+
+Several programs may edit one dataset. Each line says which one wrote it, and undo takes back one's own
+changes: those of this process, and those of processes of the same user on the same computer that have ended.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segloop.artifacts.dataset.author import Author
+from segloop.artifacts.dataset.delta import checked, difference
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.artifacts.dataset.upgrade import upgrade_line
 from segloop.core.jsonl import append_line, read_lines, read_lines_backwards
@@ -24,9 +30,9 @@ class SampleChange:
     sample_id : str
         Which sample.
     before : dict or None
-        The changed fields as they were; None for a sample that was added.
+        The changed fields as they were, see `delta.difference`; None for a sample that was added.
     after : dict
-        The changed fields as they are; of a sample that was added, all fields.
+        The changed fields as they are; of a sample that was added, all fields as its file holds them.
     """
 
     sample_id: str
@@ -36,12 +42,9 @@ class SampleChange:
     @classmethod
     def between(cls, before: Sample | None, after: Sample) -> SampleChange:
         """Return what changed from one state of a sample to another."""
-        new = after.model_dump(mode="json")
         if before is None:
-            return cls(after.id, None, new)
-        old = before.model_dump(mode="json")
-        changed = [key for key in new if old[key] != new[key]]
-        return cls(after.id, {key: old[key] for key in changed}, {key: new[key] for key in changed})
+            return cls(after.id, None, after.model_dump(mode="json"))
+        return cls(after.id, *difference(before, after))
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,15 @@ class JournalEntry:
         At least one; first that of the sample on which the action was taken.
     takes_back : int or None
         Of an undo or a redo, where in the file the entry starts that it takes back, in bytes.
+    author : Author or None
+        The program that made it; None in older files.
     """
 
     time: float
     action: str
     changes: tuple[SampleChange, ...]
     takes_back: int | None = None
+    author: Author | None = None
 
     @property
     def sample_id(self) -> str:
@@ -113,7 +119,8 @@ class Journal:
         }
         if takes_back is not None:
             line["takes_back"] = takes_back
-        append_line(self._path, line)
+        line["by"] = Author.this_process().as_json()
+        append_line(self._path, line, durable=True)
 
     def entries(self) -> tuple[JournalEntry, ...]:
         """Return all entries, oldest first; incomplete lines are left out."""
@@ -121,23 +128,35 @@ class Journal:
 
     def undoable(self) -> tuple[int, JournalEntry] | None:
         """Return the change that an undo would take back, after its offset in the file."""
-        found = self.newest()
+        found = self.newest(own=True)
         while found is not None and found[1].action == UNDO:
-            found = self.newest(found[1].takes_back)
+            found = self.newest(found[1].takes_back, own=True)
         return found
 
     def redoable(self) -> tuple[int, JournalEntry] | None:
         """Return the undo that a redo would take back, after its offset in the file."""
-        found = self.newest()
+        found = self.newest(own=True)
         while found is not None and found[1].action == REDO:
-            found = self.newest(found[1].takes_back)
+            found = self.newest(found[1].takes_back, own=True)
         return found if found is not None and found[1].action == UNDO else None
 
-    def newest(self, end: int | None = None) -> tuple[int, JournalEntry] | None:
-        """Return the last change, of a sample that was there, before an offset; after its own offset."""
+    def newest(self, end: int | None = None, own: bool = False) -> tuple[int, JournalEntry] | None:
+        """Return the last change, of a sample that was there, before an offset; after its own offset.
+
+        Parameters
+        ----------
+        end : int, optional
+            The offset; by default the end of the file.
+        own : bool, optional
+            Whether to pass over what other programs changed, see `Author.is_own`.
+        """
         for offset, line in read_lines_backwards(self._path, end):
             entry = _entry(line)
-            if entry is not None and entry.changes[0].before is not None:
+            if entry is None or entry.changes[0].before is None:
+                continue
+            if entry.takes_back is not None and not 0 <= entry.takes_back < offset:
+                continue  # damaged: following it would never end
+            if not own or entry.author is None or entry.author.is_own:
                 return offset, entry
         return None
 
@@ -152,14 +171,15 @@ def _entry(line: dict[str, Any]) -> JournalEntry | None:
     try:
         line = upgrade_line(line)
         takes_back = int(line["takes_back"]) if line["action"] in (UNDO, REDO) else None
-        changes = tuple(
-            SampleChange(str(each["sample"]), _fields(each["before"]), dict(each["after"]))
-            for each in line["changes"]
-        )
-        return JournalEntry(line["time"], line["action"], changes, takes_back) if changes else None
+        changes = tuple(_change(each) for each in line["changes"])
+        author = Author.from_json(line["by"]) if "by" in line else None
+        return JournalEntry(line["time"], line["action"], changes, takes_back, author) if changes else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
-def _fields(value: Any) -> dict[str, Any] | None:
-    return None if value is None else dict(value)
+def _change(value: dict[str, Any]) -> SampleChange:
+    before, after = value["before"], value["after"]
+    if before is None:
+        return SampleChange(str(value["sample"]), None, dict(after))
+    return SampleChange(str(value["sample"]), checked(before), checked(after))

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.artifacts.dataset.references import from_reference
 from segloop.artifacts.dataset.segmentation import CorrectedCopy, ImageRef, LabelVersion
+from segloop.artifacts.dataset.store import LABELS_FOLDER, require_own
 from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
 from segloop.images.image import UNKNOWN_SIZE, PixelSize
 
-LABELS_FOLDER = "labels"
 VERSION_FILE = "labels.ome.zarr"
 
 
@@ -163,7 +163,11 @@ class LabelStore:
         return True
 
     def _version_folder(self, sample_id: str, name: str, number: int) -> Path:
-        return self._folder / LABELS_FOLDER / sample_id / name / str(number)
+        folder = self._folder / LABELS_FOLDER
+        for part in (sample_id, name, str(number)):
+            folder = folder / part
+            require_own(folder)
+        return folder
 
 
 def require_existing(path: Path, sample: Sample) -> None:

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+import stat
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from segloop.artifacts.dataset.delta import ConflictError, changed
 from segloop.artifacts.dataset.journal import REDO, UNDO, Journal, JournalEntry, SampleChange
-from segloop.artifacts.dataset.manifest import FORMAT, VERSION, DatasetIndex, Sample, explain
+from segloop.artifacts.dataset.manifest import FORMAT, VERSION, DatasetIndex, Region, Sample, explain
 from segloop.artifacts.dataset.references import absolute
 from segloop.artifacts.dataset.upgrade import upgrade_index, upgrade_sample
-from segloop.core.atomic import atomic_path, text_replaced, write_text
+from segloop.core.atomic import atomic_path, clear_leftovers, has_leftovers, text_replaced, write_text
 from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
+from segloop.core.lock import FileLock
+from segloop.core.own_files import read_own_bytes, read_own_json
 
 INDEX_FILE = "dataset.json"
 SAMPLES_FOLDER = "samples"
 JOURNAL_FILE = "journal.jsonl"
+LABELS_FOLDER = "labels"
+LOCK_FILE = ".lock"
+
+_WAIT_S = 15.0  # for another program's edit; each takes milliseconds
+_REMEMBERED = 16
 
 Change = tuple[Sample, Sample]
 """A sample before and after."""
@@ -29,6 +39,8 @@ Change = tuple[Sample, Sample]
 
 class SampleStore:
     """Reads and writes single samples; each write is complete or leaves no trace, and is in the journal.
+
+    For everything that writes, the caller holds the lock from before it reads what it changes: see `locked`.
 
     Parameters
     ----------
@@ -42,6 +54,24 @@ class SampleStore:
         self.folder = folder
         self.journal = Journal(folder / JOURNAL_FILE)
         self._upgraded = upgraded
+        self._remembered: OrderedDict[str, tuple[tuple[int, ...], Sample]] = OrderedDict()
+        self._region_texts: dict[str, tuple[Region, str]] = {}
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other programs from editing the dataset for as long as the block lasts.
+
+        Raises
+        ------
+        DatasetError
+            If another program keeps the dataset locked, or the folder can't be written.
+        """
+        lock = FileLock(self.folder / LOCK_FILE, f"The dataset {self.folder}", DatasetError)
+        lock.acquire(_WAIT_S)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def read(self, sample_id: str) -> Sample:
         """Read a sample.
@@ -53,12 +83,37 @@ class SampleStore:
         """
         file = self._file(sample_id)
         try:
-            return _parse_sample(file.read_bytes())
+            state = _state(file)
+            known = self._remembered.get(sample_id)
+            if known is not None and known[0] == state:
+                return known[1]
+            sample = _parse_sample(read_own_bytes(file))
         except (OSError, ValueError) as error:
             raise DatasetError(f"{file} can't be read ({_why(error)}): restore it from a copy.") from error
+        if sample.id != sample_id:
+            raise DatasetError(f"{file} describes the sample {sample.id!r}: restore it from a copy.")
+        self._remember(sample, state)
+        return sample
+
+    def _text(self, sample: Sample) -> str:
+        """Return what `as_text` does, without spelling out regions again that were just written."""
+        known, self._region_texts = self._region_texts, {}
+        for region in sample.regions:
+            before = known.get(region.id)
+            if before is None or before[0] is not region:
+                before = region, region.model_dump_json()
+            self._region_texts[region.id] = before
+        regions = ",".join(text for _, text in self._region_texts.values())
+        return f'{sample.model_dump_json(exclude={"regions"})[:-1]},"regions":[{regions}]}}\n'
+
+    def _remember(self, sample: Sample, state: tuple[int, ...]) -> None:
+        self._remembered[sample.id] = state, sample
+        self._remembered.move_to_end(sample.id)
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
 
     def write(self, changes: Sequence[Change], action: str, takes_back: int | None = None) -> None:
-        """Write changed samples and their journal line: a full disk changes none of them.
+        """Write changed samples and their journal line: a full disk changes none of them. Needs the lock.
 
         Of a single sample, the line is written last: a kill in between only loses the way to undo it. Of
         several, it is written when all are staged and before they are renamed into place: what a kill or a
@@ -79,7 +134,7 @@ class SampleStore:
             If they can't be written. All is then as before, unless it was the renaming of several that
             failed: then `finish` completes it.
         """
-        texts = {self._file(after.id): as_text(after) for _, after in changes}
+        texts = {self._file(after.id): self._text(after) for _, after in changes}
         with writing(self.folder, DatasetError):
             self._write_upgraded_index()
             with ExitStack() as stack:
@@ -89,51 +144,71 @@ class SampleStore:
                     else:
                         stack.enter_context(atomic_path(file)).write_text(text, encoding="utf-8")
                 self.journal.append(action, [SampleChange.between(*each) for each in changes], takes_back)
+        for _, after in changes:
+            with suppress(OSError):
+                self._remember(after, _state(self._file(after.id)))
 
-    def finish(self) -> None:
-        """Write what a kill left unwritten of several samples that were changed together.
+    def recover(self) -> None:
+        """Finish what a kill interrupted: files half written, or several samples changed together.
 
         Raises
         ------
         DatasetError
-            If it can't be written.
+            If it can't be finished because the folder can't be written.
         """
+        folders = (self.folder, self.folder / SAMPLES_FOLDER)
+        if any(map(has_leftovers, folders)):
+            # What another program is writing at this moment is no leftover; and who may only read leaves it.
+            with suppress(DatasetError, OSError), self.locked():
+                for folder in folders:
+                    clear_leftovers(folder)
+        if self._unfinished():
+            with self.locked(), writing(self.folder, DatasetError):
+                for sample in self._unfinished():
+                    self._write_upgraded_index()
+                    write_text(self._file(sample.id), as_text(sample))
+
+    def _unfinished(self) -> list[Sample]:
+        """Return the samples, as they should be, that a kill left out of the newest change of several."""
         found = self.journal.newest()
         if found is None or len(found[1].changes) < 2:
-            return
-        with writing(self.folder, DatasetError):
-            for change in found[1].changes:
-                with suppress(DatasetError):  # a damaged file is reported when its sample is read
-                    sample = self.read(change.sample_id)
-                    now = sample.model_dump(mode="json")
-                    before = change.before or {}
-                    if before and all(now.get(key) == value for key, value in before.items()):
-                        text = as_text(sample.edit(**change.after))
-                        self._write_upgraded_index()
-                        write_text(self._file(sample.id), text)
+            return []
+        unfinished = []
+        for change in found[1].changes:
+            with suppress(DatasetError, ConflictError):  # a damaged file is reported when its sample is read
+                now = self.read(change.sample_id)
+                after = changed(now, change.before or {}, change.after)
+                if after != now:
+                    unfinished.append(after)
+        return unfinished
 
     def undo(self) -> Sample | None:
-        """Take back the newest change that isn't taken back; return the sample as it is now, or None."""
+        """Take back the newest own change; return its sample, or None. Needs the lock."""
         return self._take_back(UNDO, self.journal.undoable())
 
     def redo(self) -> Sample | None:
-        """Redo the change that was undone last; return the sample as it is now, or None."""
+        """Redo the own change that was undone last; return its sample, or None. Needs the lock."""
         return self._take_back(REDO, self.journal.redoable())
 
     def _take_back(self, action: str, found: tuple[int, JournalEntry] | None) -> Sample | None:
         if found is None:
             return None
         offset, entry = found
-        now = [self.read(change.sample_id) for change in entry.changes]
-        changes = [
-            (sample, sample.edit(**(change.before or {})))
-            for sample, change in zip(now, entry.changes, strict=True)
-        ]
+        changes = []
+        for change in entry.changes:
+            now = self.read(change.sample_id)
+            try:
+                changes.append((now, changed(now, change.after, change.before or {})))
+            except ConflictError as field:
+                raise DatasetError(
+                    f"The {field} of sample {now.id} has changed again since, in another window or program: "
+                    "change it there, or by hand."
+                ) from field
         self.write(changes, action, takes_back=offset)
         return changes[0][1]
 
     def add(self, index: DatasetIndex, samples: Sequence[Sample]) -> None:
-        """Write new samples, then the index that lists them: only then they are there.
+        """Write new samples, then the index that lists them: only then they are there. Needs the lock.
 
         Raises
         ------
@@ -161,7 +236,11 @@ def require_free(folder: Path) -> None:
     with writing(folder, DatasetError):
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if taken:
-        raise DatasetError(f"The name {folder} is already taken: choose another one for the dataset.")
+        raise DatasetError(_taken(folder))
+
+
+def _taken(folder: Path) -> str:
+    return f"The name {folder} is already taken: choose another one for the dataset."
 
 
 def write_new(folder: Path, index: DatasetIndex, samples: Sequence[Sample]) -> None:
@@ -174,11 +253,14 @@ def write_new(folder: Path, index: DatasetIndex, samples: Sequence[Sample]) -> N
     """
     with writing(folder, DatasetError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(folder) as partial:
-            (partial / SAMPLES_FOLDER).mkdir(parents=True)
-            for sample in samples:
-                (partial / SAMPLES_FOLDER / f"{sample.id}.json").write_text(as_text(sample), "utf-8")
-            (partial / INDEX_FILE).write_text(as_text(index), "utf-8")
+        try:
+            with atomic_path(folder, exclusive=True) as partial:
+                (partial / SAMPLES_FOLDER).mkdir(parents=True)
+                for sample in samples:
+                    (partial / SAMPLES_FOLDER / f"{sample.id}.json").write_text(as_text(sample), "utf-8")
+                (partial / INDEX_FILE).write_text(as_text(index), "utf-8")
+        except FileExistsError as error:
+            raise DatasetError(_taken(folder)) from error
 
 
 def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
@@ -207,8 +289,10 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
         raise DatasetError(
             f"{folder} {what}: choose a folder with a {INDEX_FILE}, or create a dataset first."
         )
+    for each in (INDEX_FILE, SAMPLES_FOLDER, JOURNAL_FILE, LABELS_FOLDER):
+        require_own(folder / each)
     try:
-        content: Any = json.loads(file.read_bytes())
+        content: Any = read_own_json(file)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file} can't be read ({error}): restore it from a copy.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -222,9 +306,28 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
         raise DatasetError(f"{file} is damaged ({explain(error)}): restore it from a copy.") from error
 
 
+def require_own(path: Path) -> None:
+    """Raise `DatasetError` if a part of a dataset is neither a file nor a folder: a link leads out of it."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        what = "link" if stat.S_ISLNK(mode) else "pipe or device"
+        raise DatasetError(
+            f"{path} is a {what}, which a dataset may not contain: replace it by a copy of its target."
+        )
+
+
 def as_text(model: Sample | DatasetIndex) -> str:
     """Return what a file of the dataset says."""
-    return model.model_dump_json(indent=1) + "\n"
+    return model.model_dump_json(indent=None if isinstance(model, Sample) else 1) + "\n"
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    """Return what changes whenever a file is written."""
+    status = file.lstat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _why(error: OSError | ValueError) -> str:

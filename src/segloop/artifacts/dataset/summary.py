@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segloop.artifacts.dataset.journal import read_entries
+from segloop.artifacts.dataset.journal import SampleChange, read_entries
 from segloop.artifacts.dataset.manifest import Sample, Split, Verdict
 from segloop.core.errors import DatasetError
 
@@ -30,19 +30,20 @@ class SampleSummary:
         """Return the summary of a sample."""
         return cls(sample.id, sample.verdict, sample.split, sample.group, len(sample.regions), sample.note)
 
-    def changed(self, fields: dict[str, Any]) -> SampleSummary:
-        """Return the summary after some fields of the sample were changed, as the journal writes them.
+    def changed(self, change: SampleChange) -> SampleSummary:
+        """Return the summary after a change of the sample.
 
         Raises
         ------
         TypeError, ValueError
             If a field has an impossible value.
         """
+        before, fields = change.before or {}, change.after
         changes: dict[str, Any] = {key: fields[key] for key in ("split", "group", "note") if key in fields}
         if "verdict" in fields:
             changes["verdict"] = Verdict(fields["verdict"])
         if "regions" in fields:
-            changes["n_regions"] = len(fields["regions"])
+            changes["n_regions"] = self.n_regions + len(fields["regions"]) - len(before.get("regions", ()))
         return replace(self, **changes)
 
 
@@ -107,7 +108,7 @@ class SummaryTable:
             known = self._known.pop(change.sample_id, None)
             if known is not None:
                 with suppress(TypeError, ValueError):  # then it is read again below
-                    self._known[change.sample_id] = known.changed(change.after)
+                    self._known[change.sample_id] = known.changed(change)
         problems = []
         for sample_id in sample_ids:
             if sample_id not in self._known:
