@@ -1,5 +1,6 @@
 """Models compared on the images of a dataset, with models that were really trained."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -34,3 +35,28 @@ def test_a_2d_model_is_scored_on_stacks_with_the_channel_it_was_trained_on(
 
     assert result.problems == ()
     assert result.metrics["run"]["n_images"] == 1
+
+
+def test_each_class_has_columns_in_the_table_as_in_an_evaluation(sample_nuclei: Path, tmp_path: Path) -> None:
+    for kind in ("raw", "seg"):
+        (tmp_path / kind).mkdir()
+        for path in sorted((sample_nuclei / kind).glob("*.tif"))[:4]:
+            plane = tifffile.imread(path)[:96, :96]
+            classes = np.where(plane > 0, 1 + plane % 2, 0).astype(np.uint8)
+            tifffile.imwrite(tmp_path / kind / path.name, plane if kind == "raw" else classes)
+    pairs = pair_by_stem(tmp_path / "raw", tmp_path / "seg").pairs
+    dataset = CuratedDataset.create(
+        tmp_path / "dataset", pairs, val=0.25, accept_all=True, label_kind="semantic"
+    ).path
+    overrides = ["target=semantic", "stop.max_steps=30", "patch.batch_size=4", "device.kind=cpu"]
+    train(dataset, compose(TrainConfig, [f"dataset={dataset}", *overrides]), out=tmp_path / "run")
+
+    result = compare([tmp_path / "run"], dataset, out=tmp_path / "comparison")
+
+    with (tmp_path / "comparison" / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    for name, scores in result.metrics["run"]["semantic"]["classes"].items():
+        assert float(row[f"dice_class_{name}"]) == scores["dice"]
+        assert float(row[f"iou_class_{name}"]) == scores["iou"]
+    assert list(row)[:4] == ["model", "sample", "dice", "iou"]
+    assert len(row) == 4 + 2 * 2

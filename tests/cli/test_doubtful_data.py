@@ -49,8 +49,8 @@ def test_a_jpeg_mask_is_named_in_create_check_and_evaluate(
 @pytest.mark.parametrize(
     ("second", "sentence"),
     [
-        (lambda raw: np.full_like(raw, 7), "Channel Channel 1 has a single value within each image"),
-        (lambda raw: raw, "The channels Channel 0, Channel 1 are equal in each image: choose one"),
+        (lambda raw: np.full_like(raw, 7), "Channel 1 has a single value within each image"),
+        (lambda raw: raw, "Channel 0 and Channel 1 are equal in each image: choose one, such as Channel 0."),
     ],
     ids=["constant", "copy"],
 )
@@ -65,6 +65,26 @@ def test_channels_that_say_nothing_are_named(
     assert sentence in capsys.readouterr().err
     run(["dataset", "check", str(folders / "ds")])
     assert sentence in capsys.readouterr().out
+
+
+def test_silent_channels_of_one_name_are_told_apart_by_number(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in NAMES:
+        raw = tifffile.imread(folders / "raw" / f"{name}.tif")
+        pixels = np.stack([raw, np.full_like(raw, 7), np.full_like(raw, 9), raw])
+        names = {"axes": "CYX", "Channel": {"Name": ["DNA", "DNA", "DNA", "actin"]}}
+        (folders / "raw" / f"{name}.tif").unlink()
+        tifffile.imwrite(
+            folders / "raw" / f"{name}.ome.tif", pixels, photometric="minisblack", metadata=names
+        )
+    assert create(folders) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "each image" in line]
+    assert [line.removeprefix("Warning: ") for line in said] == [
+        "Channel 1 (DNA) has a single value within each image: choose the other channels.",
+        "Channel 2 (DNA) has a single value within each image: choose the other channels.",
+        "Channel 0 (DNA) and channel actin are equal in each image: choose one, such as channel 0 (DNA).",
+    ]
 
 
 def test_guessed_axes_are_said_once_and_given_ones_are_kept(

@@ -12,9 +12,11 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.errors import ImageError
 from segloop.images.image import Image
 from segloop.images.listing import image_files
+from segloop.images.pairing import pair_by_stem
 from segloop.images.read import open_image, scene_names
 
 ALL = slice(None)
@@ -111,6 +113,44 @@ def test_a_set_counts_once_in_a_folder(tmp_path: Path, uuids: list[str]) -> None
     assert [file.name for file in image_files(tmp_path / "set")] == ["f0.ome.tif", "other.ome.tif"]
     assert [file.name for file in image_files(tmp_path / "set" / "*.tif")] == ["f0.ome.tif", "other.ome.tif"]
     assert image_files(tmp_path / "set" / "f2.ome.tif") == [tmp_path / "set" / "f2.ome.tif"]
+
+
+@pytest.mark.parametrize("masks", ["single", "set"])
+@pytest.mark.parametrize("uuids", UUIDS.values(), ids=UUIDS)
+def test_each_field_of_a_set_becomes_a_sample_with_its_own_mask(
+    tmp_path: Path, uuids: list[str], masks: str
+) -> None:
+    fields = four_fields(tmp_path / "raw", uuids)
+    found = four_fields(tmp_path / "seg", uuids)
+    if masks == "single":
+        for number, pixels in enumerate(found):
+            (tmp_path / "seg" / f"f{number}.ome.tif").unlink()
+            tifffile.imwrite(tmp_path / "seg" / f"f{number}_mask.tif", pixels)
+
+    pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg")
+    dataset = CuratedDataset.create(tmp_path / "dataset", pairing.pairs, accept_all=True)
+
+    assert (len(pairing.pairs), pairing.problems) == (4, ())
+    for number, sample in enumerate(sorted(dataset.samples(), key=lambda sample: sample.id)):
+        assert np.array_equal(read_all(dataset.raw(sample))[0, 0, 0], fields[number])
+        assert np.array_equal(dataset.ground_truth(sample).labels[0], found[number])
+
+
+def test_the_files_of_one_image_pair_as_one(tmp_path: Path) -> None:
+    slices = noise(3, SIDE, SIDE)
+    data = "".join(data_in(f"z{z}.ome.tif", f"urn:uuid:{z}", first=f'FirstZ="{z}"') for z in range(3))
+    field = data_in("f0.ome.tif", "urn:uuid:9")
+    for name, uuid, pixels in [*((f"z{z}", z, slices[z]) for z in range(3)), ("f0", 9, noise(SIDE, SIDE))]:
+        described = [("stack", {"Z": 3}, data), ("field", {}, field)]
+        write(tmp_path / "raw" / f"{name}.ome.tif", pixels, header(described, f"urn:uuid:{uuid}"))
+    (tmp_path / "seg").mkdir()
+    for name in ("z0", "f0"):
+        tifffile.imwrite(tmp_path / "seg" / f"{name}.tif", noise(SIDE, SIDE))
+
+    pairing = pair_by_stem(tmp_path / "raw", tmp_path / "seg")
+
+    assert [pair.raw.name for pair in pairing.pairs] == ["f0.ome.tif", "z0.ome.tif"]
+    assert pairing.problems == ()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +66,8 @@ def compare(
     """Score several runs or models on the accepted samples of one split.
 
     Each model predicts into ``out/<its name>``; ``out`` also gets ``metrics.json`` (scores by model) and
-    ``metrics.csv`` (one line a model and sample). Excluded pixels do not count.
+    ``metrics.csv`` (one line a model and sample, with the columns of an evaluation). Excluded pixels do not
+    count.
 
     Parameters
     ----------
@@ -90,7 +89,7 @@ def compare(
     SegloopError
         If no model could be scored.
     """
-    from segloop.evaluation.scores import pool
+    from segloop.evaluation.scores import csv_table, image_columns, pool
     from segloop.prediction.job import ModelCache
 
     opened = CuratedDataset.open(dataset)
@@ -116,7 +115,12 @@ def compare(
         raise SegloopError(f"No model could be scored. {problems[0]}")
     metrics = {name: pool(by_sample.values()) for name, by_sample in scores.items()}
     write_json(folder / "metrics.json", metrics)
-    write_text(folder / "metrics.csv", _table(scores))
+    rows = [
+        {"model": name, "sample": sample, **image_columns(score)}
+        for name, by_sample in scores.items()
+        for sample, score in by_sample.items()
+    ]
+    write_text(folder / "metrics.csv", csv_table(rows))
     return Comparison(metrics, tuple(problems))
 
 
@@ -155,14 +159,3 @@ def _channels(dataset: CuratedDataset, card: ModelCard) -> list[str]:
     inputs = tuple(card.recipe.channels)
     counted = inputs == default_names(len(inputs))
     return list(dataset.channels) if counted and len(dataset.channels) == len(inputs) else []
-
-
-def _table(scores: dict[str, dict[str, ImageScore]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", "sample", "dice", "iou", "ap_0.50"])
-    for name, by_sample in scores.items():
-        for sample, score in by_sample.items():
-            objects = "" if score.instance is None else score.instance.average_precision()
-            writer.writerow([name, sample, score.pixels.dice, score.pixels.iou, objects])
-    return text.getvalue()

@@ -222,10 +222,15 @@ def make_folder(out: str | os.PathLike[str]) -> Path:
 def _table(scores: Mapping[str, ImageScore], baseline: Mapping[str, ImageScore]) -> str:
     rows = []
     for name, score in scores.items():
-        row = {"name": name, **_columns(score)}
+        row = {"name": name, **image_columns(score)}
         if name in baseline:
-            row |= {f"baseline_{key}": value for key, value in _columns(baseline[name]).items()}
+            row |= {f"baseline_{key}": value for key, value in image_columns(baseline[name]).items()}
         rows.append(row)
+    return csv_table(rows)
+
+
+def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows of named values as CSV; blank where a row lacks a value that others have."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -234,7 +239,8 @@ def _table(scores: Mapping[str, ImageScore], baseline: Mapping[str, ImageScore])
     return text.getvalue()
 
 
-def _columns(score: ImageScore) -> dict[str, Any]:
+def image_columns(score: ImageScore) -> dict[str, Any]:
+    """Return the scores of one image by the names of their columns in ``metrics.csv``."""
     row: dict[str, Any] = {"dice": score.pixels.dice, "iou": score.pixels.iou}
     if score.classes is not None and set(score.classes) != {1}:
         for value, counts_of_class in score.classes.items():

@@ -14,7 +14,7 @@ from segloop.images.ome_zarr import holds_image, is_zarr, listed_labels
 PathLike = str | os.PathLike[str]
 
 
-def image_files(source: PathLike) -> list[Path]:
+def image_files(source: PathLike, *, fields_apart: bool = False) -> list[Path]:
     """List images in natural order (2 before 10).
 
     Parameters
@@ -24,6 +24,9 @@ def image_files(source: PathLike) -> list[Path]:
         one image. A path that exists is never read as a pattern. An OME-Zarr folder counts as one image,
         whatever its name, and so does an OME-TIFF in several files, of which the first is listed. Hidden
         files and those without a known image suffix are left out.
+    fields_apart : bool, optional
+        List each image of an OME-TIFF in several files, where it has files of its own: a file with a single
+        field opens as that field.
 
     Raises
     ------
@@ -51,26 +54,39 @@ def image_files(source: PathLike) -> list[Path]:
         found = [each for each in matching if not stores.intersection(each.parents) and is_image(each)]
         if not found:
             raise ImageError(f"No image matches {source}; correct the pattern or the folder in it.")
-    return without_repeated_sets(sorted(found, key=natural_key))
+    return _without_repeated_sets(sorted(found, key=natural_key), fields_apart)
 
 
-def without_repeated_sets(files: Sequence[Path]) -> list[Path]:
-    """Keep one file, the first, of each OME-TIFF that lies in several files.
+def _without_repeated_sets(files: Sequence[Path], fields_apart: bool) -> list[Path]:
+    """Keep one file, the first, of each OME-TIFF that lies in several files, or of each image in it.
 
     Only files whose names end in ``.ome.tif`` or ``.ome.tiff`` are looked into.
     """
-    from segloop.images.ome_files import set_members
+    from segloop.images.ome_files import images_of_set
 
     named = [file for file in files if file.name.lower().endswith((".ome.tif", ".ome.tiff"))]
     if len(named) < 2:
         return list(files)
     dropped: set[Path] = set()
-    known = set(named)
+    seen: set[Path] = set()
     for file in named:
-        if file not in dropped:
-            members = {file.parent / name for name in set_members(file)} & known
-            dropped |= members - {file}
+        if file in seen:
+            continue
+        images = [{file.parent / name for name in names} for names in images_of_set(file)]
+        seen = seen.union(*images)
+        for members in _joined(images) if fields_apart else [set().union(*images)]:
+            dropped.update([each for each in named if each in members][1:])
     return [file for file in files if file not in dropped]
+
+
+def _joined(groups: Sequence[set[Path]]) -> list[set[Path]]:
+    """Join groups that have a file in common."""
+    joined: list[set[Path]] = []
+    for group in groups:
+        touching = [other for other in joined if other & group]
+        joined = [other for other in joined if not other & group]
+        joined.append(group.union(*touching))
+    return joined
 
 
 def is_image(path: Path) -> bool:

@@ -67,24 +67,28 @@ def declared_of(tiff: TiffFile, path: Path) -> tuple[DeclaredImage, ...]:
     return () if root is None else declared_images(root, path.name, path)
 
 
-def set_members(path: Path) -> frozenset[str]:
-    """Return the names of the files that form one OME-TIFF with this one; empty if it stands alone.
+def images_of_set(path: Path) -> tuple[frozenset[str], ...]:
+    """Return the file names of each image of the OME-TIFF in several files to which a file belongs.
 
-    Files that can't be read stand alone: opening them says what is wrong.
+    Empty if the file stands alone, and if it can't be read: opening it says what is wrong.
     """
     try:
         with parsed(path) as (tiff, _):
             xml = tiff.ome_metadata if tiff.is_ome else None
             if not xml or not names_files(xml):
-                return frozenset()
+                return ()
             root = parse_header(xml, path)
             companion = None if root is None else metadata_file(root, path)
             if companion is not None:
                 root = _companion(path, companion)
-            names = frozenset() if root is None else declared_files(root)
-            return names if len(names) > 1 else frozenset()
+            if root is None or len(declared_files(root)) < 2:
+                return ()
+            return tuple(
+                frozenset(path.name if file is None else file for file in image.files())
+                for image in declared_images(root, path.name, path)
+            )
     except (ImageError, OSError):
-        return frozenset()
+        return ()
 
 
 def own_scene(images: Sequence[DeclaredImage]) -> int:

@@ -147,7 +147,8 @@ def pair_by_stem(
     raw, seg : path-like or sequence of path-like
         A folder (searched with its subfolders), a glob pattern, an image, or a list of images. Subfolders
         count from the folder given, the part of a pattern before its first wildcard, or the common folder of
-        a list. Raw images and segmentations may lie in one folder if names or a rule tell them apart.
+        a list. Raw images and segmentations may lie in one folder if names or a rule tell them apart. The
+        fields of an OME-TIFF that each have a file of their own are images of their own.
     others : mapping of str to path-like or sequence of path-like, optional
         Further segmentations by name. Images that lack one of them are used without it.
     name : str, optional
@@ -218,22 +219,6 @@ def pair_by_stem(
         tuple(one.problem for one in unpaired),
         tuple(one for one in unpaired if one.path not in paired),
     )
-
-
-def files_by_stem(source: Source) -> dict[str, Path]:
-    """List images by subfolder and stem, in natural order; those whose stem occurs twice are left out.
-
-    Parameters
-    ----------
-    source : path-like or sequence of path-like
-        As for `pair_by_stem`.
-
-    Raises
-    ------
-    ImageError
-        If a folder is missing or empty.
-    """
-    return {entry.stem: entry.path for entry in _Side("images", source, "raw", 0, None).usable()}
 
 
 @dataclass(frozen=True)
@@ -461,7 +446,7 @@ def _unmatched(entry: _Entry, side: _Side, other: _Side, match: _Match, conseque
 
 def _list(source: Source) -> tuple[list[Path], Path]:
     if isinstance(source, str | os.PathLike):
-        files = image_files(source)
+        files = image_files(source, fields_apart=True)
         return files, root_of(source, files)
     files = [Path(file) for file in source]
     if not files:

@@ -24,7 +24,7 @@ class SilentChannels:
         several = n_channels > 1
         self._constant = set(range(n_channels)) if several else set()
         self._copies = set(combinations(range(n_channels), 2)) if several else set()
-        self._names: tuple[str, ...] = ()
+        self._channels: tuple[tuple[int, str], ...] = ()
 
     def add(self, image: Image, channels: Sequence[int]) -> None:
         """Look at one image; ``channels`` are the numbers of those used, as many as were announced.
@@ -34,7 +34,7 @@ class SilentChannels:
         ImageError
             If it can't be read.
         """
-        self._names = self._names or tuple(image.channel_names[channel] for channel in channels)
+        self._channels = self._channels or tuple((each, image.channel_names[each]) for each in channels)
         first: dict[int, float] = {}
         for z, y, x in blocks(image):
             if not (self._constant or self._copies):
@@ -51,7 +51,8 @@ class SilentChannels:
     def sentences(self) -> list[str]:
         """Return a sentence for each channel that says nothing in any image."""
         said = [
-            f"Channel {self._names[channel]} has a single value within each image: choose the other channels."
+            f"{_capitalised(self._label(channel))} has a single value within each image: choose the other "
+            "channels."
             for channel in sorted(self._constant)
         ]
         varying = [pair for pair in sorted(self._copies) if not self._constant.intersection(pair)]
@@ -60,8 +61,18 @@ class SilentChannels:
             if not any(one in group for group in copies.values()):
                 copies.setdefault(one, []).append(other)
         for one, others in copies.items():
-            names = ", ".join(self._names[channel] for channel in (one, *others))
-            said.append(
-                f"The channels {names} are equal in each image: choose one, such as {self._names[one]}."
-            )
+            *first, last = (self._label(channel) for channel in (one, *others))
+            equal = _capitalised(f"{', '.join(first)} and {last}")
+            said.append(f"{equal} are equal in each image: choose one, such as {self._label(one)}.")
         return said
+
+    def _label(self, index: int) -> str:
+        """Return the name of a channel, with its number where several have that name."""
+        number, name = self._channels[index]
+        if [each for _, each in self._channels].count(name) > 1:
+            return f"channel {number} ({name})"
+        return name if name.casefold().startswith("channel") else f"channel {name}"
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
