@@ -76,7 +76,7 @@ def open_own_to_append(path: str | os.PathLike[str]) -> int:
 
 
 def _opened(path: str | os.PathLike[str], flags: int) -> int:
-    if Path(path).is_symlink():  # Windows has no O_NOFOLLOW
+    if not hasattr(os, "O_NOFOLLOW") and Path(path).is_symlink():  # on Windows
         raise NotReadableError("it is a link to another file")
     try:
         descriptor = os.open(path, flags, 0o666)

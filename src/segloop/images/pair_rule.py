@@ -6,7 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import regex
+
 from segloop.core.errors import PairingError
+from segloop.core.user_patterns import TooSlowError, compiled, fullmatch
 from segloop.images.names import composed, stem_of
 
 _EXAMPLE = "write RAW=SEG, such as *_raw=*_mask, where * stands for the part that both names share"
@@ -20,12 +23,12 @@ class PairRule:
     ----------
     text : str
         As the user wrote it.
-    patterns : tuple of re.Pattern
+    patterns : tuple of regex.Pattern
         For raw images, segmentations and, if given, second segmentations.
     """
 
     text: str
-    patterns: tuple[re.Pattern[str], ...]
+    patterns: tuple[regex.Pattern[str], ...]
 
     @classmethod
     def parse(cls, text: str) -> PairRule:
@@ -46,8 +49,8 @@ class PairRule:
         if len(parts) not in (2, 3) or not all(parts):
             raise PairingError(f"{text!r} is not a rule for pairing: {_EXAMPLE}.")
         try:
-            patterns = tuple(re.compile(part if as_regex else _as_regex(part)) for part in parts)
-        except re.error as error:
+            patterns = tuple(compiled(part if as_regex else _as_regex(part)) for part in parts)
+        except ValueError as error:
             raise PairingError(f"{text!r} is not a rule for pairing ({error}): {_EXAMPLE}.") from error
         counts = {pattern.groups for pattern in patterns}
         if len(counts) > 1 or counts == {0}:
@@ -66,11 +69,19 @@ class PairRule:
             0 for raw images, 1 for segmentations, 2 for second segmentations.
         stem : str
             Subfolder and stem, with forward slashes.
+
+        Raises
+        ------
+        PairingError
+            If matching takes too long.
         """
         pattern = self.patterns[min(side, len(self.patterns) - 1)]
         folder, _, name = stem.rpartition("/")
         with_folder = "/" in pattern.pattern
-        found = pattern.fullmatch(stem if with_folder else name)
+        try:
+            found = fullmatch(pattern, stem if with_folder else name)
+        except TooSlowError as error:
+            raise PairingError(f"The rule {self.text!r} {error}") from error
         if found is None:
             return None
         groups: Sequence[str] = [group or "" for group in found.groups()]

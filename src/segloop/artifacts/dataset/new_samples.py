@@ -21,6 +21,7 @@ from segloop.artifacts.dataset.split import assign_splits
 from segloop.artifacts.dataset.summary import SampleSummary
 from segloop.core.errors import DatasetError
 from segloop.core.file_names import free_name, plain_file_name
+from segloop.core.user_patterns import TooSlowError, compiled, search
 
 
 def new_index(
@@ -140,14 +141,18 @@ def group_of(stem: str, pattern: str | None) -> str:
     Raises
     ------
     DatasetError
-        If the pattern isn't a regular expression.
+        If the pattern isn't a regular expression, or matching takes too long.
     """
     if pattern is None:
         return stem
     try:
-        match = re.search(pattern, stem)
-    except re.error as error:
+        compiled_pattern = compiled(pattern)
+    except ValueError as error:
         raise DatasetError(f"{pattern!r} to group by is not a regular expression ({error}).") from error
+    try:
+        match = search(compiled_pattern, stem)
+    except TooSlowError as error:
+        raise DatasetError(f"The pattern {pattern!r} to group by {error}") from error
     if match is None:
         return stem
-    return str((match.group(1) if match.re.groups else match.group(0)) or stem)
+    return str((match.group(1) if compiled_pattern.groups else match.group(0)) or stem)
