@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, EventLog, JobFolder
+from segloop.artifacts.job.job import EVENTS_FILE, JOB_FILES, STOP_FILE, EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
-from segloop.artifacts.job.task import PredictTask, Task, TrainTask, read_task, write_task
+from segloop.artifacts.job.task import PredictTask, RethresholdTask, Task, TrainTask, read_task, write_task
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import JobError
 from segloop.core.file_errors import writing
+from segloop.core.own_entries import require_own_entries
 
 if TYPE_CHECKING:
     from segloop.artifacts.job.job import OnEvent
@@ -51,6 +52,11 @@ def submit(folder: Path, task: Task) -> None:
     JobError
         If a job in this folder is under way, or the folder can't be written.
     """
+    if not isinstance(task, TrainTask):
+        # Hidden folders that Segloop makes in the folder of the predictions.
+        for each in (folder.parent, folder) if isinstance(task, RethresholdTask) else (folder,):
+            require_own_entries(each.parent, (), [each.name], JobError)
+    require_own_entries(folder, JOB_FILES, (), JobError)
     events = folder / EVENTS_FILE
     state = JobFolder(folder).state()
     if events.exists() and not (state.ended or (isinstance(task, TrainTask) and state is JobState.waiting)):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -153,5 +155,10 @@ def _last_file() -> Path:
 
 
 def _folders_with(parent: Path, file: str) -> list[Path]:
-    found = [folder for folder in parent.glob("*") if (folder / file).is_file()]
-    return sorted(found, key=lambda folder: (folder / file).stat().st_mtime, reverse=True)
+    found = []
+    for folder in parent.glob("*"):
+        with suppress(OSError):  # without the right to read it, or deleted meanwhile
+            status = (folder / file).stat()
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime, folder))
+    return [folder for _, folder in sorted(found, reverse=True)]

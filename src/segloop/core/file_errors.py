@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from segloop.core.errors import SegloopError
+from segloop.core.own_files import NotReadableError
 
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SHORT_WRITE = "requested and"  # numpy says "4096 requested and 512 written", without an error number
 
 WRITE_REMEDY = "choose a folder you may write to"
+_NOT_OURS_REMEDY = "delete it, or put the file itself in its place"
 READ_REMEDY = "check that you may read it and that its drive is connected"
 
 
@@ -31,16 +33,17 @@ def cannot_write(path: str | os.PathLike[str], error: OSError, remedy: str = WRI
     error : OSError
         What the operating system reported.
     remedy : str, optional
-        What to do about it, without a full stop. Not used for a full disk, which has a remedy of its own.
+        What to do about it, without a full stop. Not used for a full disk or a link,
+        which have remedies of their own.
     """
     if is_disk_full(error):
         return f"{_named(path)} can't be written, the disk is full: free some space or choose another folder."
-    return f"{_named(path)} can't be written ({_reason(error)}): {remedy}."
+    return f"{_named(path)} can't be written ({_reason(error)}): {_remedy(error, remedy)}."
 
 
 def cannot_read(path: str | os.PathLike[str], error: OSError, remedy: str = READ_REMEDY) -> str:
     """Return the sentence for a file or folder that can't be read; parameters as of `cannot_write`."""
-    return f"{_named(path)} can't be read ({_reason(error)}): {remedy}."
+    return f"{_named(path)} can't be read ({_reason(error)}): {_remedy(error, remedy)}."
 
 
 @contextmanager
@@ -75,6 +78,10 @@ def reading(
         yield
     except OSError as refused:
         raise error(cannot_read(path, refused, remedy)) from refused
+
+
+def _remedy(error: OSError, remedy: str) -> str:
+    return _NOT_OURS_REMEDY if isinstance(error, NotReadableError) else remedy
 
 
 def _named(path: str | os.PathLike[str]) -> str:

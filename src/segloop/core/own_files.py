@@ -43,8 +43,9 @@ def read_own_bytes(path: str | os.PathLike[str], limit: int = LIMIT) -> bytes:
         If it is missing or the system can't read it.
     """
     with open_own(path) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(min(size, limit) + 1)
+    if max(size, len(content)) > limit:
         raise NotReadableError(f"it is larger than {limit / 2**20:.0f} MB")
     return content
 
@@ -100,7 +101,17 @@ def read_own_json(path: str | os.PathLike[str], limit: int = LIMIT) -> Any:
     OSError
         If it is missing or the system can't read it.
     """
-    content = read_own_bytes(path, limit)
+    return parse_json(read_own_bytes(path, limit))
+
+
+def parse_json(content: bytes) -> Any:
+    """Return the value of JSON that may come from a stranger.
+
+    Raises
+    ------
+    NotReadableError
+        If it is not JSON, or nested too deeply.
+    """
     try:
         return json.loads(content)
     except RecursionError:

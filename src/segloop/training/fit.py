@@ -20,7 +20,8 @@ from segloop.artifacts.run.run import Run
 from segloop.config.knob import validate
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import Cancelled, ConfigError, RunError, SegloopError
-from segloop.core.file_errors import cannot_write
+from segloop.core.file_errors import cannot_write, writing
+from segloop.core.own_files import open_own_to_append
 from segloop.training.limits import require_more
 
 if TYPE_CHECKING:
@@ -170,7 +171,9 @@ def _refused(run: Run, error: OSError) -> str:
 def _log_file(path: Path) -> Iterator[None]:
     """Let everything that the package logs go to a file as well."""
     root = logging.getLogger("segloop")
-    handler = logging.FileHandler(path, encoding="utf-8")
+    with writing(path, RunError):
+        file = open(open_own_to_append(path), "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115
+    handler = logging.StreamHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level = root.level
     root.addHandler(handler)
@@ -181,6 +184,7 @@ def _log_file(path: Path) -> Iterator[None]:
         root.removeHandler(handler)
         root.setLevel(level)
         handler.close()
+        file.close()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from segloop.artifacts.job.job import EventLog
+from segloop.artifacts.run.run import PREVIEW_FOLDER
 from segloop.core.atomic import atomic_path
 from segloop.inference.device import ResolvedDevice
 from segloop.inference.engine import Engine
@@ -22,7 +23,6 @@ from segloop.training.validation import Scores
 
 logger = logging.getLogger("segloop.training")
 
-PREVIEW_FOLDER = "previews"
 MAX_PREVIEWS = 20
 """Number of images that a run keeps, the newest ones."""
 

@@ -29,14 +29,17 @@ from segloop.artifacts.job.events import (
     parse_event,
 )
 from segloop.artifacts.job.state import JobState
+from segloop.artifacts.job.task import OLD_TASK_FILE, TASK_FILE
 from segloop.core.atomic import write_text
 from segloop.core.context import Context, Progress
 from segloop.core.errors import JobError
-from segloop.core.file_errors import writing
+from segloop.core.file_errors import reading, writing
 from segloop.core.jsonl import append_line, read_lines
 
 EVENTS_FILE = "events.jsonl"
 STOP_FILE = "stop"
+JOB_FILES = (EVENTS_FILE, STOP_FILE, TASK_FILE, OLD_TASK_FILE)
+"""Files in the folder of every job."""
 
 E = TypeVar("E", bound=JobEvent)
 
@@ -212,8 +215,15 @@ class JobFolder:
         """Return the events from a byte offset on, and the offset to continue from next time.
 
         A line that was torn by a kill is left out, and so is a kind of event that this version does not know.
+
+        Raises
+        ------
+        JobError
+            If the file can't be read.
         """
-        lines, offset = read_lines(self.folder / EVENTS_FILE, since_offset)
+        path = self.folder / EVENTS_FILE
+        with reading(path, JobError):
+            lines, offset = read_lines(path, since_offset)
         events = [event for line in lines if (event := parse_event(line)) is not None]
         return events, offset
 

@@ -6,7 +6,6 @@ or a scheduler's job (``segloop run-task FOLDER``).
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,12 +18,16 @@ from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import write_text
 from segloop.core.errors import JobError
 from segloop.core.file_errors import reading, writing
+from segloop.core.own_files import parse_json, read_own_bytes
 
 TASK_FILE = "task.json"
+OLD_TASK_FILE = "request.json"
+"""Name of the file in version 1, which knew predictions only."""
+
 TASK_VERSION = 2
 
-_OLD_FILE = "request.json"  # of version 1, which knew predictions only
 _FORMAT = "segloop-task"
+_LARGEST = 16 << 20  # bytes
 
 
 class _Task(BaseModel):
@@ -145,12 +148,12 @@ def read_task(folder: str | os.PathLike[str]) -> Task:
         If there is none, it is damaged, or it was written by a newer version.
     """
     path = Path(folder) / TASK_FILE
-    if not path.is_file() and (old := path.with_name(_OLD_FILE)).is_file():
+    if not path.is_file() and (old := path.with_name(OLD_TASK_FILE)).is_file():
         path = old
     with reading(path, JobError, "start the job again"):
-        data = path.read_bytes()
+        content = read_own_bytes(path, _LARGEST)
     try:
-        value = upgrade(json.loads(data))
+        value = upgrade(parse_json(content))
     except (ValueError, TypeError) as error:
         raise JobError(f"{path} is damaged: start the job again.") from error
     version = value.get("version")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from segloop.artifacts.model.file_names import CARD
 from segloop.config.parameters import Value
 from segloop.core.errors import ModelError, SegloopError
+from segloop.core.own_files import parse_json
 from segloop.images.recipe import Recipe, RecipeInput
 from segloop.networks import NetworkSpec
 from segloop.targets import make_target
 
 FORMAT = "segloop-model"
 VERSION = 3
-
-CARD = "model.json"
-WEIGHTS = "weights.safetensors"
-TEST_INPUT = "test_input.npy"
-TEST_OUTPUT = "test_output.npy"
-FILES = (CARD, WEIGHTS, TEST_INPUT, TEST_OUTPUT)
 
 _LONGEST_NAME = 100
 _NOT_IN_NAMES = r"\x00-\x1f<>:\"/\\|?*"  # somewhere no file may be called by these
@@ -205,8 +200,8 @@ def parse_card(content: bytes, where: str) -> ModelCard:
         If it is damaged, of another format, or written by a newer version.
     """
     try:
-        values = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(content)
+    except ValueError as error:
         raise ModelError(
             f"{CARD} of the model {where} is damaged ({error}): get a new copy of it."
         ) from error

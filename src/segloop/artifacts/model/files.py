@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from segloop.artifacts.model.card import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
+from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import reading, writing
+from segloop.core.own_files import read_own_bytes
 
 _LIMITS = {CARD: 4 * 2**20, WEIGHTS: 4 * 2**30, TEST_INPUT: 256 * 2**20, TEST_OUTPUT: 256 * 2**20}
 # Weights look random; what shrinks more than this was not made by training, unless it is small.
@@ -53,9 +54,7 @@ class FolderFiles:
         """Return a file's content, or raise `ModelError`."""
         file = self.path / name
         with reading(file, ModelError):
-            if file.stat().st_size > _LIMITS[name]:
-                raise ModelError(f"{name} of the model {self.path} is too large to be genuine.")
-            return file.read_bytes()
+            return read_own_bytes(file, _LIMITS[name])
 
 
 class ZipFiles:

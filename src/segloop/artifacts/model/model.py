@@ -15,20 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.model.card import (
-    CARD,
-    FILES,
-    TEST_INPUT,
-    TEST_OUTPUT,
-    WEIGHTS,
     ModelCard,
     NormalisationCard,
     RecipeCard,
     TargetCard,
     parse_card,
 )
+from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
 from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, write_zip
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
+from segloop.core.own_entries import require_own_entries
 from segloop.core.user_folders import models_folder
 from segloop.networks import NetworkSpec, build_network
 from segloop.targets import ParameterSet, Target, make_target
@@ -309,6 +306,8 @@ def find_model(model: str | os.PathLike[str]) -> Path:
             return path
         for folder in (path, path / "model"):
             if (folder / CARD).is_file():
+                if folder != path:
+                    require_own_entries(path, (), [folder.name], ModelError)
                 return folder
     if Path(model).is_dir():
         raise ModelError(

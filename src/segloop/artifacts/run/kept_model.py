@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from segloop.artifacts.model.file_names import CARD
 from segloop.artifacts.run.score_names import reported_scores, score_names
+from segloop.core.own_entries import is_link
+from segloop.core.own_files import read_own_json
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,13 @@ def read_kept_model(run: Path) -> KeptModel | None:
         Folder of the run.
     """
     try:
-        card = json.loads((run / "model" / "model.json").read_text(encoding="utf-8"))
+        if is_link(run / "model"):
+            return None
+        card = read_own_json(run / "model" / CARD)
         provenance = card["provenance"]
         epoch, scores = int(provenance.get("epoch", 0)), provenance.get("scores") or {}
         names = score_names(card["target"]["name"]) if scores else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError):
         return None
     scores = scores if isinstance(scores, dict) else {}
     for name, measure in reported_scores(scores, names).items():

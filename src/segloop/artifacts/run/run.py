@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from segloop.artifacts.job.job import EVENTS_FILE, STOP_FILE, JobFolder
+from segloop.artifacts.job.job import EVENTS_FILE, JOB_FILES, STOP_FILE, JobFolder
+from segloop.artifacts.model.file_names import FILES as MODEL_FILES
 from segloop.artifacts.run.plan import TrainingPlan
 from segloop.config import compose
 from segloop.config.train import StopConfig, TargetConfig, TrainConfig
 from segloop.core.atomic import clear_leftovers, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
-from segloop.core.file_errors import cannot_write, writing
+from segloop.core.file_errors import cannot_read, cannot_write, writing
+from segloop.core.own_entries import require_own_entries
+from segloop.core.own_files import open_own_to_append, read_own_bytes, read_own_json
 
 CONFIG_FILE = "config.yaml"
 PLAN_FILE = "plan.json"
@@ -41,8 +44,31 @@ DATASET_FOLDER = "dataset"
 IMAGES_FOLDER = "images"
 """Folder in a run for the images of that dataset, where they were arrays."""
 
+PREVIEW_FOLDER = "previews"
+"""Folder in a run for images that show what it has learned so far."""
+
+_CHECKPOINTS_FOLDER, _MODEL_FOLDER = "checkpoints", "model"
+_LAST, _BEST = "last.ckpt", "best.ckpt"
+_FOLDERS = (_CHECKPOINTS_FOLDER, _MODEL_FOLDER, PREVIEW_FOLDER)
+_FILES = (
+    CONFIG_FILE,
+    PLAN_FILE,
+    METRICS_FILE,
+    LOG_FILE,
+    *JOB_FILES,
+    f"{_CHECKPOINTS_FOLDER}/{_LAST}",
+    f"{_CHECKPOINTS_FOLDER}/{_BEST}",
+    *(f"{_MODEL_FOLDER}/{name}" for name in MODEL_FILES),
+)
+
+_LONGEST_LINE = 100_000  # characters of a row of metrics.csv; the csv module refuses longer fields
+_LONGEST_NUMBER = 12  # digits of an epoch
+
 # What a job's folder may hold before its run begins: a submission, a request to stop, its own dataset.
 _MAY_PRECEDE = frozenset({EVENTS_FILE, STOP_FILE, DATASET_FOLDER, IMAGES_FOLDER})
+
+
+logger = logging.getLogger(__name__)
 
 
 class Run:
@@ -95,12 +121,13 @@ class Run:
         Raises
         ------
         RunError
-            If the folder is missing or is not a run.
+            If the folder is missing or is not a run, or one of its files or folders is a link.
         """
         if not Path(path).is_dir():
             raise RunError(f"There is no run {path}.")
         if not cls.is_run(path):
             raise RunError(f"{path} is not a run: it has no {CONFIG_FILE}.")
+        require_own_entries(Path(path), _FILES, _FOLDERS, RunError)
         return cls(path)
 
     @staticmethod
@@ -114,7 +141,7 @@ class Run:
     def is_run(path: str | os.PathLike[str]) -> bool:
         """Whether a folder is a run."""
         folder = Path(path)
-        return (folder / CONFIG_FILE).is_file() and (folder / "checkpoints").is_dir()
+        return (folder / CONFIG_FILE).is_file() and (folder / _CHECKPOINTS_FOLDER).is_dir()
 
     @property
     def name(self) -> str:
@@ -139,17 +166,17 @@ class Run:
     @property
     def checkpoints_dir(self) -> Path:
         """Folder of the checkpoints."""
-        return self.path / "checkpoints"
+        return self.path / _CHECKPOINTS_FOLDER
 
     @property
     def last_checkpoint(self) -> Path:
         """Everything needed to continue."""
-        return self.checkpoints_dir / "last.ckpt"
+        return self.checkpoints_dir / _LAST
 
     @property
     def best_checkpoint(self) -> Path:
         """State at the best validation so far."""
-        return self.checkpoints_dir / "best.ckpt"
+        return self.checkpoints_dir / _BEST
 
     @property
     def model_dir(self) -> Path:
@@ -158,7 +185,7 @@ class Run:
         It is missing before there is one, for an instant while a better one takes its place, and after a
         kill in that instant until `remove_leftovers` brings it back.
         """
-        return self.path / "model"
+        return self.path / _MODEL_FOLDER
 
     @property
     def job(self) -> JobFolder:
@@ -174,6 +201,7 @@ class Run:
         RunError
             If it is missing or damaged.
         """
+        require_own_entries(self.path, [CONFIG_FILE], [], RunError)
         try:
             return compose.load(TrainConfig, self.config_file)
         except ConfigError as error:
@@ -219,7 +247,7 @@ class Run:
         """
         path = self.path / PLAN_FILE
         try:
-            return TrainingPlan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return TrainingPlan.from_dict(read_own_json(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -230,14 +258,20 @@ class Run:
         write_json(self.path / PLAN_FILE, plan.to_dict())
 
     def append_metrics(self, row: Mapping[str, float | int]) -> None:
-        """Add the values of an epoch to ``metrics.csv``, by names of its columns; new ones are added."""
-        columns = self._columns()
+        """Add the values of an epoch to ``metrics.csv``, by names of its columns; new ones are added.
+
+        Raises
+        ------
+        OSError
+            If the file can't be read or written.
+        """
+        columns, rows = self._read_table()
         missing = [name for name in row if name not in columns]
         if missing or not columns:
             columns = columns or [*COLUMNS]
             columns += [name for name in row if name not in columns]
-            self._write_rows(columns, self._rows())
-        with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
+            self._write_rows(columns, rows)
+        with open(open_own_to_append(self.metrics_file), "a", newline="", encoding="utf-8") as file:  # noqa: PTH123
             csv.DictWriter(file, columns, restval="").writerow(
                 {name: _as_text(value) for name, value in row.items()}
             )
@@ -248,27 +282,54 @@ class Run:
             clear_leftovers(folder)
 
     def drop_metrics_after(self, epoch: int) -> None:
-        """Delete the rows of epochs after ``epoch``, which a continued run will do again."""
-        columns = self._columns() or [*COLUMNS]
-        self._write_rows(columns, [row for row in self._rows() if int(row["epoch"]) <= epoch])
+        """Delete the rows of epochs after ``epoch``, which a continued run will do again.
+
+        Raises
+        ------
+        OSError
+            If the file can't be read or written.
+        """
+        columns, rows = self._read_table()
+        kept = [row for row in rows if (number := _epoch(row)) is not None and number <= epoch]
+        self._write_rows(columns or [*COLUMNS], kept)
 
     def metrics(self) -> dict[str, list[tuple[int, float]]]:
-        """Return the curves: of each measured quantity the pairs (epoch, value), in order of epochs."""
+        """Return the curves: of each measured quantity the pairs (epoch, value), in order of epochs.
+
+        Values and rows that are not readable are left out; without a readable file there are no curves.
+        """
+        try:
+            _, rows = self._read_table()
+        except OSError as error:
+            logger.warning("%s", cannot_read(self.metrics_file, error))
+            return {}
         curves: dict[str, dict[int, float]] = {}
-        for row in self._rows():
-            for name, value in row.items():
-                if name != "epoch" and value:
-                    curves.setdefault(name, {})[int(row["epoch"])] = float(value)
+        for row in rows:
+            epoch = _epoch(row)
+            for name, text in row.items():
+                value = _as_number(text)
+                if name != "epoch" and epoch is not None and value is not None:
+                    curves.setdefault(name, {})[epoch] = value
         return {name: sorted(curve.items()) for name, curve in curves.items()}
 
-    def _columns(self) -> list[str]:
-        """Return the columns of ``metrics.csv``; none where it has no first line yet."""
+    def _read_table(self) -> tuple[list[str], list[dict[str, str]]]:
+        """Return the columns and rows of ``metrics.csv``; none where it is missing or has no first line yet.
+
+        What was damaged, such as by a power cut, comes as it is; `metrics` leaves it out.
+        """
         try:
-            with self.metrics_file.open(encoding="utf-8") as file:
-                header = file.readline().strip()
+            text = read_own_bytes(self.metrics_file).decode("utf-8", errors="replace")
         except FileNotFoundError:
-            return []
-        return header.split(",") if header else []
+            return [], []
+        whole = text[: text.rfind("\n") + 1]  # a kill may tear the last row
+        lines = (line for line in whole.replace("\0", "").splitlines() if len(line) <= _LONGEST_LINE)
+        reader = csv.reader(lines, strict=False)
+        columns: list[str] = next(reader, [])
+        if not columns or columns[0] != COLUMNS[0] or len(set(columns)) != len(columns):
+            return [], []
+        # A row that is too long is not one that was written here.
+        rows = [dict(zip(columns, row, strict=False)) for row in reader if len(row) <= len(columns)]
+        return columns, rows
 
     def _write_rows(self, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
         text = io.StringIO()
@@ -277,13 +338,17 @@ class Run:
         writer.writerows(rows)
         write_text(self.metrics_file, text.getvalue())
 
-    def _rows(self) -> list[dict[str, str]]:
-        try:
-            text = self.metrics_file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
-        whole = text[: text.rfind("\n") + 1]  # a kill may tear the last row
-        return list(csv.DictReader(whole.splitlines()))
+
+def _epoch(row: Mapping[str, str]) -> int | None:
+    text = row.get("epoch", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER else None
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _as_text(value: float | int) -> str:

@@ -115,6 +115,8 @@ class RunTable(QTableWidget):
         tip = f"{run.path}\n{counted(run.epochs, 'epoch')}, trained for {duration_text(run.seconds)}"
         if run.is_short:
             tip += ": too short for a useful model, train longer"
+        if run.problem:
+            tip = run.problem
         first.setToolTip(f"{tip}\nLast active at {_moment(run.active)}")
 
     def _on_selected(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.run import METRICS_FILE, Run
 from segloop.core.context import Context
+from segloop.core.errors import SegloopError
+
+logger = logging.getLogger(__name__)
 
 SHORT_S = 60.0
 """A training shorter than this is said to be short, in seconds."""
@@ -35,6 +39,8 @@ class RunSummary:
         How long it has trained.
     active : float
         When it last wrote anything, in seconds since the epoch, to the minute.
+    problem : str
+        Why the run can't be read, in one sentence; the other fields are then empty.
     """
 
     path: Path
@@ -43,16 +49,19 @@ class RunSummary:
     epochs: int
     seconds: float
     active: float
+    problem: str = ""
 
     @property
     def score_text(self) -> str:
         """The score of the model that is kept."""
+        if self.problem:
+            return "can't be read"
         return self.model.text if self.model is not None else "no model"
 
     @property
     def is_short(self) -> bool:
         """Whether it ended after so little training that its model is hardly worth using."""
-        return self.state.ended and self.seconds < SHORT_S
+        return self.state.ended and not self.problem and self.seconds < SHORT_S
 
 
 class RunReader:
@@ -90,16 +99,23 @@ def duration_text(seconds: float) -> str:
 
 
 def _summarise(path: Path, job: JobFolder) -> RunSummary:
-    curves = Run(path).metrics()
-    epochs = max((curve[-1][0] for curve in curves.values()), default=0)
-    seconds = curves.get("seconds", [(0, 0.0)])[-1][1]
     active = max((_signature(path / name)[0] / 1e9 for name in (EVENTS_FILE, "config.yaml")), default=0.0)
-    return RunSummary(path, job.state(), read_kept_model(path), epochs, seconds, active // 60 * 60)
+    active = active // 60 * 60
+    try:
+        curves = Run(path).metrics()
+        epochs = max((curve[-1][0] for curve in curves.values()), default=0)
+        seconds = curves.get("seconds", [(0, 0.0)])[-1][1]
+        return RunSummary(path, job.state(), read_kept_model(path), epochs, seconds, active)
+    except SegloopError as error:
+        return RunSummary(path, JobState.lost, None, 0, 0.0, active, str(error))
+    except Exception as error:  # whatever is wrong with one run, the others are listed
+        logger.warning("The run %s can't be read", path, exc_info=True)
+        return RunSummary(path, JobState.lost, None, 0, 0.0, active, f"{path} can't be read: {error}")
 
 
 def _signature(file: Path) -> tuple[int, int]:
     try:
-        status = file.stat()
+        status = file.lstat()
     except OSError:
         return 0, 0
     return status.st_mtime_ns, status.st_size
