@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
 from segloop.images.read import open_image
 from segloop.prediction import outputs
-from segloop.prediction.outputs import OutputSpec, allocate, narrow_labels, open_writers, plain_errors
+from segloop.prediction.outputs import OutputSpec, allocate, narrow_labels, open_writers
 from segloop.targets.output import LABELS, PROBABILITY
 
 WHOLE = (slice(None),) * 3
@@ -104,12 +103,6 @@ def test_a_scratch_file_that_does_not_fit_on_the_disk_is_told(
     monkeypatch.setattr(outputs, "MEMORY_LIMIT", 10)
     with pytest.raises(ImageError, match="can't be written"):
         allocate((1 << 30, 1 << 30), np.uint8, tmp_path)
-
-
-def test_a_full_disk_is_told_with_its_remedy(tmp_path: Path) -> None:
-    sentence = "x can't be written, the disk is full: free some space"
-    with pytest.raises(ImageError, match=sentence), plain_errors(tmp_path / "x"):
-        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_what_is_being_written_is_hidden(tmp_path: Path) -> None:

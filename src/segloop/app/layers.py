@@ -217,8 +217,8 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
     Cancelled
         If the user asked to stop.
     """
+    from segloop.core.file_errors import writing
     from segloop.images.write import create_zarr
-    from segloop.prediction.outputs import plain_errors
 
     context = context or Context()
     n_t, n_c, n_z, n_y, n_x = image.shape
@@ -244,7 +244,7 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
     for t, c, z, y in context.track(corners, len(corners), f"Copying {image.name}"):
         zs, ys = slice(z, min(z + depth, n_z)), slice(y, min(y + rows, n_y))
         block = image.block(t, [c], zs, ys, slice(0, n_x))
-        with plain_errors(path):
+        with writing(path, ImageError):
             stored[t, c, zs, ys] = block[0]
 
 

@@ -14,6 +14,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SHORT_WRITE = "requested and"  # numpy says "4096 requested and 512 written", without an error number
 
 WRITE_REMEDY = "choose a folder you may write to"
+FULL_REMEDY = "free some space or choose another folder"
 _NOT_OURS_REMEDY = "delete it, or put the file itself in its place"
 READ_REMEDY = "check that you may read it and that its drive is connected"
 
@@ -23,7 +24,12 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in _DISK_FULL or (error.errno is None and _SHORT_WRITE in str(error))
 
 
-def cannot_write(path: str | os.PathLike[str], error: OSError, remedy: str = WRITE_REMEDY) -> str:
+def cannot_write(
+    path: str | os.PathLike[str],
+    error: OSError,
+    remedy: str = WRITE_REMEDY,
+    full_remedy: str = FULL_REMEDY,
+) -> str:
     """Return the sentence for a file or folder that can't be written.
 
     Parameters
@@ -33,11 +39,12 @@ def cannot_write(path: str | os.PathLike[str], error: OSError, remedy: str = WRI
     error : OSError
         What the operating system reported.
     remedy : str, optional
-        What to do about it, without a full stop. Not used for a full disk or a link,
-        which have remedies of their own.
+        What to do about it, without a full stop. Not used for a link, which has a remedy of its own.
+    full_remedy : str, optional
+        What to do about a full disk, instead of ``remedy``.
     """
     if is_disk_full(error):
-        return f"{_named(path)} can't be written, the disk is full: free some space or choose another folder."
+        return f"{_named(path)} can't be written, the disk is full: {full_remedy}."
     return f"{_named(path)} can't be written ({_reason(error)}): {_remedy(error, remedy)}."
 
 
@@ -48,7 +55,10 @@ def cannot_read(path: str | os.PathLike[str], error: OSError, remedy: str = READ
 
 @contextmanager
 def writing(
-    path: str | os.PathLike[str], error: type[SegloopError], remedy: str = WRITE_REMEDY
+    path: str | os.PathLike[str],
+    error: type[SegloopError],
+    remedy: str = WRITE_REMEDY,
+    full_remedy: str = FULL_REMEDY,
 ) -> Iterator[None]:
     """Raise ``error``, with the sentence of `cannot_write`, where the block raises an `OSError`.
 
@@ -60,7 +70,7 @@ def writing(
     try:
         yield
     except OSError as refused:
-        raise error(cannot_write(path, refused, remedy)) from refused
+        raise error(cannot_write(path, refused, remedy, full_remedy)) from refused
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from segloop.artifacts.job.task import PredictTask, RethresholdTask
 from segloop.artifacts.model.model import Model
 from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
-from segloop.core.errors import Cancelled, JobError, SegloopError
+from segloop.core.errors import Cancelled, ImageError, JobError, SegloopError
+from segloop.core.file_errors import writing
 from segloop.images.read import open_image, scene_names
 from segloop.prediction.inputs import Item, check_names, plan_items, scene_stem
-from segloop.prediction.outputs import plain_errors
 from segloop.prediction.predict import predict_image
 from segloop.prediction.progress import part_of
 from segloop.prediction.rethreshold import rethreshold_folder
@@ -264,7 +264,7 @@ def _sentence(error: Exception, subject: str) -> str:
 
 
 def _check_writable(out: Path) -> None:
-    with plain_errors(out):
+    with writing(out, ImageError):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass

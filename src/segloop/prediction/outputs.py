@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +14,7 @@ import numpy as np
 from segloop.core.atomic import remove
 from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import writing
 from segloop.images.write import create_zarr, write_image
 from segloop.targets.output import LABELS, Output
 
@@ -105,7 +104,7 @@ def open_writers(specs: Sequence[OutputSpec], commit: Commit) -> list[Writer]:
     """Return a writer for each output, TIFF or Zarr by its path; what they write is staged in ``commit``."""
     writers: list[Writer] = []
     for spec in specs:
-        with plain_errors(spec.path):
+        with writing(spec.path, ImageError):
             staged = commit.stage(spec.path.name)
         is_zarr = spec.path.suffix == ".zarr"
         writers.append(ZarrWriter(spec, staged) if is_zarr else TiffWriter(spec, staged))
@@ -179,7 +178,7 @@ class ZarrWriter:
         self.growing: Path | None = staged
         self._staged = staged
         self._dtype = spec.dtype
-        with plain_errors(spec.path):
+        with writing(spec.path, ImageError):
             self._array = self._create(staged, spec.dtype)
 
     def _create(self, path: Path, dtype: np.dtype[Any]) -> Any:
@@ -197,7 +196,7 @@ class ZarrWriter:
 
     def write(self, t: int, at: Slices, block: NDArray[Any]) -> None:
         """Take a block."""
-        with plain_errors(self.spec.path):
+        with writing(self.spec.path, ImageError):
             if self._dtype == np.uint16 and block.size and block.max() > _UINT16_MAX:
                 self._widen(t)
             self._array[self.spec.index(t, at)] = self.spec.as_stored(block)
@@ -239,7 +238,7 @@ def allocate(shape: Sequence[int], dtype: DTypeLike, folder: Path | None) -> NDA
     n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if folder is None or n_bytes <= MEMORY_LIMIT:
         return np.zeros(tuple(shape), dtype)
-    with plain_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
+    with writing(folder, ImageError), tempfile.TemporaryFile(dir=folder) as file:
         _reserve(file.fileno(), n_bytes)
         return np.memmap(file, dtype, mode="r+", shape=tuple(shape))
 
@@ -262,24 +261,3 @@ def narrow_labels(labels: NDArray[Any], folder: Path | None) -> NDArray[Any]:
     narrow = allocate(labels.shape, np.uint16, folder)
     np.copyto(narrow, labels, casting="unsafe")
     return narrow
-
-
-@contextmanager
-def plain_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write ``path`` into one plain sentence.
-
-    Raises
-    ------
-    ImageError
-        If the disk is full, or the place can't be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-            raise ImageError(
-                f"{path} can't be written, the disk is full: free some space or choose another folder."
-            ) from error
-        raise ImageError(
-            f"{path} can't be written ({error.strerror or error}): choose a folder you may write to."
-        ) from error

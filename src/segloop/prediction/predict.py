@@ -26,7 +26,7 @@ from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.outputs import Slices, allocate
 from segloop.prediction.progress import part_of
 from segloop.prediction.record import describe
-from segloop.prediction.writing import PredictionWriter, writing
+from segloop.prediction.writing import PredictionWriter, prediction_writer
 from segloop.targets import ParameterSet, Target, quantise
 from segloop.targets.output import LABELS, PROBABILITY, Output
 
@@ -131,7 +131,7 @@ def predict_image(
             f"The prediction of `{image.path}` would overwrite it: choose another output folder."
         )
     record = describe(model, engine, image, config, work.fit, work.parameters)
-    with writing(place, record, specs) as writer:
+    with prediction_writer(place, record, specs) as writer:
         for kind, path in writer.growing.items():
             on_output(path, kind, True)
         work.run(writer, context, place.folder)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.prediction.place import Place
 from segloop.core.context import Context
-from segloop.prediction.outputs import OutputSpec, Slices, Writer, open_writers, plain_errors
+from segloop.core.errors import ImageError
+from segloop.core.file_errors import writing
+from segloop.prediction.outputs import OutputSpec, Slices, Writer, open_writers
 from segloop.prediction.record import output_file
 from segloop.targets import Decoded, quantise
 from segloop.targets.output import LABELS, PROBABILITY, Output
@@ -77,7 +79,7 @@ class PredictionWriter:
 
 
 @contextmanager
-def writing(
+def prediction_writer(
     place: Place, record: Provenance, specs: Sequence[OutputSpec], kept: Sequence[OutputFile] = ()
 ) -> Iterator[PredictionWriter]:
     """Write a prediction: on leaving, its outputs and its record are in place; on an error, all is as before.
@@ -115,7 +117,7 @@ def writing(
                 "n_objects": writer.n_objects if has_labels else None,
             }
         )
-        with plain_errors(place.path):
+        with writing(place.path, ImageError):
             final.write(commit.stage(place.path.name))
             for name in place.earlier_names() - final.names():
                 commit.delete(name)
@@ -158,7 +160,7 @@ def write_decoded(
     Cancelled
         If the user asked to stop; all is then as before.
     """
-    with writing(place, record, specs, kept) as writer:
+    with prediction_writer(place, record, specs, kept) as writer:
         for t, here in context.track(time_points(maps), maps.n_timepoints, message):
             writer.write_maps(t, EVERYWHERE, here)
             if writer.needs_decoding:

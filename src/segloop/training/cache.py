@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 from segloop.core import user_folders
 from segloop.core.atomic import atomic_path, remove, write_json
 from segloop.core.errors import DatasetError
+from segloop.core.file_errors import writing
 
 VERSION = 3
 
+_REMEDY = "set SEGLOOP_HOME to a folder on another disk"
 _ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
 _IN_USE = 24 * 3600  # seconds after its last use in which an entry may belong to a training that goes on
 
@@ -165,7 +167,7 @@ def store(
     CacheError
         If the disk is full or the cache's folder can't be written.
     """
-    try:
+    with writing(folder.parent, CacheError, _REMEDY, f"free some space or {_REMEDY}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(folder, durable=False) as partial:
             partial.mkdir()
@@ -177,11 +179,6 @@ def store(
                 "problem": problem,
             }
             write_json(partial / "meta.json", meta)
-    except OSError as error:
-        raise CacheError(
-            f"The cache {folder.parent} can't be written ({error.strerror or error}): free some disk space, "
-            "or set SEGLOOP_HOME to a folder on another disk."
-        ) from error
 
 
 def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> list[Path]:

@@ -20,7 +20,7 @@ from segloop.artifacts.dataset.references import absolute
 from segloop.artifacts.dataset.upgrade import upgrade_index, upgrade_sample
 from segloop.core.atomic import atomic_path, clear_leftovers, has_leftovers, text_replaced, write_text
 from segloop.core.errors import DatasetError
-from segloop.core.file_errors import writing
+from segloop.core.file_errors import cannot_read, writing
 from segloop.core.lock import FileLock
 from segloop.core.own_files import read_own_bytes, read_own_json
 
@@ -30,6 +30,7 @@ JOURNAL_FILE = "journal.jsonl"
 LABELS_FOLDER = "labels"
 LOCK_FILE = ".lock"
 
+_RESTORE = "restore it from a copy"
 _WAIT_S = 15.0  # for another program's edit; each takes milliseconds
 _REMEMBERED = 16
 
@@ -88,8 +89,11 @@ class SampleStore:
             if known is not None and known[0] == state:
                 return known[1]
             sample = _parse_sample(read_own_bytes(file))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{file} can't be read ({_why(error)}): restore it from a copy.") from error
+        except OSError as error:
+            raise DatasetError(cannot_read(file, error, _RESTORE)) from error
+        except ValueError as error:
+            why = explain(error) if isinstance(error, ValidationError) else error
+            raise DatasetError(f"{file} can't be read ({why}): {_RESTORE}.") from error
         if sample.id != sample_id:
             raise DatasetError(f"{file} describes the sample {sample.id!r}: restore it from a copy.")
         self._remember(sample, state)
@@ -293,8 +297,10 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
         require_own(folder / each)
     try:
         content: Any = read_own_json(file)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{file} can't be read ({error}): restore it from a copy.") from error
+    except OSError as error:
+        raise DatasetError(cannot_read(file, error, _RESTORE)) from error
+    except ValueError as error:
+        raise DatasetError(f"{file} can't be read ({error}): {_RESTORE}.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DatasetError(f"{file} does not belong to a curated dataset: choose another folder.")
     version = content.get("version")
@@ -328,12 +334,6 @@ def _state(file: Path) -> tuple[int, ...]:
     """Return what changes whenever a file is written."""
     status = file.lstat()
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _why(error: OSError | ValueError) -> str:
-    if isinstance(error, ValidationError):
-        return explain(error)
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
 def _parse_sample(text: bytes) -> Sample:

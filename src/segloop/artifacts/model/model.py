@@ -25,6 +25,7 @@ from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUT
 from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, write_zip
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
+from segloop.core.file_errors import writing
 from segloop.core.own_entries import require_own_entries
 from segloop.core.user_folders import models_folder
 from segloop.networks import NetworkSpec, build_network
@@ -265,10 +266,8 @@ class Model:
             )
         source.verify()
         parts = source._read(*FILES)
-        try:
+        with writing(folder, ModelError):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ModelError(f"The folder {folder} can't be made ({error.strerror}).") from error
         _write_folder(destination, parts)
         return cls(destination, source.card)
 
@@ -326,16 +325,10 @@ def _files(path: Path) -> Files:
 
 
 def _write_folder(folder: Path, parts: Mapping[str, bytes]) -> None:
-    try:
-        with atomic_path(folder) as partial:
-            partial.mkdir()
-            for name, content in parts.items():
-                (partial / name).write_bytes(content)
-    except OSError as error:
-        raise ModelError(
-            f"The model can't be written to {folder} ({error.strerror}): "
-            "free some space or choose another folder."
-        ) from error
+    with writing(folder, ModelError), atomic_path(folder) as partial:
+        partial.mkdir()
+        for name, content in parts.items():
+            (partial / name).write_bytes(content)
 
 
 def _array_bytes(array: NDArray[np.float32]) -> bytes:

@@ -16,6 +16,7 @@ from segloop.artifacts.model.card import upgraded_parameters
 from segloop.config.parameters import Value
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
+from segloop.core.file_errors import reading
 from segloop.core.fingerprint import Fingerprint
 from segloop.images.image import PixelSize
 from segloop.targets import Target, make_target
@@ -180,13 +181,13 @@ class Provenance(_Record):
             If the file is missing, no such record, damaged, or of a newer version of Segloop.
         """
         path = Path(path)
+        with reading(path, ImageError, "predict the image again"):
+            content = path.read_bytes()
         try:
-            values = json.loads(path.read_bytes())
+            values = json.loads(content)
             if isinstance(values, dict) and values.get("format") == FORMAT:
                 values = _upgraded(values, path)
             record = cls.model_validate(values)
-        except OSError as error:
-            raise ImageError(f"{path} can't be read: {error.strerror or error}.") from error
         except (ValueError, RecursionError) as error:
             raise ImageError(
                 f"{path} is not a readable record of a prediction: predict the image again."
