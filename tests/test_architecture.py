@@ -126,3 +126,22 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     )
 
     assert run_python(code) == "[]"
+
+
+def test_no_folders_of_a_package_import_each_other_in_a_circle() -> None:
+    """A folder and what lies beside it: whoever reads one does not need the other to understand it."""
+    code = (
+        "import grimp, networkx\n"
+        "graph = grimp.build_graph('segloop', cache_dir=None)\n"
+        "found = []\n"
+        "for parent in ('segloop.ui', 'segloop.app.presenters', 'segloop.artifacts'):\n"
+        "    inside = [m for m in graph.modules if m.startswith(parent + '.')]\n"
+        "    part = lambda m: m[len(parent) + 1:].split('.')[0]\n"
+        "    imports = [(part(m), part(n)) for m in inside\n"
+        "               for n in graph.find_modules_directly_imported_by(m) if n in inside]\n"
+        "    circles = networkx.strongly_connected_components(networkx.DiGraph(imports))\n"
+        "    found += [(parent, sorted(circle)) for circle in circles if len(circle) > 1]\n"
+        "print(found)\n"
+    )
+
+    assert run_python(code) == "[]"

@@ -61,6 +61,7 @@ def test_from_folders_to_objects_that_match_the_truth(
     click(curation.creation.empty.folders)
     type_into(curation.creation.panel.raw.line, str(images / "raw"))
     type_into(curation.creation.panel.seg.line, str(images / "seg"))
+    settle(curation)
     click(curation.creation.panel.create)
     qtbot.waitUntil(curation.panel.isVisible, timeout=60 * SECONDS)
     settle(curation)

@@ -242,49 +242,6 @@ def test_hiding_a_segmentation_hides_its_layer(dock, viewer):
     assert not viewer.layers["Curation: seg2"].visible
 
 
-def test_a_dataset_is_made_of_folders(open_dock, nuclei_folders, qtbot, settle, workspace):
-    (nuclei_folders / "seg" / "stray.tif").write_bytes((nuclei_folders / "seg" / "000.tif").read_bytes())
-    dock = open_dock("Curation")
-    click(dock.creation.empty.folders)
-    for chooser, name in ((dock.creation.panel.raw, "raw"), (dock.creation.panel.seg, "seg")):
-        chooser.line.clear()
-        QTest.keyClicks(chooser.line, str(nuclei_folders / name))
-        QTest.keyClick(chooser.line, Qt.Key.Key_Return)
-    click(dock.creation.panel.create)
-    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
-    settle(dock)
-    assert len(dock.panel.list.texts()) == 3
-    assert "stray" in dock.message.text
-    assert workspace.datasets()
-
-
-def test_a_dataset_is_made_of_layers_that_were_never_saved(open_dock, viewer, nuclei_folders, qtbot, settle):
-    pixels, labels = (imread(nuclei_folders / name / "000.tif") for name in ("raw", "seg"))
-    size = {"scale": (0.5, 0.5), "units": ("um", "um")}
-    viewer.add_image(pixels, name="cells", **size)
-    viewer.add_labels(labels.astype(np.int32), name="drawn", **size)
-    dock = open_dock("Curation")
-    click(dock.creation.empty.layers)
-    click(dock.creation.panel.create)
-    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
-    settle(dock)
-    dataset = dock.review.session.dataset
-    assert np.array_equal(dataset.labels(dock.review.sample)[0], labels)
-    assert dataset.raw(dock.review.sample).pixel_size_um[1:] == (0.5, 0.5)
-    assert tuple(viewer.layers["Curation: raw"].scale) == (0.5, 0.5)
-
-
-def test_a_missing_folder_is_named(open_dock, tmp_path, settle):
-    dock = open_dock("Curation")
-    click(dock.creation.empty.folders)
-    dock.creation.panel.raw.set_value(tmp_path / "nowhere")
-    dock.creation.panel.seg.set_value(tmp_path)
-    click(dock.creation.panel.create)
-    settle(dock)
-    assert "nowhere" in dock.message.text
-    assert dock.creation.panel.isVisible()
-
-
 def test_a_region_of_this_slice_covers_only_it(
     open_dock, workspace, tmp_path, canvas, viewer, settle, test_data
 ):
@@ -434,6 +391,7 @@ def test_a_dataset_being_made_does_not_follow_into_another_workspace(
     click(dock.creation.empty.folders)
     dock.creation.panel.raw.set_value(nuclei_folders / "raw")
     dock.creation.panel.seg.set_value(nuclei_folders / "seg")
+    settle(dock)
     click(dock.creation.panel.create)
     dock.workspace_bar.chosen.emit(tmp_path / "elsewhere")
     settle(dock)

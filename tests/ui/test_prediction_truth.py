@@ -16,11 +16,10 @@ from segloop.targets.output import LABELS, MASK, PROBABILITY
 from segloop.ui.dock_layers import OWNER
 from segloop.ui.prediction.image_layers import add_to_viewer
 from segloop.ui.prediction.layer_image import is_input
-from segloop.ui.prediction.ownership import IMAGE
 from segloop.ui.prediction.placement import placement
 from segloop.ui.prediction.result_layers import ResultLayers
 from segloop.ui.prediction.truth_layers import truth_layers
-from segloop.ui.samples import fluorescence_nuclei
+from segloop.ui.samples import IMAGE, fluorescence_nuclei
 
 SHAPE = (30, 40)
 

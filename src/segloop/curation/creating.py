@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from segloop.artifacts.dataset.labels import smallest_label_type
 from segloop.core.atomic import remove
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from segloop.images.pairing import Pair, Pairing
 
 PixelSize = tuple[float | None, float | None, float | None]
 
@@ -48,11 +51,17 @@ class Folders:
         Folders or globs by the name of the segmentation; samples need one of the first.
     channel : str
         Name or number of the raw channel to use; empty for all.
+    axes : str
+        What the axes of the raw images mean where the files do not name them, such as ``YXC``; empty guesses.
+    rule : str
+        A rule for pairing that replaces the usual ones, such as ``*_raw=*_mask``.
     """
 
     raw: str
     segmentations: Mapping[str, str]
     channel: str = ""
+    axes: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,23 +111,50 @@ def create_from_folders(
     SegloopError
         If nothing can be paired, a channel doesn't exist, or the folder is taken or not writable.
     """
+    pairing = pair_folders(source)
+    made, problems = create_from_pairs(path, pairing.pairs, source, split, context)
+    return made, (*pairing.problems, *problems)
+
+
+def pair_folders(source: Folders) -> Pairing:
+    """Pair the files in folders by their names, see `segloop.images.pairing.pair_by_stem`.
+
+    Raises
+    ------
+    SegloopError
+        If a folder is not chosen or missing, nothing can be paired, or the rule is wrong.
+    """
     from segloop.images.pairing import pair_by_stem
 
     (first, folder), *others = source.segmentations.items()
     for what, chosen in (("raw images", source.raw), ("segmentations", folder)):
         if not chosen:
             raise DatasetError(f"No folder with the {what} is chosen: choose one.")
-    pairing = pair_by_stem(source.raw, folder, dict(others), name=first)
+    return pair_by_stem(source.raw, folder, dict(others), name=first, rule=source.rule or None)
+
+
+def create_from_pairs(
+    path: Path, pairs: Sequence[Pair], source: Folders, split: SplitShares, context: Context | None = None
+) -> tuple[CuratedDataset, tuple[str, ...]]:
+    """Create a dataset from pairs of the files in folders; see `create_from_folders`.
+
+    Returns
+    -------
+    dataset : CuratedDataset
+    problems : tuple of str
+        One sentence for each pair that could not be used, and for what is noteworthy about the others.
+    """
     made = CuratedDataset.create(
         path,
-        pairing.pairs,
+        pairs,
         channel=source.channel,
         val=split.val,
         test=split.test,
         group_by=split.group_by or None,
+        axes=source.axes,
         context=context or Context(),
     )
-    return made, (*pairing.problems, *made.creation_problems, *made.creation_warnings)
+    return made, (*made.creation_problems, *made.creation_warnings)
 
 
 def create_from_layers(

@@ -7,6 +7,9 @@ from typing import Any
 SAMPLE = "fluorescence_nuclei"
 """Key of the sample in the plugin's manifest."""
 
+IMAGE = "segloop_image"
+"""Key in a layer's metadata: an identifier that an image and its truth share."""
+
 TRUTH_COLOUR = "#E69F00"
 """Orange of Okabe and Ito's palette: a result has other colours."""
 
@@ -21,7 +24,6 @@ def fluorescence_nuclei() -> list[tuple[Any, dict[str, Any], str]]:
     from tifffile import imread
 
     from segloop.app.sample import sample_folder
-    from segloop.ui.prediction.ownership import IMAGE
 
     raw = sorted((sample_folder() / "raw").glob("*.tif"))[0]
     name = f"nuclei {raw.stem}"

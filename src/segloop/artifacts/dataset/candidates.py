@@ -27,6 +27,10 @@ from segloop.images.recipe import resolve_channels
 from segloop.images.silent_channels import SilentChannels
 
 
+class UnequalSizeError(DatasetError):
+    """A segmentation does not cover its raw image pixel by pixel."""
+
+
 @dataclass(frozen=True)
 class RawFacts:
     """The header of a raw image.
@@ -103,18 +107,41 @@ def examine_pairs(
     ordered = sorted(pairs, key=lambda pair: natural_key(Path(pair.stem)))
     for pair in context.track(ordered, len(ordered), "Examining the images"):
         try:
-            raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel, axes))
-            numbered, defects = False, []
-            for path in pair.segmentations.values():
-                shape, more, defect = _once(segmentations, path, _read_segmentation)
-                require_same_shape(path, shape, pair.raw, raw.shape)
-                numbered |= more
-                defects += [defect] if defect else []
-            candidates.append(Candidate(pair, raw, numbered, tuple(defects)))
+            candidates.append(_examine(pair, channel, axes, headers, segmentations))
         except SegloopError as error:
             problems.append(str(error))
     kept, odd = _drop_odd_ones(candidates)
     return kept, problems + odd
+
+
+def examine_pair(pair: Pair, channel: str = "", axes: str = "") -> Candidate:
+    """Examine the files of one pair; parameters as in `examine_pairs`.
+
+    Raises
+    ------
+    UnequalSizeError
+        If a segmentation has another size than the raw image.
+    SegloopError
+        If a file can't be read, or not be used for another reason.
+    """
+    return _examine(pair, channel, axes, {}, {})
+
+
+def _examine(
+    pair: Pair,
+    channel: str,
+    axes: str,
+    headers: dict[Path, RawFacts],
+    segmentations: dict[Path, tuple[tuple[int, ...], bool, str]],
+) -> Candidate:
+    raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel, axes))
+    numbered, defects = False, []
+    for path in pair.segmentations.values():
+        shape, more, defect = _once(segmentations, path, _read_segmentation)
+        require_same_shape(path, shape, pair.raw, raw.shape)
+        numbered |= more
+        defects += [defect] if defect else []
+    return Candidate(pair, raw, numbered, tuple(defects))
 
 
 def _once(cache: dict[Path, Any], path: Path, read: Callable[[Path], Any]) -> Any:
@@ -149,9 +176,9 @@ def _is_numbered(labels: NDArray[Any]) -> bool:
 def require_same_shape(
     labels: Path, labels_shape: Sequence[int], raw: Path, raw_shape: Sequence[int]
 ) -> None:
-    """Raise `DatasetError` if a segmentation doesn't cover its raw image pixel by pixel ((Z, Y, X) each)."""
+    """Raise `UnequalSizeError` if a segmentation and its raw image differ in size ((Z, Y, X) each)."""
     if tuple(labels_shape) != tuple(raw_shape):
-        raise DatasetError(
+        raise UnequalSizeError(
             f"{short(labels)} is {in_words(labels_shape)} but {short(raw)} is {in_words(raw_shape)}: "
             "they must have the same size; export one of them again."
         )

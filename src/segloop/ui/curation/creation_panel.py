@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -9,6 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from segloop.app.presenters.curation.dataset_creation import ChosenLayers, DatasetCreation
 from segloop.core.units import micrometres
+from segloop.core.wording import counted
 from segloop.curation.creating import PixelSize, Plane
 from segloop.ui.curation.activity_row import ActivityRow
 from segloop.ui.curation.empty_state import EmptyState
@@ -42,7 +44,7 @@ class CreationPanel(QWidget):
         self._creation = creation
         self._viewer_app = viewer_app
         self.empty = EmptyState()
-        self.panel = NewDatasetPanel(viewer_app)
+        self.panel = NewDatasetPanel(viewer_app, creation.pairing)
         self.progress = ActivityRow(creation.activity)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -56,7 +58,10 @@ class CreationPanel(QWidget):
         self.panel.cancelled.connect(self.closed)
         self.panel.create_requested.connect(self._create)
         self.panel.raw_folder_changed.connect(creation.list_channels)
-        creation.channels_found.connect(self.panel.set_channels)
+        self.panel.files_changed.connect(lambda: creation.pairing.look(self.panel.folders()))
+        self.panel.from_layers.toggled.connect(self._show_ready)
+        creation.channels_found.connect(self._on_channels)
+        creation.pairing.changed.connect(self._show_ready)
         creation.created.connect(self._on_created)
         creation.activity.started.connect(self._on_started)
         creation.activity.ended.connect(self._on_ended)
@@ -95,25 +100,42 @@ class CreationPanel(QWidget):
         if self.panel.from_layers.isChecked():
             self._creation.from_layers(name, self._chosen_layers(), self.panel.split())
         else:
-            self._creation.from_folders(name, self.panel.folders(), self.panel.split())
+            self._creation.from_pairs(name, self.panel.split())
 
     def _chosen_layers(self) -> ChosenLayers:
         layers, names = self._viewer_app.viewer.layers, self.panel.layer_names()
         raw = tuple(_plane(layers[name]) for name in names.raw)
-        segmentations = {name: _plane(layers[layer]) for name, layer in names.segmentations.items() if layer}
+        segmentations = tuple((name, _plane(layers[layer])) for name, layer in names.segmentations if layer)
         size = _pixel_size_um(layers[names.raw[0]]) if names.raw else (None, None, None)
         return ChosenLayers(raw, segmentations, size)
 
     def _on_started(self, text: str, cancellable: bool) -> None:
-        self.panel.create.setEnabled(False)
+        self._show_ready()
         self.empty.setEnabled(False)
 
     def _on_ended(self) -> None:
-        self.panel.create.setEnabled(True)
+        self._show_ready()
         self.empty.setEnabled(True)
 
     def _on_created(self, *_: Any) -> None:
         self.panel.name.clear()
+        self._creation.pairing.look(self.panel.folders())
+
+    def _on_channels(self, names: Sequence[str]) -> None:
+        before = self.panel.folders()
+        self.panel.set_channels(names)
+        if self.panel.folders() != before:
+            self._creation.pairing.look(self.panel.folders())
+
+    def _show_ready(self) -> None:
+        """Say on the button what it will create."""
+        pairing = self._creation.pairing
+        number = 0 if self.panel.from_layers.isChecked() else pairing.n_used
+        self.panel.create.setText(
+            f"Create dataset of {counted(number, 'pair')}" if number else "Create dataset"
+        )
+        searching = pairing.searching and not self.panel.from_layers.isChecked()
+        self.panel.create.setEnabled(not self._creation.activity.running and not searching)
 
     def _show_form(self) -> None:
         self._offer_layers()

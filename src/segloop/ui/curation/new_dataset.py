@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -21,19 +22,21 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from segloop.app.presenters.curation.pairing import FolderChoice, PairingPresenter
 from segloop.app.presenters.tasks import Memory
-from segloop.artifacts.dataset.segmentation import default_name
-from segloop.curation.creating import Folders, SplitShares
+from segloop.curation.creating import SplitShares
+from segloop.ui.curation.named_rows import NamedRows
+from segloop.ui.curation.pairing_panel import PairingPanel
 from segloop.ui.widgets.chooser import PathChooser, PathKind
 from segloop.ui.widgets.fold import Fold
 
 
 @dataclass(frozen=True)
 class LayerNames:
-    """Names of the layers of a sample; labels layers by the name of their segmentation."""
+    """Names of the layers of a sample; of labels layers with the name of their segmentation before."""
 
     raw: tuple[str, ...]
-    segmentations: Mapping[str, str]
+    segmentations: tuple[tuple[str, str], ...]
 
 
 class NewDatasetPanel(QWidget):
@@ -43,9 +46,13 @@ class NewDatasetPanel(QWidget):
     cancelled = Signal()
     raw_folder_changed = Signal(str)
     """The user named another folder of raw images, whose channels may now be listed."""
+    files_changed = Signal()
+    """The user changed anything about the folders."""
 
-    def __init__(self, memory: Memory, parent: QWidget | None = None) -> None:
+    def __init__(self, memory: Memory, pairing: PairingPresenter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._memory = memory
+        self._labels: tuple[str, ...] = ()
         self.name = QLineEdit(placeholderText="named after the folder")
         self.name.setToolTip("Name of the dataset, also of its folder")
         self.from_folders = QRadioButton("Folders", checked=True)
@@ -57,6 +64,7 @@ class NewDatasetPanel(QWidget):
         source.addWidget(self.from_folders)
         source.addWidget(self.from_layers)
         source.addStretch(1)
+        self.pairs = PairingPanel(pairing)
         self._folders = self._make_folders()
         self._layers = self._make_layers()
         self.from_layers.toggled.connect(self._on_source)
@@ -96,18 +104,38 @@ class NewDatasetPanel(QWidget):
         """Return how to split the samples."""
         return SplitShares(self.val.value() / 100, self.test.value() / 100, self.group_by.text().strip())
 
-    def folders(self) -> Folders:
+    @property
+    def seg(self) -> PathChooser:
+        """Folder of the first segmentation."""
+        return self.seg_folders.choosers[0]
+
+    def folders(self) -> FolderChoice:
         """Return the named folders."""
         channel = self.channel.currentText().strip()
-        segmentations = _named(self.seg.value(), self.other.value())
-        return Folders(self.raw.value(), segmentations, "" if channel == _ALL_CHANNELS else channel)
+        folders = self.seg_folders
+        return FolderChoice(
+            self.raw.value(),
+            tuple(
+                (name.text().strip(), chooser.value())
+                for name, chooser in zip(folders.names, folders.choosers, strict=True)
+            ),
+            "" if channel == _ALL_CHANNELS else channel,
+            self.axes.text().strip(),
+            self.rule.text().strip(),
+        )
 
     def layer_names(self) -> LayerNames:
         """Return the chosen layers."""
         rows = (self.raw_layers.item(row) for row in range(self.raw_layers.count()))
         ticked = tuple(item.text() for item in rows if item.checkState() == Qt.CheckState.Checked)
-        other = self.other_layer.currentText() if self.other_layer.currentIndex() > 0 else ""
-        return LayerNames(ticked, _named(self.seg_layer.currentText(), other))
+        labels = self.seg_layers
+        return LayerNames(
+            ticked,
+            tuple(
+                (name.text().strip(), box.currentText())
+                for name, box in zip(labels.names, labels.choosers, strict=True)
+            ),
+        )
 
     def set_channels(self, names: Sequence[str]) -> None:
         """Offer the channels of the raw images by name."""
@@ -125,52 +153,74 @@ class NewDatasetPanel(QWidget):
             item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
         height = self.raw_layers.sizeHintForRow(0) if images else 20
         self.raw_layers.setFixedHeight(height * min(5, max(1, len(images))) + 8)
-        first, *others = before.segmentations.values()
-        for box, extra, kept in (
-            (self.seg_layer, [], first),
-            (self.other_layer, ["none"], "".join(others)),
-        ):
+        self._labels = tuple(labels)
+        for box, (_, kept) in zip(self.seg_layers.choosers, before.segmentations, strict=True):
             box.clear()
-            box.addItems([*extra, *labels])
+            box.addItems(labels)
             box.setCurrentIndex(max(0, box.findText(kept)))
 
     def _make_folders(self) -> QWidget:
         self.raw = PathChooser(PathKind.folder, "folder with the images")
         self.raw.changed.connect(self.raw_folder_changed)
-        self.seg = PathChooser(PathKind.folder, "folder with their labels")
-        self.other = PathChooser(PathKind.folder, "none")
-        for chooser, tip in (
-            (self.raw, "Raw images; a pattern such as /data/raw/*.tif works too"),
-            (self.seg, "Label images with the same file stems as the raw images"),
-            (self.other, "A second segmentation of the same images, to choose from or to merge in parts"),
-        ):
-            chooser.line.setToolTip(tip)
+        self.raw.line.setToolTip("Raw images; a pattern such as /data/raw/*.tif works too")
+        self.seg_folders = NamedRows(
+            self._make_seg_folder,
+            "Another segmentation of the same images, to choose or merge from",
+        )
         self.channel = QComboBox()
         self.channel.setEditable(True)
         self.channel.setToolTip("Channel of the raw images to use, by name or number; all if none is named")
         self.set_channels(())
+        self.rule = QLineEdit(placeholderText="equal names, or such as *_raw=*_mask")
+        self.rule.setToolTip(
+            "Rule for pairing where names are not enough: pattern of the raw images = pattern of the "
+            "segmentations; what the stars stand for must be equal"
+        )
+        self.axes = QLineEdit(placeholderText="as the files say, or such as YXC")
+        self.axes.setToolTip("Axes of raw images whose files do not name them, in order: T, C, Z, Y, X")
+        fold = Fold("Pairing rule and axes", self._memory, "curation.new.files")
+        details = _form()
+        details.addRow("Pair by", self.rule)
+        details.addRow("Axes", self.axes)
+        fold.body.addLayout(details)
         widget = QWidget()
         form = _form(widget)
         form.addRow("Raw", self.raw)
-        form.addRow("Segmentation", self.seg)
-        form.addRow("Second one", self.other)
+        form.addRow(QLabel("Segmentations"))
+        form.addRow(self.seg_folders)
         form.addRow("Channel", self.channel)
+        form.addRow(fold)
+        form.addRow(self.pairs)
+        self.raw.changed.connect(self.files_changed)
+        self.seg_folders.changed.connect(self.files_changed)
+        self.channel.activated.connect(self.files_changed)
+        for line in (self.channel.lineEdit(), self.rule, self.axes):
+            _on_change(line, self.files_changed.emit)
         return widget
+
+    def _make_seg_folder(self) -> PathChooser:
+        chooser = PathChooser(PathKind.folder, "folder with labels")
+        chooser.line.setToolTip("Label images named like the raw images; _mask and the like may differ")
+        chooser.changed.connect(self.files_changed)
+        return chooser
 
     def _make_layers(self) -> QWidget:
         self.raw_layers = QListWidget()
         self.raw_layers.setToolTip("Tick one image layer, or several that are channels of one image")
-        self.seg_layer = QComboBox()
-        self.seg_layer.setToolTip("Labels layer to learn from")
-        self.other_layer = QComboBox()
-        self.other_layer.setToolTip("A second segmentation of the same image")
+        self.seg_layers = NamedRows(self._make_seg_layer, "Another segmentation of the same image")
         self.set_layers((), ())
         widget = QWidget()
         form = _form(widget)
         form.addRow("Raw", self.raw_layers)
-        form.addRow("Segmentation", self.seg_layer)
-        form.addRow("Second one", self.other_layer)
+        form.addRow(QLabel("Segmentations"))
+        form.addRow(self.seg_layers)
         return widget
+
+    def _make_seg_layer(self) -> QComboBox:
+        box = QComboBox(toolTip="Labels layer to learn from")
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.addItems(self._labels)
+        return box
 
     def _on_source(self, layers: bool) -> None:
         self._folders.setVisible(not layers)
@@ -180,9 +230,16 @@ class NewDatasetPanel(QWidget):
 _ALL_CHANNELS = "all channels"
 
 
-def _named(first: str, other: str) -> dict[str, str]:
-    named = {default_name(1): first}
-    return {**named, default_name(2): other} if other else named
+def _on_change(line: QLineEdit, tell: Callable[[], None]) -> None:
+    """Call a function when the user has finished typing something else."""
+    last = [line.text()]
+
+    def on_finished() -> None:
+        if line.text() != last[0]:
+            last[0] = line.text()
+            tell()
+
+    line.editingFinished.connect(on_finished)
 
 
 def _form(parent: QWidget | None = None) -> QFormLayout:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segloop.ui.dock_layers import OWNER
+from segloop.ui.samples import IMAGE
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
 DOCK = "prediction"
 """Value of ``layer.metadata[OWNER]`` of the layers that this dock adds."""
-
-IMAGE = "segloop_image"
-"""Key of an identifier that an image and its truth share."""
 
 _RESULT = "segloop_result"
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from segloop.ui.dock_layers import owner
-from segloop.ui.prediction.ownership import IMAGE, is_result
+from segloop.ui.prediction.ownership import is_result
 from segloop.ui.prediction.placement import lies_on
+from segloop.ui.samples import IMAGE
 
 if TYPE_CHECKING:
     from napari.layers import Layer

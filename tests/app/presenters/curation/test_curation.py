@@ -9,9 +9,10 @@ from fakes.tasks import FakeClock, FakeTasks
 from segloop.app.app import App
 from segloop.app.presenters.curation.curation import CurationPresenter
 from segloop.app.presenters.curation.dataset_creation import ChosenLayers
+from segloop.app.presenters.curation.pairing import FolderChoice
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.curation.creating import Folders, Plane, SplitShares
+from segloop.curation.creating import Plane, SplitShares
 from segloop.images.write import write_image
 
 NO_SIZE = (None, None, None)
@@ -50,8 +51,15 @@ class Dock:
         return last.text if last is not None else ""
 
 
-def folders(images):
-    return Folders(str(images / "raw"), {"seg": str(images / "seg")})
+def folders(images, **choice):
+    return FolderChoice(str(images / "raw"), (("", str(images / "seg")),), **choice)
+
+
+def create(dock, choice, name="", split=None):
+    """Pair what is in folders, and create a dataset of the pairs."""
+    dock.presenter.creation.pairing.look(choice)
+    dock.tasks.finish()
+    dock.presenter.creation.from_pairs(name, split or SplitShares())
 
 
 def test_an_empty_workspace_offers_ways_to_a_dataset(workspace):
@@ -65,7 +73,7 @@ def test_folders_become_a_dataset_that_is_opened(workspace, images):
     dock = Dock(workspace)
     dock.tasks.finish()
     dock.presenter.begin_creation()
-    dock.presenter.creation.from_folders("", folders(images), SplitShares())
+    create(dock, folders(images))
     dock.tasks.finish()
     assert dock.stages == ["empty", "creating", "reviewing"]
     assert dock.presenter.current_dataset == workspace.datasets_dir / "plate"
@@ -76,10 +84,14 @@ def test_folders_become_a_dataset_that_is_opened(workspace, images):
 
 def test_files_that_were_left_out_are_said_with_the_rest_in_the_tooltip(workspace, images):
     for stem in ("c", "d"):
-        write_image(images / "raw" / f"{stem}.tif", np.zeros((16, 16), np.uint8), axes="YX")
+        for part in ("raw", "seg"):
+            stack = np.ones((3, 16, 16), np.uint8)
+            write_image(images / part / f"{stem}.tif", stack, axes="ZYX")
+    write_image(images / "raw" / "e.tif", np.eye(16, dtype=np.uint8), axes="YX")
+    write_image(images / "seg" / "e.tif", np.eye(16, dtype=np.uint8), axes="YX")
     dock = Dock(workspace)
     dock.tasks.finish()
-    dock.presenter.creation.from_folders("mine", folders(images), SplitShares())
+    create(dock, folders(images), "mine")
     dock.tasks.finish()
     assert dock.said.endswith("(and 1 more)")
     assert "d.tif" in dock.presenter.messages.last.detail
@@ -89,7 +101,7 @@ def test_folders_that_cannot_be_paired_leave_the_form_open(workspace, images):
     dock = Dock(workspace)
     dock.tasks.finish()
     dock.presenter.begin_creation()
-    dock.presenter.creation.from_folders("", Folders(str(images / "raw"), {"seg": ""}), SplitShares())
+    create(dock, FolderChoice(str(images / "raw"), (("", ""),)))
     dock.tasks.finish()
     assert dock.stages[-1] == "creating"
     assert "segmentations" in dock.said
@@ -105,7 +117,7 @@ def test_layers_that_were_not_chosen_are_asked_for(workspace, raw, labels, sente
     dock = Dock(workspace)
     dock.tasks.finish()
     plane = Plane("cells", np.zeros((8, 8), np.uint8))
-    chosen = ChosenLayers((plane,) if raw else (), {"seg": plane} if labels else {}, NO_SIZE)
+    chosen = ChosenLayers((plane,) if raw else (), (("", plane),) if labels else (), NO_SIZE)
     dock.presenter.creation.from_layers("", chosen, SplitShares())
     assert sentence in dock.said
     assert not dock.tasks.waiting
@@ -115,7 +127,7 @@ def test_layers_become_a_dataset_named_after_the_first(workspace):
     dock = Dock(workspace)
     dock.tasks.finish()
     plane = Plane("cells", np.eye(8, dtype=np.uint8))
-    dock.presenter.creation.from_layers("", ChosenLayers((plane,), {"seg": plane}, NO_SIZE), SplitShares())
+    dock.presenter.creation.from_layers("", ChosenLayers((plane,), (("", plane),), NO_SIZE), SplitShares())
     dock.tasks.finish()
     assert dock.presenter.current_dataset == workspace.datasets_dir / "cells"
 
@@ -123,7 +135,7 @@ def test_layers_become_a_dataset_named_after_the_first(workspace):
 def test_cancel_stops_the_creation_and_leaves_nothing(workspace, images):
     dock = Dock(workspace)
     dock.tasks.finish()
-    dock.presenter.creation.from_folders("", folders(images), SplitShares())
+    create(dock, folders(images))
     dock.presenter.creation.activity.cancel()
     dock.tasks.finish()
     assert not (workspace.datasets_dir / "plate").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,18 @@ from psygnal import Signal
 from segloop.app.app import App
 from segloop.app.presenters.curation.activity import Activity
 from segloop.app.presenters.curation.messages import Messages
+from segloop.app.presenters.curation.pairing import PairingPresenter, by_name
 from segloop.app.presenters.tasks import Tasks
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.curation.creating import (
-    Folders,
     Layers,
     PixelSize,
     Plane,
     SplitShares,
-    create_from_folders,
     create_from_layers,
+    create_from_pairs,
 )
 
 _USUAL_FOLDERS = ("raw", "images", "image")
@@ -39,14 +39,14 @@ class ChosenLayers:
     ----------
     raw : tuple of Plane
         One per channel.
-    segmentations : mapping of str to Plane
-        Labels by the name of the segmentation.
+    segmentations : tuple of (name, Plane)
+        Labels with the name of their segmentation; empty for the usual one.
     pixel_size_um : (z, y, x)
         None where unknown.
     """
 
     raw: tuple[Plane, ...]
-    segmentations: Mapping[str, Plane]
+    segmentations: tuple[tuple[str, Plane], ...]
     pixel_size_um: PixelSize
 
 
@@ -61,6 +61,11 @@ class DatasetCreation:
         Creates in the background.
     messages : Messages
         Says what went wrong.
+
+    Attributes
+    ----------
+    pairing : PairingPresenter
+        The table of pairs in folders, from which `from_pairs` creates a dataset.
     """
 
     created = Signal(Path, tuple)
@@ -74,13 +79,12 @@ class DatasetCreation:
         self._tasks = tasks
         self._messages = messages
         self.activity = Activity()
+        self.pairing = PairingPresenter(tasks)
 
-    def from_folders(self, name: str, source: Folders, split: SplitShares) -> None:
-        """Create a dataset of the files that can be paired; named after the folder if ``name`` is empty."""
+    def from_pairs(self, name: str, split: SplitShares) -> None:
+        """Create a dataset of the ticked pairs; named after their folder if ``name`` is empty."""
         self._messages.clear()
-        self._messages.attempt(
-            lambda: self._run(create_from_folders, self._new(name or _folder_name(source.raw)), source, split)
-        )
+        self._messages.attempt(lambda: self._from_pairs(name, split))
 
     def from_layers(self, name: str, chosen: ChosenLayers, split: SplitShares) -> None:
         """Write layers to files and create a dataset of them; named after the first if ``name`` is empty."""
@@ -98,14 +102,22 @@ class DatasetCreation:
             _channel_names, folder, lane="channels", on_result=self.channels_found.emit, on_error=_ignore
         )
 
+    def _from_pairs(self, name: str, split: SplitShares) -> None:
+        pairs, source = self.pairing.pairs(), self.pairing.source
+        assert source is not None
+        self._run(create_from_pairs, self._new(name or _folder_name(source.raw)), pairs, source, split)
+
     def _from_layers(self, name: str, chosen: ChosenLayers, split: SplitShares) -> None:
         if not chosen.raw:
             raise ImageError("No raw layer is ticked: open an image in napari and tick it under Raw.")
         if not chosen.segmentations:
             raise ImageError("No labels layer is chosen: open or draw one in napari and choose it.")
+        names = by_name([(name, plane.name) for name, plane in chosen.segmentations])
+        planes = [plane for _, plane in chosen.segmentations]
+        named = dict(zip(names, planes, strict=True))
         path = self._new(name or chosen.raw[0].name)
         images = self._app.workspace.new_folder(self._app.workspace.path / "images", path.name)
-        source = Layers(chosen.raw, chosen.segmentations, chosen.pixel_size_um, images)
+        source = Layers(chosen.raw, named, chosen.pixel_size_um, images)
         self._run(create_from_layers, path, source, split)
 
     def _new(self, name: str) -> Path:

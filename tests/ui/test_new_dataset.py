@@ -1,0 +1,123 @@
+"""A new dataset in the Curation dock, by mouse and keys: folders, layers, and the table of pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QToolButton
+from tifffile import imread
+
+
+def click(button):
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+
+
+def type_into(line, text):
+    line.clear()
+    QTest.keyClicks(line, str(text))
+    QTest.keyClick(line, Qt.Key.Key_Return)
+
+
+def cells(table):
+    """Return what a table of pairs shows."""
+    return [[table.item(row, column).text() for column in range(3)] for row in range(table.rowCount())]
+
+
+def tick(table, row):
+    """Click the box of a row."""
+    box = table.visualItemRect(table.item(row, 0))
+    at = QPoint(box.left() + 10, box.center().y())
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    QApplication.processEvents()
+
+
+def test_pairs_of_folders_are_seen_mended_and_confirmed_before_a_dataset_is_made(
+    open_dock, nuclei_folders, qtbot, settle, workspace
+):
+    seg, first, second, third = nuclei_folders / "seg", *sorted((nuclei_folders / "raw").iterdir())
+    (seg / third.name).rename(seg / "renamed.tif")
+    dock = open_dock("Curation")
+    panel = dock.creation.panel
+    click(dock.creation.empty.folders)
+    type_into(panel.raw.line, nuclei_folders / "raw")
+    type_into(panel.seg.line, seg)
+    click(panel.seg_folders.add)
+    type_into(panel.seg_folders.names[1], "otsu")
+    type_into(panel.seg_folders.choosers[1].line, nuclei_folders / "otsu")
+    settle(dock)
+    table = panel.pairs.table
+    pair = "same name"
+    assert cells(table) == [
+        [third.name, f"{third.name}, no seg", "no partner"],
+        ["", "renamed.tif", "no partner"],
+        [first.name, first.name, pair],
+        [second.name, second.name, pair],
+    ]
+    assert panel.create.text() == "Create dataset of 2 pairs"
+    assert not workspace.datasets()
+
+    box = panel.pairs.chooser(0)
+    box.setFocus()
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    settle(dock)
+    assert cells(table)[0] == [third.name, f"renamed.tif, {third.name}", "chosen by hand"]
+    assert panel.create.text() == "Create dataset of 3 pairs"
+    tick(table, next(row for row, each in enumerate(cells(table)) if each[0] == second.name))
+    assert panel.create.text() == "Create dataset of 2 pairs"
+    click(panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+
+    dataset = dock.review.session.dataset
+    assert dataset.sample_ids == (first.stem, third.stem)
+    for stem in dataset.sample_ids:
+        assert [each.name for each in dataset.sample(stem).segmentations] == ["seg", "otsu"]
+    (found,) = dataset.labels(dataset.sample(third.stem))
+    assert np.array_equal(found, imread(seg / "renamed.tif"))
+
+
+def test_a_segmentation_that_is_not_wanted_is_removed_from_the_form(open_dock, nuclei_folders, settle):
+    dock = open_dock("Curation")
+    panel = dock.creation.panel
+    click(dock.creation.empty.folders)
+    click(panel.seg_folders.add)
+    click(panel.seg_folders.add)
+    type_into(panel.raw.line, nuclei_folders / "raw")
+    type_into(panel.seg.line, nuclei_folders / "seg")
+    type_into(panel.seg_folders.choosers[1].line, nuclei_folders / "nowhere")
+    settle(dock)
+    assert "nowhere" in panel.pairs.summary.text()
+    click(panel.seg_folders.findChildren(QToolButton)[0])
+    settle(dock)
+    assert len(panel.seg_folders.names) == 2
+    assert panel.pairs.summary.text() == "3 pairs"
+
+
+def test_a_dataset_is_made_of_layers_that_were_never_saved(open_dock, viewer, nuclei_folders, qtbot, settle):
+    pixels, labels = (imread(nuclei_folders / name / "000.tif") for name in ("raw", "seg"))
+    size = {"scale": (0.5, 0.5), "units": ("um", "um")}
+    viewer.add_image(pixels, name="cells", **size)
+    viewer.add_labels(labels.astype(np.int32), name="drawn", **size)
+    dock = open_dock("Curation")
+    click(dock.creation.empty.layers)
+    click(dock.creation.panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+    dataset = dock.review.session.dataset
+    assert np.array_equal(dataset.labels(dock.review.sample)[0], labels)
+    assert dataset.raw(dock.review.sample).pixel_size_um[1:] == (0.5, 0.5)
+    assert tuple(viewer.layers["Curation: raw"].scale) == (0.5, 0.5)
+
+
+def test_a_missing_folder_is_named(open_dock, tmp_path, settle):
+    dock = open_dock("Curation")
+    click(dock.creation.empty.folders)
+    dock.creation.panel.raw.set_value(tmp_path / "nowhere")
+    dock.creation.panel.seg.set_value(tmp_path)
+    settle(dock)
+    click(dock.creation.panel.create)
+    settle(dock)
+    assert "nowhere" in dock.message.text
+    assert dock.creation.panel.isVisible()
