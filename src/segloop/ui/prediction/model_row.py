@@ -87,7 +87,7 @@ class ModelRow(QWidget):
         with QSignalBlocker(self.combo):
             self.combo.clear()
             for entry in self._models.entries:
-                self.combo.addItem(entry.name)
+                self.combo.addItem(entry.label)
                 self.combo.setItemData(self.combo.count() - 1, entry.path, Qt.ItemDataRole.ToolTipRole)
         self._show_card()
 

@@ -10,8 +10,9 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
-from segloop.app.presenters.training.run_summary import RunSummary, duration_text
+from segloop.app.presenters.training.run_summary import RunSummary
 from segloop.app.run_follower import STATE_WORDS
+from segloop.app.run_length import duration_text
 from segloop.core.wording import counted
 
 _COLUMNS = ("Run", "Score", "State", "When")

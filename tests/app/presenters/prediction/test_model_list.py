@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakes.models import FakeModel, card
 from segloop.app.presenters.prediction.model_list import ModelEntry, ModelList, load_entries
 from segloop.core.context import Context
@@ -40,6 +42,12 @@ def test_listing_the_same_models_again_is_no_other_choice_but_a_newer_model_is()
     models.choose(1)
     models.choose(1)
     assert len(chosen) == 3
+
+
+def test_a_model_that_was_trained_for_seconds_says_so():
+    (entry,) = entries("run a")
+    assert entry.label == "run a"
+    assert replace(entry, brief="10 s").label == "run a, trained for 10 s"
 
 
 def test_a_model_that_can_not_be_read_is_listed_with_the_reason(tmp_path):

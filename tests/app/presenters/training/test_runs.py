@@ -11,12 +11,14 @@ import pytest
 
 from boundary_package import install
 from fakes.trainings import make_run, write_epoch, write_model_card
+from segloop.app.app import App
 from segloop.app.jobs import Job
-from segloop.app.presenters.training.actions import more_time
+from segloop.app.presenters.training.actions import list_models, more_time
 from segloop.app.presenters.training.curves import Curves
-from segloop.app.presenters.training.run_summary import RunReader, duration_text
+from segloop.app.presenters.training.run_summary import RunReader
 from segloop.app.presenters.training.shown_run import ShownRun
 from segloop.app.run_follower import RunFollower
+from segloop.app.run_length import duration_text, with_short_training
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.job import EventLog, JobState
 from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
@@ -73,6 +75,21 @@ def test_a_training_of_seconds_is_called_short_once_it_has_ended(workspace, stat
     (run,) = RunReader().read(workspace, Context())
     assert run.is_short is short
     assert run.seconds == 2 * seconds
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "name"),
+    [
+        (JobState.finished, 5, "run a, trained for 10 s"),
+        (JobState.finished, 40, "run a"),
+        (JobState.running, 5, "run a"),
+    ],
+)
+def test_lists_of_models_say_when_a_training_was_short(workspace, state, seconds, name):
+    path = make_run(workspace, "a", CONFIG, state, scores=[0.5, 0.6], pid=os.getpid(), seconds=seconds)
+    assert with_short_training("run a", path) == name
+    assert list(list_models(App(workspace), Context()))[-1] == name
+    assert with_short_training("nuclei-2d", workspace.path) == "nuclei-2d"
 
 
 def test_durations_have_a_unit():

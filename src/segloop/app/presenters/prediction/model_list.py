@@ -9,6 +9,7 @@ from typing import Any
 
 from psygnal import Signal
 
+from segloop.app.run_length import short_training
 from segloop.artifacts.model.model import Model
 from segloop.core.context import Context
 from segloop.core.errors import ModelError
@@ -30,12 +31,20 @@ class ModelEntry:
         None if it can't be read.
     problem : str
         Why it can't be read.
+    brief : str
+        How long it was trained, such as ``"10 s"``, if that was too short for a useful model.
     """
 
     name: str
     path: str
     model: Model | None
     problem: str = ""
+    brief: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, and if its training was short."""
+        return f"{self.name}, trained for {self.brief}" if self.brief else self.name
 
     @property
     def description(self) -> str:
@@ -128,7 +137,8 @@ def load_entries(found: Mapping[str, Path], extra: Sequence[str], context: Conte
         except ModelError as error:
             entries.append(ModelEntry(named.get(path, Path(path).name), path, None, str(error)))
         else:
-            entries.append(ModelEntry(named.get(path, model.card.name), path, model))
+            name = named.get(path, model.card.name)
+            entries.append(ModelEntry(name, path, model, brief=short_training(Path(path))))
     return entries
 
 

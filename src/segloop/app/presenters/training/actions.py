@@ -10,6 +10,7 @@ from pathlib import Path
 from segloop.app.app import App
 from segloop.app.jobs import Job
 from segloop.app.presenters.training.run_summary import RunReader, RunSummary
+from segloop.app.run_length import with_short_training
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.events import StateEvent
 from segloop.artifacts.run.run import Run
@@ -77,7 +78,7 @@ def read_workspace(app: App, workspace: Workspace, reader: RunReader, context: C
     return WorkspaceContents(
         config=config,
         datasets=workspace.datasets(),
-        models=app.models(),
+        models=list_models(app, context),
         runs=reader.read(workspace, context),
         last_run=workspace.recall(RUN_KEY, ""),
     )
@@ -90,7 +91,7 @@ def list_datasets(workspace: Workspace, context: Context) -> list[Path]:
 
 def list_models(app: App, context: Context) -> dict[str, Path]:
     """Return what to start from, by the name to show."""
-    return app.models()
+    return {with_short_training(name, path): path for name, path in app.models().items()}
 
 
 def make_sample(path: Path, context: Context) -> Path:

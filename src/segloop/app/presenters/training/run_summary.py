@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from segloop.app.run_length import SHORT_S, seconds_trained
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.job import EVENTS_FILE, JobFolder
 from segloop.artifacts.job.state import JobState
@@ -16,9 +17,6 @@ from segloop.core.context import Context
 from segloop.core.errors import SegloopError
 
 logger = logging.getLogger(__name__)
-
-SHORT_S = 60.0
-"""A training shorter than this is said to be short, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +91,13 @@ class RunReader:
         return self._known[path][1]
 
 
-def duration_text(seconds: float) -> str:
-    """Return how long something took, such as ``"10 s"`` or ``"4 min"``."""
-    return f"{seconds:.0f} s" if seconds < SHORT_S else f"{seconds / 60:.0f} min"
-
-
 def _summarise(path: Path, job: JobFolder) -> RunSummary:
     active = max((_signature(path / name)[0] / 1e9 for name in (EVENTS_FILE, "config.yaml")), default=0.0)
     active = active // 60 * 60
     try:
-        curves = Run(path).metrics()
-        epochs = max((curve[-1][0] for curve in curves.values()), default=0)
-        seconds = curves.get("seconds", [(0, 0.0)])[-1][1]
+        run = Run(path)
+        epochs = max((curve[-1][0] for curve in run.metrics().values()), default=0)
+        seconds = seconds_trained(run)
         return RunSummary(path, job.state(), read_kept_model(path), epochs, seconds, active)
     except SegloopError as error:
         return RunSummary(path, JobState.lost, None, 0, 0.0, active, str(error))
