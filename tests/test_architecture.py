@@ -145,3 +145,15 @@ def test_no_folders_of_a_package_import_each_other_in_a_circle() -> None:
     )
 
     assert run_python(code) == "[]"
+
+
+def test_a_signal_is_passed_on_as_itself() -> None:
+    """``a.connect(b.emit)`` of psygnal calls ``emit`` to see how many arguments it takes; ``b`` is fine."""
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in (REPOSITORY / "src" / "segloop" / "app").rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if ".connect(" in line and ".emit)" in line
+    ]
+
+    assert found == []

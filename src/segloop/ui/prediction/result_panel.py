@@ -101,7 +101,7 @@ class ResultPanel(QWidget):
             if before in names:
                 self.truth.setCurrentIndex(list(names).index(before))
             if not names:
-                self.truth.addItem("no labels layer on this image")
+                self.truth.addItem("none on this image")
         self.truth.setToolTip(_TRUTH_TIP if names else _NO_TRUTH_TIP)
         for widget in (self.truth, self.score):
             widget.setEnabled(bool(names))

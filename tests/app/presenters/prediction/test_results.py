@@ -83,3 +83,12 @@ def test_closing_leaves_layers_to_the_user(results):
     results.close()
     assert made.view.left
     assert results.finished() == []
+
+
+def test_nothing_is_said_to_be_painted_before_the_user_paints(results, tmp_path):
+    heard, view = [], FakeView("a")
+    results.painted.connect(heard.append)
+    results.add(view, tmp_path / "a.json")
+    assert heard == []
+    view.painted.emit("a, by model")
+    assert heard == ["a, by model"]

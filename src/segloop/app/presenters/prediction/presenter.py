@@ -124,9 +124,9 @@ class PredictionPresenter:
     def _connect(self) -> None:
         self._app.models_changed.connect(self._on_models_changed)
         self.models.chosen_changed.connect(self._on_model)
-        self.check.changed.connect(self.ready_changed.emit)
+        self.check.changed.connect(self.ready_changed)
         self.check.failed.connect(self.messages.error)
-        self.job.changed.connect(self.ready_changed.emit)
+        self.job.changed.connect(self.ready_changed)
         self.job.updated.connect(self._on_update)
         self.job.ended.connect(self._on_ended)
         self.job.failed.connect(self._on_failed)

@@ -58,10 +58,10 @@ class Results:
         self._grow_due = False
         self._started = 0.0
         self._decoder = Decoder(tasks, clock, self.finished)
-        self._decoder.changed.connect(self.changed.emit)
+        self._decoder.changed.connect(self.changed)
         self._decoder.previewed.connect(self._on_previewed)
         self._decoder.decoded.connect(self._on_decoded)
-        self._decoder.failed.connect(self.failed.emit)
+        self._decoder.failed.connect(self.failed)
         self._grow_timer = clock.timer(_REFRESH_S, self._grow_again)
 
     def finished(self) -> list[Result]:
@@ -105,7 +105,7 @@ class Results:
     def add(self, view: ResultView, record: Path) -> None:
         """Show a prediction that is finished already."""
         result = Result(view, "", record)
-        view.painted.connect(self.painted.emit)
+        view.painted.connect(self.painted)
         self._open(result)
 
     def on_events(self, events: Sequence[JobEvent]) -> None:
@@ -158,7 +158,7 @@ class Results:
             return
         result.growing.clear()
         if result not in self._results:
-            result.view.painted.connect(self.painted.emit)
+            result.view.painted.connect(self.painted)
             self._open(result)
 
     def _grow(self) -> None:

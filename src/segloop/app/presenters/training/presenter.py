@@ -99,7 +99,7 @@ class TrainingPresenter:
         self._keep = clock.timer(_REMEMBER_S, self.remember)
         self.run_list = RunList(tasks, clock)
         self.plan = PlanPreview(tasks, clock)
-        self.plan.changed.connect(self.plan_changed.emit)
+        self.plan.changed.connect(self.plan_changed)
         self.config = TrainConfig()
         self.config_problem = ""
         self.dataset = ""
