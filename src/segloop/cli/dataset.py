@@ -25,7 +25,8 @@ def dataset() -> None:
     required=True,
     multiple=True,
     metavar="[NAME=]DIR_OR_GLOB",
-    help="Segmentations, paired by file stem; several times for several of the same images.",
+    help="Segmentations, paired by file stem: label images, or ROI sets of ImageJ (.zip, .roi) and what "
+    "installed packages import; several times for several of the same images.",
 )
 @click.option("--seg2", "second", metavar="DIR_OR_GLOB", help="Same as a second --seg.")
 @click.option("--channel", default="", metavar="NAME_OR_INDEX", help="Channel to use; all if absent.")
@@ -83,19 +84,21 @@ def create(
     Examples:
       segloop dataset create nuclei --raw images/raw --seg images/seg --val 0.2 --group-by '(.*)_field'
       segloop dataset create nuclei --raw images/raw --seg cellpose=masks/a --seg stardist=masks/b
+      segloop dataset create cells --raw images/raw --seg manual=images/roi-sets
     """
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.cli.progress import progress_shown
     from segloop.core.wording import counted
-    from segloop.images.pairing import SAME_NAME, pair_by_stem
+    from segloop.curation.importing import plan_import
+    from segloop.images.pairing import SAME_NAME
 
-    (name, first), *others = _by_name([*segmentations, *([second] if second else [])]).items()
-    pairing = pair_by_stem(raw, first, dict(others), name=name, rule=rule)
+    planned = plan_import(raw, _by_name([*segmentations, *([second] if second else [])]), path, rule, axes)
     if dry_run:
+        pairing = planned.before_import()
         rows = [dict(zip(("raw", "seg", "rule"), row, strict=True)) for row in pairing.rows()]
         print_data({"pairs": rows, "problems": list(pairing.problems)}, pairing.table(), as_json)
         return 1 if pairing.problems else 0
-    with progress_shown() as context:
+    with progress_shown() as context, planned.written(context) as pairing:
         made = CuratedDataset.create(
             path,
             pairing.pairs,
@@ -128,6 +131,7 @@ def create(
             if undecided
             else f": {splits['train']} train, {splits['val']} val, {splits['test']} test."
         ),
+        *planned.notes,
         *(f"{counted(n, 'pair')} by {found}." for found, n in pairing.rules().items() if found != SAME_NAME),
     ]
     print_data(data, lines, as_json)

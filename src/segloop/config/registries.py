@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segloop.core.errors import ModelError
+from segloop.core.errors import ImageError, ModelError
 from segloop.core.registry import Registry
 
 TARGETS: Registry[Any] = Registry(
@@ -57,6 +57,17 @@ AUGMENTATIONS: Registry[Any] = Registry(
     },
 )
 """Random changes to patches; items are of `segloop.training.augmentations.AugmentationBuilder`."""
+
+IMPORTERS: Registry[Any] = Registry(
+    "segloop.importers",
+    "importer",
+    {
+        "imagej_rois": "segloop.images.imagej_rois:IMAGEJ_ROIS",
+        "cellpose_npy": "segloop.images.cellpose_npy:CELLPOSE_NPY",
+    },
+    ImageError,
+)
+"""Segmentations of other tools that are no images; items are of `segloop.images.importers.Importer`."""
 
 RECIPE_OPERATIONS: Registry[Any] = Registry(
     "segloop.recipe_operations",

@@ -17,6 +17,7 @@ from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 
 if TYPE_CHECKING:
+    from segloop.curation.importing import PlannedImport
     from segloop.images.pairing import Pair, Pairing
 
 PixelSize = tuple[float | None, float | None, float | None]
@@ -48,7 +49,8 @@ class Folders:
     raw : str
         Folder or glob.
     segmentations : mapping of str to str
-        Folders or globs by the name of the segmentation; samples need one of the first.
+        Folders or globs by the name of the segmentation: label images, or what an importer recognises.
+        Samples need one of the first.
     channel : str
         Name or number of the raw channel to use; empty for all.
     axes : str
@@ -104,7 +106,8 @@ def create_from_folders(
     -------
     dataset : CuratedDataset
     problems : tuple of str
-        One sentence for each file that was left out, and for what is noteworthy about the others.
+        A sentence for each import, for each file that was left out, and for what is noteworthy about the
+        others.
 
     Raises
     ------
@@ -119,18 +122,20 @@ def create_from_folders(
 def pair_folders(source: Folders) -> Pairing:
     """Pair the files in folders by their names, see `segloop.images.pairing.pair_by_stem`.
 
+    What an importer recognises is paired too; `create_from_pairs` makes label images of it.
+
     Raises
     ------
     SegloopError
         If a folder is not chosen or missing, nothing can be paired, or the rule is wrong.
     """
-    from segloop.images.pairing import pair_by_stem
-
-    (first, folder), *others = source.segmentations.items()
-    for what, chosen in (("raw images", source.raw), ("segmentations", folder)):
+    for what, chosen in (
+        ("raw images", source.raw),
+        ("segmentations", next(iter(source.segmentations.values()))),
+    ):
         if not chosen:
             raise DatasetError(f"No folder with the {what} is chosen: choose one.")
-    return pair_by_stem(source.raw, folder, dict(others), name=first, rule=source.rule or None)
+    return _plan(source, Path("dataset")).before_import()
 
 
 def create_from_pairs(
@@ -142,19 +147,34 @@ def create_from_pairs(
     -------
     dataset : CuratedDataset
     problems : tuple of str
-        One sentence for each pair that could not be used, and for what is noteworthy about the others.
+        A sentence for each import, for each pair that could not be used, and for what is noteworthy about the
+        others.
     """
-    made = CuratedDataset.create(
-        path,
-        pairs,
-        channel=source.channel,
-        val=split.val,
-        test=split.test,
-        group_by=split.group_by or None,
-        axes=source.axes,
-        context=context or Context(),
-    )
-    return made, (*made.creation_problems, *made.creation_warnings)
+    from segloop.curation.importing import PlannedImport
+    from segloop.images.importers import find_import
+
+    context = context or Context()
+    foreign = any(find_import(each) is not None for each in source.segmentations.values())
+    planned = _plan(source, path).only(pairs) if foreign else PlannedImport.of_label_images(pairs)
+    with planned.written(context) as pairing:
+        made = CuratedDataset.create(
+            path,
+            pairing.pairs,
+            channel=source.channel,
+            val=split.val,
+            test=split.test,
+            group_by=split.group_by or None,
+            axes=source.axes,
+            context=context,
+        )
+    said = (*planned.notes, *pairing.problems, *made.creation_problems, *made.creation_warnings)
+    return made, said
+
+
+def _plan(source: Folders, dataset: Path) -> PlannedImport:
+    from segloop.curation.importing import plan_import
+
+    return plan_import(source.raw, source.segmentations, dataset, source.rule or None, source.axes)
 
 
 def create_from_layers(

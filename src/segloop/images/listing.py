@@ -165,3 +165,11 @@ def _walk(folder: Path) -> list[Path]:
 def _is_loop(folder: Path) -> bool:
     """Whether a folder is a link to one of those that it was reached through."""
     return folder.is_symlink() and any(folder.samefile(parent) for parent in folder.absolute().parents)
+
+
+def common_folder(folders: Sequence[Path]) -> Path:
+    """Return the deepest folder that holds all of these; the empty path if there is none."""
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:  # on Windows, those of several drives have none
+        return Path()

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from segloop.core.errors import ImageError, PairingError
-from segloop.images.listing import image_files, is_image, label_groups, root_of
+from segloop.images.listing import common_folder, image_files, is_image, label_groups, root_of
 from segloop.images.names import (
     OUTPUTS,
     Core,
@@ -24,7 +24,7 @@ from segloop.images.names import (
 from segloop.images.pair_rule import PairRule
 from segloop.images.similar_names import SimilarNames
 
-Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Path]
 
 SAME_NAME = "same name"
 
@@ -145,7 +145,8 @@ def pair_by_stem(
     Parameters
     ----------
     raw, seg : path-like or sequence of path-like
-        A folder (searched with its subfolders), a glob pattern, an image, or a list of images. Subfolders
+        A folder (searched with its subfolders), a glob pattern, an image, or a list of images; or files by
+        subfolder and stem, which need not exist yet. Subfolders
         count from the folder given, the part of a pattern before its first wildcard, or the common folder of
         a list. Raw images and segmentations may lie in one folder if names or a rule tell them apart. The
         fields of an OME-TIFF that each have a file of their own are images of their own.
@@ -234,9 +235,9 @@ class _Side:
 
     def __init__(self, kind: str, source: Source, role: Role, number: int, rule: PairRule | None) -> None:
         self.kind, self.role, self.number = kind, role, number
-        files, root = _list(source)
+        stems, root = _list(source)
         self.where = str(root)
-        entries = [_Entry(file, _stem_below(file, root)) for file in files]
+        entries = [_Entry(file, stem) for file, stem in stems.items()]
         self.entries = _best_outputs(entries) if role == "labels" and rule is None else entries
 
     def known(self) -> dict[str, list[_Entry]]:
@@ -444,17 +445,23 @@ def _unmatched(entry: _Entry, side: _Side, other: _Side, match: _Match, conseque
     return Unpaired(entry.path, False, sentence, side.number == 0)
 
 
-def _list(source: Source) -> tuple[list[Path], Path]:
+def _list(source: Source) -> tuple[dict[Path, str], Path]:
+    """Return the stem of each file, and the folder below which it counts."""
+    if isinstance(source, Mapping):
+        named = {file: composed(stem) for stem, file in source.items()}
+        return named, common_folder([_absolute(file.parent) for file in named])
     if isinstance(source, str | os.PathLike):
         files = image_files(source, fields_apart=True)
-        return files, root_of(source, files)
-    files = [Path(file) for file in source]
-    if not files:
-        raise ImageError("The list of images is empty; name at least one.")
-    missing = [file for file in files if not file.exists()]
-    if missing:
-        raise ImageError(f"{missing[0]} does not exist; check its name and that its drive is connected.")
-    return files, _common_folder([_absolute(file.parent) for file in files])
+        root = root_of(source, files)
+    else:
+        files = [Path(file) for file in source]
+        if not files:
+            raise ImageError("The list of images is empty; name at least one.")
+        missing = [file for file in files if not file.exists()]
+        if missing:
+            raise ImageError(f"{missing[0]} does not exist; check its name and that its drive is connected.")
+        root = common_folder([_absolute(file.parent) for file in files])
+    return {file: _stem_below(file, root) for file in files}, root
 
 
 def _stem_below(file: Path, root: Path) -> str:
@@ -465,13 +472,6 @@ def _stem_below(file: Path, root: Path) -> str:
     folder = _relative(file.parent, root)
     stem = stem_of(file)
     return composed(stem if folder == "." else f"{folder}/{stem}")
-
-
-def _common_folder(folders: Sequence[Path]) -> Path:
-    try:
-        return Path(os.path.commonpath(folders))
-    except ValueError:  # on Windows, those of several drives have none
-        return Path()
 
 
 def _relative(folder: Path, root: Path) -> str:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from segloop.artifacts.dataset.segmentation import CorrectedCopy, PredictionSource, SegmentationSource
+from segloop.artifacts.dataset.segmentation import (
+    CorrectedCopy,
+    ImportedSource,
+    PredictionSource,
+    SegmentationSource,
+)
 
 _LEVELS_UP = 3
 
@@ -63,6 +68,8 @@ def with_references(source: SegmentationSource, folder: Path) -> SegmentationSou
     }
     if isinstance(source, PredictionSource) and source.record:
         changes["record"] = _reference(source.record, folder)
+    if isinstance(source, ImportedSource):
+        changes["original"] = _reference(source.original, folder)
     return source.model_copy(update=changes)
 
 

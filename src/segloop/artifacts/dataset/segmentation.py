@@ -70,6 +70,25 @@ class PredictionSource(FrozenModel):
     record: str = ""
 
 
+class ImportedSource(FrozenModel):
+    """A label image that was made of another tool's segmentation when the dataset was created.
+
+    Attributes
+    ----------
+    image : ImageRef
+        The file that was made.
+    importer : str
+        Name of the importer that made it.
+    original : str
+        Path of the other tool's file, written like that of an `ImageRef`.
+    """
+
+    kind: Literal["imported"] = "imported"
+    image: ImageRef
+    importer: str
+    original: str
+
+
 class CorrectedCopy(FrozenModel):
     """A copy of another segmentation of the sample, to be corrected independently of it.
 
@@ -86,7 +105,9 @@ class CorrectedCopy(FrozenModel):
     version: int = Field(default=0, ge=0)
 
 
-SegmentationSource = Annotated[FileSource | PredictionSource | CorrectedCopy, Field(discriminator="kind")]
+SegmentationSource = Annotated[
+    FileSource | PredictionSource | ImportedSource | CorrectedCopy, Field(discriminator="kind")
+]
 
 
 class LabelVersion(FrozenModel):
@@ -114,7 +135,7 @@ class Segmentation(FrozenModel):
     ----------
     name : str
         Unique within the sample even if case is ignored; letters, digits, ``_``, ``-`` and ``.``.
-    source : FileSource, PredictionSource or CorrectedCopy
+    source : FileSource, PredictionSource, ImportedSource or CorrectedCopy
         Where its original comes from.
     versions : tuple of LabelVersion
         Corrected versions, oldest first. The last one is used.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -15,23 +12,12 @@ from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import reading, writing
 from segloop.core.own_files import read_own_bytes
+from segloop.core.zip_reading import DAMAGED, fault_of_entry, read_entry
 
 _LIMITS = {CARD: 4 * 2**20, WEIGHTS: 4 * 2**30, TEST_INPUT: 256 * 2**20, TEST_OUTPUT: 256 * 2**20}
 # Weights look random; what shrinks more than this was not made by training, unless it is small.
 _LARGEST_RATIO = 10
 _SMALL = 16 * 2**20
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# What zipfile raises for a damaged or hand-made file.
-_DAMAGED = (
-    OSError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class Files(Protocol):
@@ -74,7 +60,7 @@ class ZipFiles:
             self._size = path.stat().st_size
         except FileNotFoundError as error:
             raise ModelError(f"There is no file {path}.") from error
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise ModelError(f"{path} is not a model: it can't be read as a zip file ({error}).") from error
         names = [entry.filename for entry in entries]
         if CARD not in names:
@@ -90,24 +76,17 @@ class ZipFiles:
             raise ModelError(
                 f"{self.path} is not a genuine model: it holds '{name[:80]}', which no model has."
             )
-        if stat.S_ISLNK(entry.external_attr >> 16) or entry.flag_bits & 1:
-            raise ModelError(f"{self.path} is not a genuine model: {name} is a link or encrypted.")
-        if entry.compress_type not in _COMPRESSIONS:
-            raise ModelError(f"{self.path} is not a genuine model: {name} is compressed in an unusual way.")
-        # The sizes that an entry states may be false, the size of the zip file is not.
-        packed = min(entry.compress_size, self._size)
-        if entry.file_size > min(_LIMITS[name], max(_SMALL, _LARGEST_RATIO * packed)):
-            raise ModelError(f"{name} in {self.path} is too large to be genuine.")
+        fault = fault_of_entry(entry, self._size, _LIMITS[name], _LARGEST_RATIO, _SMALL)
+        if fault:
+            raise ModelError(f"{self.path} is not a genuine model: {name} {fault}.")
 
     def read(self, name: str) -> bytes:
         """Return a file's content, or raise `ModelError`."""
         try:
-            # Never gives more than the size that was checked.
-            with zipfile.ZipFile(self.path) as archive, archive.open(name) as file:
-                return file.read(_LIMITS[name])
+            return read_entry(self.path, name, _LIMITS[name])
         except KeyError as error:
             raise ModelError(f"{name} is missing in the model {self.path}: get a new copy of it.") from error
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise ModelError(f"{name} in the model {self.path} is damaged: get a new copy of it.") from error
 
 

@@ -1,0 +1,242 @@
+"""Segmentations for a new dataset: label images as they are, those of other tools made into label images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from segloop.artifacts.dataset.labels import smallest_label_type
+from segloop.artifacts.dataset.new_samples import unique_ids
+from segloop.artifacts.dataset.sources import write_import_record
+from segloop.core.atomic import remove
+from segloop.core.context import Context
+from segloop.core.errors import DatasetError, ImageError, SegloopError
+from segloop.core.file_errors import writing
+from segloop.images.importers import Import, LabelItem, find_import
+from segloop.images.pairing import Pair, Pairing, Source, pair_by_stem
+from segloop.images.read import open_image
+from segloop.images.write import write_image
+
+
+@dataclass(frozen=True)
+class PlannedImport:
+    """Pairs for a new dataset; imported label images are not written yet.
+
+    Attributes
+    ----------
+    pairing : Pairing
+        Raw images with label images, of which the imported ones get their pixels by `written`.
+    folder : Path
+        Receives imported label images.
+    imports : mapping of str to Import
+        What is imported, by the name of the segmentation.
+    items : mapping of Path to LabelItem
+        Where each imported label image comes from.
+    axes : str
+        Axes of raw TIFFs that do not name them; empty guesses.
+    """
+
+    pairing: Pairing
+    folder: Path
+    imports: Mapping[str, Import]
+    items: Mapping[Path, LabelItem]
+    axes: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each import."""
+        return tuple(
+            f"{name}: {each.description}, written as label images into {self.folder / name}."
+            for name, each in self.imports.items()
+        )
+
+    @classmethod
+    def of_label_images(cls, pairs: Sequence[Pair]) -> PlannedImport:
+        """Return what imports nothing: all segmentations are label images."""
+        return cls(Pairing(tuple(pairs)), Path(), {}, {})
+
+    def only(self, pairs: Sequence[Pair]) -> PlannedImport:
+        """Return the import of some of the pairs, as `before_import` has them; their problems are known."""
+        wanted = {pair.raw for pair in pairs}
+        return replace(self, pairing=Pairing(tuple(p for p in self.pairing.pairs if p.raw in wanted)))
+
+    def before_import(self) -> Pairing:
+        """Return the pairing with the files of the other tools instead of the label images to be written."""
+
+        def origin(path: Path) -> Path:
+            return self.items[path].origin if path in self.items else path
+
+        return replace(
+            self.pairing,
+            pairs=tuple(
+                replace(
+                    pair,
+                    seg=origin(pair.seg),
+                    others={name: origin(path) for name, path in pair.others.items()},
+                )
+                for pair in self.pairing.pairs
+            ),
+            unpaired=tuple(replace(one, path=origin(one.path)) for one in self.pairing.unpaired),
+        )
+
+    @contextmanager
+    def written(self, context: Context) -> Iterator[Pairing]:
+        """Write the imported label images; they are deleted again if the body, which uses them, fails.
+
+        Yields
+        ------
+        Pairing
+            Without what could not be imported; a sentence for each is among its problems.
+
+        Raises
+        ------
+        DatasetError
+            If the folder is taken or can't be written.
+        Cancelled
+            If the context says so; nothing is left behind.
+        """
+        if not self.imports:
+            yield self.pairing
+            return
+        if self.folder.exists():
+            raise DatasetError(
+                f"{self.folder}, which is to receive the imported labels, exists already: remove it, or "
+                "choose another name for the dataset."
+            )
+        try:
+            yield self._write(context)
+        except BaseException:
+            remove(self.folder)
+            raise
+
+    def _write(self, context: Context) -> Pairing:
+        pairs: list[Pair] = []
+        problems: list[str] = []
+        originals: dict[str, dict[str, Path]] = {name: {} for name in self.imports}
+        found = self.pairing.pairs
+        for pair in context.track(found, len(found), "Importing segmentations"):
+            kept: dict[str, Path] = {}
+            for name, path in pair.segmentations.items():
+                item = self.items.get(path)
+                if item is not None:
+                    try:
+                        self._write_labels(path, item, pair.raw)
+                    except ImageError as error:
+                        problems.append(str(error))
+                        continue
+                    originals[name][path.name] = item.origin
+                kept[name] = path
+            if pair.name in kept:
+                pairs.append(replace(pair, others={name: kept[name] for name in pair.others if name in kept}))
+        for name, files in originals.items():
+            with writing(self.folder / name, DatasetError):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+                write_import_record(self.folder / name, self.imports[name].importer, files)
+        if not pairs:
+            raise DatasetError(f"None of the segmentations can be imported. The first problem: {problems[0]}")
+        return replace(self.pairing, pairs=tuple(pairs), problems=(*self.pairing.problems, *problems))
+
+    def _write_labels(self, path: Path, item: LabelItem, raw: Path) -> None:
+        image = open_image(raw, axes=self.axes)
+        _, _, z, y, x = image.shape
+        try:
+            labels = np.asarray(item.read((z, y, x)))
+        except SegloopError:
+            raise
+        except Exception as error:  # an importer of another package can raise anything
+            raise ImageError(
+                f"{item.origin} can't be imported ({type(error).__name__}: {error}): export it again."
+            ) from error
+        axes = {2: "YX", 3: "ZYX"}.get(labels.ndim)
+        if axes is None:
+            raise ImageError(
+                f"The importer gave an array of {labels.ndim} dimensions for {item.origin}, not Y, X or "
+                "Z, Y, X: report it to the author of its package."
+            )
+        try:
+            pixels = smallest_label_type(labels, str(item.origin))
+        except DatasetError as error:
+            raise ImageError(str(error)) from error
+        write_image(path, pixels, axes=axes, pixel_size_um=image.pixel_size_um)
+
+
+def plan_import(
+    raw: Source,
+    segmentations: Mapping[str, str],
+    dataset: Path,
+    rule: str | None = None,
+    axes: str = "",
+) -> PlannedImport:
+    """Pair raw images with segmentations, whatever tool these come from.
+
+    Parameters
+    ----------
+    raw : path-like or sequence of path-like
+        As for `segloop.images.pairing.pair_by_stem`.
+    segmentations : mapping of str to str
+        Folders, files or globs by the name of the segmentation: label images, or what an importer recognises.
+    dataset : Path
+        Folder of the new dataset; imported label images go into one beside it.
+    rule : str, optional
+        A rule for pairing.
+    axes : str, optional
+        Axes of raw TIFFs that do not name them, such as ``YXC``.
+
+    Raises
+    ------
+    PairingError, ImageError
+        As `pair_by_stem`; or if an importer refuses what it recognises.
+    """
+    folder = dataset.with_name(f"{dataset.name}-imported")
+    imports: dict[str, Import] = {}
+    items: dict[Path, LabelItem] = {}
+    sources: dict[str, Source] = {}
+    for name, source in segmentations.items():
+        found = find_import(source)
+        if found is None:
+            sources[name] = source
+            continue
+        imports[name] = found
+        _require_unique(found.items)
+        files = unique_ids([item.stem for item in found.items])
+        targets = {
+            item.stem: folder / name / f"{file}.tif" for file, item in zip(files, found.items, strict=True)
+        }
+        items.update({targets[item.stem]: item for item in found.items})
+        sources[name] = targets
+    first, *others = sources
+    pairing = pair_by_stem(
+        raw, sources[first], {name: sources[name] for name in others}, name=first, rule=rule
+    )
+    written = {str(path): str(item.origin) for path, item in items.items()}
+    written |= {str(folder / name): str(segmentations[name]) for name in imports}
+    return PlannedImport(_about_originals(pairing, written), folder, imports, items, axes)
+
+
+def _about_originals(pairing: Pairing, written: Mapping[str, str]) -> Pairing:
+    """Name in sentences about files that are not written yet the files that they come from."""
+
+    def of_originals(sentence: str) -> str:
+        for path, origin in written.items():
+            sentence = sentence.replace(path, origin)
+        return sentence
+
+    return replace(
+        pairing,
+        problems=tuple(of_originals(problem) for problem in pairing.problems),
+        unpaired=tuple(replace(one, problem=of_originals(one.problem)) for one in pairing.unpaired),
+    )
+
+
+def _require_unique(items: Sequence[LabelItem]) -> None:
+    known: dict[str, Path] = {}
+    for item in items:
+        if item.stem in known:
+            raise ImageError(
+                f"{known[item.stem]} and {item.origin} are both for the image {item.stem}: keep one of them."
+            )
+        known[item.stem] = item.origin

@@ -1,0 +1,91 @@
+"""New datasets from segmentations of other tools."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from roifile import ROI_TYPE, ImagejRoi
+
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.cli.command import run as run_command
+from segloop.core.context import Context
+from segloop.core.errors import DatasetError
+from segloop.curation.creating import Folders, SplitShares, create_from_folders
+from segloop.curation.importing import plan_import
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three raw images; ROI sets of two of them, one of which has no areas, and of another image."""
+    for name in ("raw", "rois"):
+        (tmp_path / name).mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
+    for name in ("a1", "a2", "a3"):
+        tifffile.imwrite(tmp_path / "raw" / f"{name}_raw.tif", pixels)
+    areas = [ImagejRoi(roitype=ROI_TYPE.RECT, top=y, left=3, bottom=y + 8, right=30) for y in (2, 20)]
+    line = ImagejRoi(roitype=ROI_TYPE.LINE, x1=0, y1=0, x2=5, y2=5)
+    for name, rois in {"a1": areas, "a2": [line], "other": areas}.items():
+        with zipfile.ZipFile(tmp_path / "rois" / f"RoiSet_{name}.zip", "w") as archive:
+            for number, roi in enumerate(rois):
+                archive.writestr(f"{number}.roi", roi.tobytes())
+    return tmp_path
+
+
+def test_roi_sets_become_a_segmentation_whose_origin_is_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--raw", str(folder / "raw"), "--seg", f"manual={folder / 'rois'}", "--val", "0"]
+
+    status = run_command(["dataset", "create", str(folder / "cells"), *arguments])
+
+    said = capsys.readouterr()
+    assert status == 1  # two of the images are left out
+    assert f"manual: 3 ImageJ ROI sets, written as label images into {folder / 'cells-imported'}" in said.out
+    assert "RoiSet_a2.zip holds lines or points only" in said.err
+    assert f"{folder / 'rois' / 'RoiSet_other.zip'}" in said.err
+    assert "other.tif" not in said.err
+    dataset = CuratedDataset.open(folder / "cells")
+    (sample,) = dataset.samples()
+    labels = dataset.labels(sample, "manual")
+    assert labels.shape == (1, 40, 50)
+    assert labels[0, 2:10, 3:30].min() == 1 == labels[0, :19].max()
+    assert (labels[0, 20:28, 3:30] == 2).all()
+    source = sample.segmentation("manual").source
+    assert (source.kind, source.importer) == ("imported", "imagej_rois")
+    assert source.original == "../rois/RoiSet_a1.zip"
+
+
+def test_a_dry_run_names_the_original_files_and_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--raw", str(folder / "raw"), "--seg", str(folder / "rois"), "--dry-run"]
+
+    run_command(["dataset", "create", str(folder / "cells"), *arguments])
+
+    assert str(folder / "rois" / "RoiSet_a1.zip") in capsys.readouterr().out
+    assert not (folder / "cells-imported").exists()
+
+
+def test_the_dock_creates_a_dataset_of_them_too(folder: Path) -> None:
+    source = Folders(str(folder / "raw"), {"seg": str(folder / "rois" / "*a1.zip")})
+
+    dataset, said = create_from_folders(folder / "cells", source, SplitShares(0, 0))
+
+    assert len(dataset.sample_ids) == 1
+    assert "seg: 1 ImageJ ROI set" in said[0]
+
+
+def test_nothing_is_left_of_an_import_that_fails(folder: Path) -> None:
+    planned = plan_import(folder / "raw", {"seg": str(folder / "rois" / "*a2.zip")}, folder / "cells")
+
+    with (
+        pytest.raises(DatasetError, match=r"None of the segmentations can be imported.*a2\.zip"),
+        planned.written(Context()),
+    ):
+        pass
+
+    assert not (folder / "cells-imported").exists()
