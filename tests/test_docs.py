@@ -18,12 +18,14 @@ import pytest
 import yaml
 
 import segloop
-from boundary_package import install
+from documented_packages import PAGE, PARTS_PAGE, install
 from segloop import targets
 from segloop.cli.command import segloop as command
+from segloop.config import registries
 from segloop.config.compose import compose
 from segloop.config.predict import PredictConfig
 from segloop.config.train import TrainConfig
+from segloop.core.registry import Registry
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -103,7 +105,8 @@ def test_commands_exist_with_their_options(page: Path) -> None:
 
 @page
 def test_settings_exist(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(install(tmp_path)))  # one page adds a target of its own
+    for page_of_parts in (PAGE, PARTS_PAGE):  # whose parts are chosen
+        monkeypatch.syspath_prepend(str(install(tmp_path / page_of_parts.stem, page_of_parts)))
     for words in segloop_commands(page.read_text(encoding="utf-8")):
         schema = PredictConfig if words[0] == "predict" else TrainConfig
         # These take no settings, but --seg NAME=FOLDER, and parameters of the models' targets.
@@ -124,9 +127,9 @@ def test_tox_environments_exist(page: Path) -> None:
 
 @page
 def test_python_names_exist(page: Path) -> None:
-    for name in {
-        piece for piece in code(page.read_text(encoding="utf-8")) if re.fullmatch(r"segloop(\.\w+)+", piece)
-    }:
+    groups = {each.group for each in vars(registries).values() if isinstance(each, Registry)}
+    pieces = set(code(page.read_text(encoding="utf-8"))) - groups
+    for name in {piece for piece in pieces if re.fullmatch(r"segloop(\.\w+)+", piece)}:
         resolve(name)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segloop.app.training import train
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.artifacts.job.events import JobEvent
+    from segloop.config.parameters import ParameterSet, parameter
     from segloop.config.predict import PredictConfig
     from segloop.config.train import TrainConfig
     from segloop.core.context import Context, Progress
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         SegloopError,
     )
     from segloop.images.image import Image
+    from segloop.images.importers import LabelItem
     from segloop.images.pairing import pair_by_stem
     from segloop.images.read import open_image
     from segloop.images.write import write_image
@@ -48,9 +50,11 @@ __all__ = [
     "ImageError",
     "JobError",
     "JobEvent",
+    "LabelItem",
     "Model",
     "ModelError",
     "PairingError",
+    "ParameterSet",
     "PredictConfig",
     "Progress",
     "Run",
@@ -62,6 +66,7 @@ __all__ = [
     "evaluate",
     "open_image",
     "pair_by_stem",
+    "parameter",
     "predict",
     "rethreshold",
     "train",
@@ -78,9 +83,11 @@ _HOME = {
     "ImageError": "segloop.core.errors",
     "JobError": "segloop.core.errors",
     "JobEvent": "segloop.artifacts.job.events",
+    "LabelItem": "segloop.images.importers",
     "Model": "segloop.app.model",
     "ModelError": "segloop.core.errors",
     "PairingError": "segloop.core.errors",
+    "ParameterSet": "segloop.config.parameters",
     "PredictConfig": "segloop.config.predict",
     "Progress": "segloop.core.context",
     "Run": "segloop.app.run",
@@ -91,6 +98,7 @@ _HOME = {
     "evaluate": "segloop.app.evaluating",
     "open_image": "segloop.images.read",
     "pair_by_stem": "segloop.images.pairing",
+    "parameter": "segloop.config.parameters",
     "predict": "segloop.app.predicting",
     "rethreshold": "segloop.app.predicting",
     "train": "segloop.app.training",

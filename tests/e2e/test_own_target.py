@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tifffile
 
-from boundary_package import install
+from documented_packages import install
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from boundary_package import install
+from documented_packages import install
 from segloop.config.compose import compose, from_dict, to_dict
 from segloop.config.predict import PredictConfig
 from segloop.config.train import TargetConfig, TrainConfig
@@ -22,7 +22,7 @@ from segloop.targets import TARGETS, Target, make_target
 @pytest.fixture
 def boundary_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Target]]:
     folder = install(tmp_path / "package")
-    (folder / "boundaries-1.0.dist-info").rename(tmp_path / "elsewhere")  # not installed, only importable
+    (folder / "own_target-1.0.dist-info").rename(tmp_path / "elsewhere")  # not installed, only importable
     monkeypatch.syspath_prepend(str(folder))
     yield importlib.import_module("boundary_target").BoundaryTarget
     sys.modules.pop("boundary_target", None)

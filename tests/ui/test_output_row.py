@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from boundary_package import install
+from documented_packages import install
 from segloop.prediction.kept import Shown
 from segloop.targets import LABELS, MASK, PROBABILITY, NoParameters, Output, make_target
 from segloop.ui.prediction.output_row import OutputRow

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from boundary_package import install
+from documented_packages import install
 from prediction_fixtures import click, idle, tick, train_by_command, type_into
 
 pytestmark = pytest.mark.slow

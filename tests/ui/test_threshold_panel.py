@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from boundary_package import install
+from documented_packages import install
 from segloop.targets.instance import InstanceParameters
 from segloop.ui.prediction.threshold_panel import ThresholdPanel
 

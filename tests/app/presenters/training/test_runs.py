@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from boundary_package import install
+from documented_packages import install
 from fakes.trainings import make_run, write_epoch, write_model_card
 from segloop.app.app import App
 from segloop.app.jobs import Job
