@@ -76,7 +76,8 @@ def test_the_dock_creates_a_dataset_of_them_too(folder: Path) -> None:
     dataset, said = create_from_folders(folder / "cells", source, SplitShares(0, 0))
 
     assert len(dataset.sample_ids) == 1
-    assert "seg: 1 ImageJ ROI set" in said[0]
+    assert any("seg: 1 ImageJ ROI set" in sentence for sentence in said)
+    assert f"segmentations in {folder / 'rois' / '*a1.zip'}" in said[0]
 
 
 def test_nothing_is_left_of_an_import_that_fails(folder: Path) -> None:

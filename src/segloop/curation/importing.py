@@ -11,6 +11,7 @@ import numpy as np
 
 from segloop.artifacts.dataset.labels import smallest_label_type
 from segloop.artifacts.dataset.new_samples import unique_ids
+from segloop.artifacts.dataset.references import absolute
 from segloop.artifacts.dataset.sources import write_import_record
 from segloop.core.atomic import remove
 from segloop.core.context import Context
@@ -191,7 +192,7 @@ def plan_import(
     PairingError, ImageError
         As `pair_by_stem`; or if an importer refuses what it recognises.
     """
-    folder = dataset.with_name(f"{dataset.name}-imported")
+    folder = absolute(dataset).with_name(f"{dataset.name}-imported")
     imports: dict[str, Import] = {}
     items: dict[Path, LabelItem] = {}
     sources: dict[str, Source] = {}
