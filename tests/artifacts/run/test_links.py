@@ -105,7 +105,7 @@ def remove(path: Path) -> None:
 @pytest.mark.parametrize(
     "go_on",
     [
-        lambda run, workspace: fit.resume(run),
+        lambda run, workspace: fit.fit(run),
         lambda run, workspace: resume_run(run),
         lambda run, workspace: resume_training(run, workspace),
     ],
