@@ -156,11 +156,16 @@ def test_a_folder_that_can_not_be_read_for_a_while_is_no_end(
     watcher.watch(Job(tmp_path))
     repeater.repeat()
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(116, "Stale file handle")))
+        stale = OSError(116, "Stale file handle")
+        patch.setattr("segloop.core.jsonl.open_own", lambda _: (_ for _ in ()).throw(stale))
         repeater.repeat()
     log.message("back again")
     repeater.repeat()
-    assert [update.problem for update in updates] == ["", "[Errno 116] Stale file handle", ""]
+    stale_sentence = (
+        f"{tmp_path / 'events.jsonl'} can't be read (Stale file handle): "
+        "check that you may read it and that its drive is connected."
+    )
+    assert [update.problem for update in updates] == ["", stale_sentence, ""]
     assert {update.state for update in updates} == {JobState.running}
     assert [event.text for event in updates[2].events_of(MessageEvent)] == ["back again"]
 

@@ -170,7 +170,7 @@ def test_a_probability_alone_can_not_be_scored_until_a_threshold_makes_objects_o
     stem = dock.results.finished()[0].view.name
     viewer.add_labels(tifffile.imread(nuclei_folders / "seg" / f"{stem}.tif"), name="truth")
     click(dock.result_panel.score)
-    assert dock.message.text == f"`{stem}` has a probability only: move a threshold, then score it."
+    assert dock.message.text == f"`{stem}` has no labels or mask yet: move a threshold, then score it."
     type_into(dock.thresholds.boxes["foreground"], "0.60")
     wait(lambda: idle(dock))
     click(dock.result_panel.score)

@@ -76,7 +76,9 @@ class ResultActions:
         shown = result.shown
         kind = _scored(shown) if shown is not None else None
         if shown is None or kind is None:
-            self._messages.error(f"`{result.view.name}` has no labels or mask to score.")
+            self._messages.error(
+                f"`{result.view.name}` has no labels or mask yet: move a threshold, then score it."
+            )
             return
         self._tasks.run(
             score,
