@@ -14,8 +14,9 @@ from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.cli.command import run as run_command
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
-from segloop.curation.creating import Folders, SplitShares, create_from_folders
+from segloop.curation.creating import Folders, SplitShares, create_from_folders, create_from_pairs
 from segloop.curation.importing import plan_import
+from segloop.curation.pairing_table import make_pairing_table, pair_by_hand
 
 
 @pytest.fixture
@@ -90,3 +91,35 @@ def test_nothing_is_left_of_an_import_that_fails(folder: Path) -> None:
         pass
 
     assert not (folder / "cells-imported").exists()
+
+
+def test_the_table_of_pairs_examines_roi_sets_as_it_does_label_images(folder: Path) -> None:
+    source = Folders(str(folder / "raw"), {"manual": str(folder / "rois")})
+
+    table = make_pairing_table(source, Context())
+
+    rows = {row.raw.name: row for row in table.rows if row.raw is not None}
+    assert rows["a1_raw.tif"].status == "paired"
+    assert rows["a1_raw.tif"].segmentations == {"manual": folder / "rois" / "RoiSet_a1.zip"}
+    assert rows["a2_raw.tif"].status == "unusable"
+    assert "RoiSet_a2.zip holds lines or points only" in rows["a2_raw.tif"].why
+    assert set(table.free) == {folder / "rois" / f"RoiSet_{name}.zip" for name in ("a2", "other")}
+
+
+def test_a_roi_set_that_was_chosen_by_hand_is_imported(folder: Path) -> None:
+    source = Folders(str(folder / "raw"), {"manual": str(folder / "rois")})
+    rows = {row.raw: row for row in make_pairing_table(source, Context()).rows}
+    by_name = rows[folder / "raw" / "a1_raw.tif"]
+    chosen = folder / "rois" / "RoiSet_other.zip"
+    by_hand = pair_by_hand(rows[folder / "raw" / "a3_raw.tif"], chosen, source, Context())
+
+    assert by_hand.status == "paired"
+    assert by_name.pair is not None
+    assert by_hand.pair is not None
+    dataset, _ = create_from_pairs(
+        folder / "cells", [by_name.pair, by_hand.pair], source, SplitShares(0, 0), Context()
+    )
+
+    origins = {sample.id: sample.segmentation("manual").source.original for sample in dataset.samples()}
+    assert origins == {"a1_raw": "../rois/RoiSet_a1.zip", "a3_raw": "../rois/RoiSet_other.zip"}
+    assert all(dataset.labels(sample, "manual").max() == 2 for sample in dataset.samples())

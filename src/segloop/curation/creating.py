@@ -129,13 +129,26 @@ def pair_folders(source: Folders) -> Pairing:
     SegloopError
         If a folder is not chosen or missing, nothing can be paired, or the rule is wrong.
     """
+    return plan_folders(source).before_import()
+
+
+def plan_folders(source: Folders, dataset: Path = Path("dataset")) -> PlannedImport:
+    """Pair the files in folders, and plan what is to be imported for a dataset.
+
+    Raises
+    ------
+    SegloopError
+        If a folder is not chosen or missing, nothing can be paired, or the rule is wrong.
+    """
+    from segloop.curation.importing import plan_import
+
     for what, chosen in (
         ("raw images", source.raw),
         ("segmentations", next(iter(source.segmentations.values()))),
     ):
         if not chosen:
             raise DatasetError(f"No folder with the {what} is chosen: choose one.")
-    return _plan(source, Path("dataset")).before_import()
+    return plan_import(source.raw, source.segmentations, dataset, source.rule or None, source.axes)
 
 
 def create_from_pairs(
@@ -155,7 +168,7 @@ def create_from_pairs(
 
     context = context or Context()
     foreign = any(find_import(each) is not None for each in source.segmentations.values())
-    planned = _plan(source, path).only(pairs) if foreign else PlannedImport.of_label_images(pairs)
+    planned = plan_folders(source, path).only(pairs) if foreign else PlannedImport.of_label_images(pairs)
     with planned.written(context) as pairing:
         made = CuratedDataset.create(
             path,
@@ -169,12 +182,6 @@ def create_from_pairs(
         )
     said = (*planned.notes, *pairing.problems, *made.creation_problems, *made.creation_warnings)
     return made, said
-
-
-def _plan(source: Folders, dataset: Path) -> PlannedImport:
-    from segloop.curation.importing import plan_import
-
-    return plan_import(source.raw, source.segmentations, dataset, source.rule or None, source.axes)
 
 
 def create_from_layers(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segloop.artifacts.dataset.labels import smallest_label_type
 from segloop.artifacts.dataset.new_samples import unique_ids
@@ -17,7 +21,10 @@ from segloop.core.atomic import remove
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError, SegloopError
 from segloop.core.file_errors import writing
+from segloop.images.image import Image
 from segloop.images.importers import Import, LabelItem, find_import
+from segloop.images.labels import read_labels
+from segloop.images.listing import image_files
 from segloop.images.pairing import Pair, Pairing, Source, pair_by_stem
 from segloop.images.read import open_image
 from segloop.images.write import write_image
@@ -61,9 +68,58 @@ class PlannedImport:
         return cls(Pairing(tuple(pairs)), Path(), {}, {})
 
     def only(self, pairs: Sequence[Pair]) -> PlannedImport:
-        """Return the import of some of the pairs, as `before_import` has them; their problems are known."""
-        wanted = {pair.raw for pair in pairs}
-        return replace(self, pairing=Pairing(tuple(p for p in self.pairing.pairs if p.raw in wanted)))
+        """Return the import of the given pairs, without the problems of the others.
+
+        Parameters
+        ----------
+        pairs : sequence of Pair
+            Pairs with the files of the other tools, as `before_import` returns them, or put together by hand.
+        """
+        return replace(self, pairing=Pairing(tuple(map(self._with_targets, pairs))))
+
+    def files(self, name: str, source: str) -> list[Path]:
+        """List the files of a segmentation that can be paired by hand.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        source : str
+            Its folder, file or glob, which is listed if it is not imported.
+
+        Raises
+        ------
+        ImageError
+            If the folder can't be listed or holds no images.
+        """
+        found = self.imports.get(name)
+        if found is None:
+            return list(image_files(source))
+        origins = Counter(item.origin for item in found.items)
+        return [origin for origin, number in origins.items() if number == 1]
+
+    def labels_reader(self, pair: Pair) -> Callable[[Path], NDArray[Any]]:
+        """Return a function that reads the labels (Z, Y, X) of a file of a pair, imported or not.
+
+        Parameters
+        ----------
+        pair : Pair
+            With the files of the other tools, as `before_import` returns it, or put together by hand.
+        """
+        targets = self._with_targets(pair).segmentations
+        items = {
+            path: self.items[targets[name]]
+            for name, path in pair.segmentations.items()
+            if targets[name] in self.items
+        }
+
+        def read(path: Path) -> NDArray[Any]:
+            if path not in items:
+                return read_labels(path)
+            labels, axes, _ = self._read_item(items[path], pair.raw)
+            return labels[None] if axes == "YX" else labels
+
+        return read
 
     def before_import(self) -> Pairing:
         """Return the pairing with the files of the other tools instead of the label images to be written."""
@@ -82,6 +138,34 @@ class PlannedImport:
                 for pair in self.pairing.pairs
             ),
             unpaired=tuple(replace(one, path=origin(one.path)) for one in self.pairing.unpaired),
+        )
+
+    @cached_property
+    def _targets(self) -> dict[Path, Path]:
+        """Label image to be written, by origin."""
+        return {item.origin: path for path, item in self.items.items()}
+
+    @cached_property
+    def _targets_by_raw(self) -> dict[Path, dict[Path, Path]]:
+        """Label images to be written, by origin, for each raw image that has a partner."""
+        both = zip(self.before_import().pairs, self.pairing.pairs, strict=True)
+        return {
+            known.raw: {path: own.segmentations[name] for name, path in known.segmentations.items()}
+            for known, own in both
+        }
+
+    def _with_targets(self, pair: Pair) -> Pair:
+        """Return a pair with the label images to be written instead of the files of the other tools."""
+        # An origin may hold the segmentations of several images.
+        targets = self._targets | self._targets_by_raw.get(pair.raw, {})
+
+        def target(path: Path) -> Path:
+            return targets.get(path, path)
+
+        return replace(
+            pair,
+            seg=target(pair.seg),
+            others={name: target(path) for name, path in pair.others.items()},
         )
 
     @contextmanager
@@ -142,6 +226,11 @@ class PlannedImport:
         return replace(self.pairing, pairs=tuple(pairs), problems=(*self.pairing.problems, *problems))
 
     def _write_labels(self, path: Path, item: LabelItem, raw: Path) -> None:
+        labels, axes, image = self._read_item(item, raw)
+        write_image(path, labels, axes=axes, pixel_size_um=image.pixel_size_um)
+
+    def _read_item(self, item: LabelItem, raw: Path) -> tuple[NDArray[Any], str, Image]:
+        """Return the labels of an item in the smallest integer type, their axes, and the raw image."""
         image = open_image(raw, axes=self.axes)
         _, _, z, y, x = image.shape
         try:
@@ -159,10 +248,9 @@ class PlannedImport:
                 "Z, Y, X: report it to the author of its package."
             )
         try:
-            pixels = smallest_label_type(labels, str(item.origin))
+            return smallest_label_type(labels, str(item.origin)), axes, image
         except DatasetError as error:
             raise ImageError(str(error)) from error
-        write_image(path, pixels, axes=axes, pixel_size_um=image.pixel_size_um)
 
 
 def plan_import(

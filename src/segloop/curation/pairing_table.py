@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
-from segloop.curation.creating import Folders, pair_folders
+from segloop.curation.creating import Folders, pair_folders, plan_folders
 from segloop.images.pairing import Pair, Unpaired
+
+if TYPE_CHECKING:
+    from segloop.curation.importing import PlannedImport
 
 Status = Literal["paired", "unmatched", "ambiguous", "unequal", "unusable"]
 
@@ -78,15 +81,14 @@ def make_pairing_table(source: Folders, context: Context) -> PairingTable:
     Cancelled
         If the user asked to stop.
     """
-    from segloop.images.listing import image_files
-
-    pairing = pair_folders(source)
+    plan = plan_folders(source)
+    pairing = plan.before_import()
     pairs = context.track(pairing.pairs, len(pairing.pairs), "Examining the pairs")
-    rows = [*_lone(pairing.unpaired, source), *(examine(pair, source) for pair in pairs)]
-    folder = next(iter(source.segmentations.values()))
+    rows = [*_lone(pairing.unpaired, source), *(_examine(pair, source, plan) for pair in pairs)]
     good = {row.pair.seg for row in rows if row.pair is not None and row.status == "paired"}
     taken = good | {row.raw for row in rows}
-    free = tuple(file for file in image_files(folder) if file not in taken)
+    first = next(iter(source.segmentations.items()))
+    free = tuple(file for file in plan.files(*first) if file not in taken)
     return PairingTable(tuple(sorted(rows, key=lambda row: row.status == "paired")), free)
 
 
@@ -97,17 +99,17 @@ def pair_by_hand(row: PairingRow, file: Path, source: Folders, context: Context)
     name = next(iter(source.segmentations))
     others = {other: path for other, path in row.segmentations.items() if other != name}
     stem = row.pair.stem if row.pair is not None else _stem_of(row.raw)
-    return examine(Pair(stem, row.raw, file, others, name, BY_HAND), source)
+    return _examine(Pair(stem, row.raw, file, others, name, BY_HAND), source, plan_folders(source))
 
 
-def examine(pair: Pair, source: Folders) -> PairingRow:
+def _examine(pair: Pair, source: Folders, plan: PlannedImport) -> PairingRow:
     """Return the row of a pair, which says whether a sample can be made of it."""
     from segloop.artifacts.dataset.candidates import UnequalSizeError, examine_pair
 
     status: Status = "paired"
     why = pair.rule
     try:
-        examine_pair(pair, source.channel, source.axes)
+        examine_pair(pair, source.channel, source.axes, plan.labels_reader(pair))
     except UnequalSizeError as error:
         status, why = "unequal", str(error)
     except SegloopError as error:

@@ -114,8 +114,17 @@ def examine_pairs(
     return kept, problems + odd
 
 
-def examine_pair(pair: Pair, channel: str = "", axes: str = "") -> Candidate:
-    """Examine the files of one pair; parameters as in `examine_pairs`.
+def examine_pair(
+    pair: Pair, channel: str = "", axes: str = "", read: Callable[[Path], NDArray[Any]] = read_labels
+) -> Candidate:
+    """Examine the files of one pair.
+
+    Parameters
+    ----------
+    pair, channel, axes
+        As in `examine_pairs`.
+    read : callable, optional
+        Reads the labels (Z, Y, X) of a file of the pair; by default it has to be a label image.
 
     Raises
     ------
@@ -124,7 +133,7 @@ def examine_pair(pair: Pair, channel: str = "", axes: str = "") -> Candidate:
     SegloopError
         If a file can't be read, or not be used for another reason.
     """
-    return _examine(pair, channel, axes, {}, {})
+    return _examine(pair, channel, axes, {}, {}, read)
 
 
 def _examine(
@@ -133,11 +142,12 @@ def _examine(
     axes: str,
     headers: dict[Path, RawFacts],
     segmentations: dict[Path, tuple[tuple[int, ...], bool, str]],
+    read: Callable[[Path], NDArray[Any]] = read_labels,
 ) -> Candidate:
     raw = _once(headers, pair.raw, lambda path: _read_raw(path, channel, axes))
     numbered, defects = False, []
     for path in pair.segmentations.values():
-        shape, more, defect = _once(segmentations, path, _read_segmentation)
+        shape, more, defect = _once(segmentations, path, lambda file: _facts_of(file, read(file)))
         require_same_shape(path, shape, pair.raw, raw.shape)
         numbered |= more
         defects += [defect] if defect else []
@@ -162,8 +172,7 @@ def _read_raw(path: Path, channel: str, axes: str) -> RawFacts:
     return RawFacts((z, y, x), image.channel_names, wanted, image.pixel_size_um, image.notes)
 
 
-def _read_segmentation(path: Path) -> tuple[tuple[int, ...], bool, str]:
-    labels = read_labels(path)
+def _facts_of(path: Path, labels: NDArray[Any]) -> tuple[tuple[int, ...], bool, str]:
     defect = label_defect(labels)
     return labels.shape, _is_numbered(labels), defect.sentence(short(path)) if defect else ""
 
