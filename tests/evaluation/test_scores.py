@@ -27,19 +27,40 @@ def scores(sample_nuclei: Path) -> dict[str, ImageScore]:
 def test_the_metrics_have_exactly_the_documented_keys(scores: dict[str, ImageScore]) -> None:
     metrics = pool(scores.values(), scores.values())
     assert set(metrics) == {"n_images", "semantic", "instance", "baseline"}
-    assert set(metrics["semantic"]) == {"dice", "iou", "dice_per_image_mean", "iou_per_image_mean"}
+    assert set(metrics["semantic"]) == {
+        "dice",
+        "iou",
+        "precision",
+        "recall",
+        "dice_per_image_mean",
+        "iou_per_image_mean",
+    }
     assert set(metrics["instance"]) == {
         "ap",
         "mean_ap_50_90",
         "mean_ap_50_95",
         "f1",
+        "precision",
+        "recall",
         "pq",
+        "sq",
+        "errors",
+        "lost_to_objects_not_found",
+        "lost_to_imprecise_outlines",
         "ap50_per_image_mean",
         "ap_per_image",
         "mean_ap_per_image_50_90",
     }
     assert list(metrics["instance"]["ap"]) == [f"0.{percent}" for percent in range(50, 100, 5)]
     assert set(metrics["baseline"]) == {"n_images", "semantic", "instance"}
+
+
+def test_what_is_lost_and_what_is_scored_add_up(scores: dict[str, ImageScore]) -> None:
+    instance = pool(scores.values())["instance"]
+    lost = instance["lost_to_objects_not_found"] + instance["lost_to_imprecise_outlines"]
+    assert lost + instance["mean_ap_50_90"] == pytest.approx(1)
+    assert instance["lost_to_imprecise_outlines"] > 0.1 > instance["lost_to_objects_not_found"]
+    assert instance["pq"] == pytest.approx(instance["sq"] * instance["f1"])
 
 
 def test_scores_are_pooled_unless_named_per_image(scores: dict[str, ImageScore], sample_nuclei: Path) -> None:

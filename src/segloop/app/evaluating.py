@@ -80,7 +80,20 @@ def score_lines(metrics: Mapping[str, Any]) -> list[str]:
         if value is not None:
             beside = "" if other is None else f"   smoothed Otsu + connected components {other:.3f}"
             lines.append(f"{label:{width}s} {value:.3f}{beside}")
+    if metrics["instance"] is not None:
+        lines.append(_errors(metrics["instance"]))
     return lines
+
+
+def _errors(instance: Mapping[str, Any]) -> str:
+    """Return how many objects are wrong, and what costs more: objects not found, or their outlines."""
+    errors = instance["errors"]
+    kinds = ", ".join(f"{errors[kind]} {kind}" for kind in ("missed", "spurious", "split", "merged"))
+    return (
+        f"Of {errors['n_truth']} objects: {kinds}. Mean AP lost to objects that were not found "
+        f"{instance['lost_to_objects_not_found']:.3f}, to imprecise outlines "
+        f"{instance['lost_to_imprecise_outlines']:.3f}."
+    )
 
 
 def _find(scores: Any, keys: Sequence[str]) -> float | None:

@@ -26,6 +26,10 @@ class Overlaps:
         For each overlapping pair, positions in ``pred_labels`` and ``truth_labels``.
     iou : (K,) float64
         Intersection over union of each pair, over valid pixels only, in (0, 1].
+    common : (K,) int64
+        Number of valid pixels that each pair shares.
+    pred_area, truth_area : (P,), (T,) int64
+        Number of valid pixels of each object.
     """
 
     pred_labels: Ints
@@ -34,6 +38,9 @@ class Overlaps:
     pred_index: Ints
     truth_index: Ints
     iou: npt.NDArray[np.float64]
+    common: Ints
+    pred_area: Ints
+    truth_area: Ints
 
 
 def find_overlaps(pred: Array, truth: Array, valid: Array | None = None) -> Overlaps:
@@ -81,6 +88,9 @@ def find_overlaps(pred: Array, truth: Array, valid: Array | None = None) -> Over
         pred_index=(np.cumsum(pred_here) - 1)[row].astype(np.int64),
         truth_index=(np.cumsum(truth_here) - 1)[column].astype(np.int64),
         iou=iou.astype(np.float64),
+        common=common.astype(np.int64),
+        pred_area=pred_area[pred_here],
+        truth_area=truth_area[truth_here],
     )
 
 

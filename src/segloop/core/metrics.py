@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segloop.core.matching import Array, check_shapes, find_overlaps, match
+from segloop.core.matching import Array, Overlaps, check_shapes, find_overlaps, match
 
 IOU_THRESHOLDS: tuple[float, ...] = (0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
 
@@ -35,6 +35,16 @@ class BinaryCounts:
     def dice(self) -> float:
         """Dice coefficient 2 TP / (2 TP + FP + FN), 0 to 1."""
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP), 0 to 1."""
+        return _ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> float:
+        """TP / (TP + FN), 0 to 1; also called sensitivity."""
+        return _ratio(self.tp, self.tp + self.fn)
 
     @property
     def iou(self) -> float:
@@ -191,6 +201,21 @@ class InstanceCounts:
         i = self._index(threshold)
         return _ratio(self.iou_sum[i], self.tp[i] + 0.5 * self.fp[i] + 0.5 * self.fn[i])
 
+    def segmentation_quality(self, threshold: float = 0.5) -> float:
+        """SQ: mean IoU of the matched pairs, 0 to 1; PQ is SQ times RQ, which is F1."""
+        i = self._index(threshold)
+        return _ratio(self.iou_sum[i], self.tp[i])
+
+    def precision(self, threshold: float = 0.5) -> float:
+        """TP / (TP + FP) of the objects at one threshold, 0 to 1."""
+        i = self._index(threshold)
+        return _ratio(self.tp[i], self.tp[i] + self.fp[i])
+
+    def recall(self, threshold: float = 0.5) -> float:
+        """TP / (TP + FN) of the objects at one threshold, 0 to 1."""
+        i = self._index(threshold)
+        return _ratio(self.tp[i], self.tp[i] + self.fn[i])
+
     def _index(self, threshold: float) -> int:
         try:
             return self.thresholds.index(threshold)
@@ -229,7 +254,11 @@ def match_instances(
     Matching as in StarDist (Weigert et al., WACV 2020), ignored pixels as in panoptic quality (Kirillov et
     al., CVPR 2019, section 4.2).
     """
-    overlaps = find_overlaps(pred, truth, valid)
+    return count_instances(find_overlaps(pred, truth, valid), thresholds)
+
+
+def count_instances(overlaps: Overlaps, thresholds: Sequence[float] = IOU_THRESHOLDS) -> InstanceCounts:
+    """Count matched objects; as `match_instances`, of overlaps that are known."""
     tp, fp, fn, iou_sum = [], [], [], []
     for threshold in thresholds:
         chosen = match(overlaps, threshold)

@@ -15,6 +15,7 @@ from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.core.matching import Array
 from segloop.evaluation.charts import Point, line_chart
+from segloop.evaluation.errors_table import errors_table
 from segloop.evaluation.pictures import (
     AGREEMENT,
     EXCLUDED,
@@ -171,6 +172,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
             ("AP at IoU 0.50, mean per image", ("instance", "ap50_per_image_mean")),
             ("AP, mean of 0.50 to 0.90, mean per image", ("instance", "mean_ap_per_image_50_90")),
             ("F1 at IoU 0.50", ("instance", "f1")),
+            ("Precision at IoU 0.50", ("instance", "precision")),
+            ("Recall at IoU 0.50", ("instance", "recall")),
             ("Panoptic quality at IoU 0.50", ("instance", "pq")),
         ]
     baseline = scores.get("baseline")
@@ -194,7 +197,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
         )
     chart = _ap_chart(scores)
     table += _class_table(classes)
-    return f'<h2>Scores</h2><p class="soft">{said}</p><div class="side"><div>{table}</div>{chart}</div>'
+    right = chart + errors_table(scores)
+    return f'<h2>Scores</h2><p class="soft">{said}</p><div class="side"><div>{table}</div><div>{right}</div></div>'
 
 
 def _class_table(classes: Mapping[str, Mapping[str, float]]) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -17,15 +17,16 @@ import numpy as np
 from segloop.core.atomic import write_json, write_text
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
-from segloop.core.matching import Array
+from segloop.core.matching import Array, find_overlaps
 from segloop.core.metrics import (
     IOU_THRESHOLDS,
     BinaryCounts,
     InstanceCounts,
     count_classes,
+    count_instances,
     count_pixels,
-    match_instances,
 )
+from segloop.core.object_errors import ObjectErrors, count_object_errors
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class ImageScore:
         Number of pixels that counted.
     classes : mapping of int to BinaryCounts, or None
         Pixels of each class in prediction or truth; None where the image holds objects.
+    errors : ObjectErrors or None
+        What is wrong with the objects; None where ``instance`` is.
     """
 
     pixels: BinaryCounts
     instance: InstanceCounts | None
     n_valid: int
     classes: Mapping[int, BinaryCounts] | None = None
+    errors: ObjectErrors | None = None
 
 
 def score_image(
@@ -74,7 +78,8 @@ def score_image(
     n_valid = int(np.size(truth)) if valid is None else int(np.count_nonzero(valid))
     pixels = count_pixels(pred, truth, valid, classes=classes)
     if instances:
-        return ImageScore(pixels, match_instances(pred, truth, valid=valid), n_valid)
+        overlaps = find_overlaps(pred, truth, valid)
+        return ImageScore(pixels, count_instances(overlaps), n_valid, errors=count_object_errors(overlaps))
     return ImageScore(pixels, None, n_valid, count_classes(pred, truth, valid) if classes else {1: pixels})
 
 
@@ -119,9 +124,12 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
         metrics["semantic"] |= _classes(by_class)
     instances = [score.instance for score in counted if score.instance is not None]
     if len(instances) == len(counted):
+        pooled = reduce(add, instances)
         metrics["instance"] = _instance(
-            reduce(add, instances), [score.instance for score in valid if score.instance is not None]
+            pooled, [score.instance for score in valid if score.instance is not None]
         )
+        errors = [score.errors for score in counted if score.errors is not None]
+        metrics["instance"] |= _errors(reduce(add, errors), pooled)
     compared = list(baseline)
     if compared:
         metrics["baseline"] = pool(compared)
@@ -132,6 +140,8 @@ def _overlap(pooled: BinaryCounts, per_image: Sequence[BinaryCounts]) -> dict[st
     return {
         "dice": pooled.dice,
         "iou": pooled.iou,
+        "precision": pooled.precision,
+        "recall": pooled.recall,
         "dice_per_image_mean": float(np.mean([one.dice for one in per_image])),
         "iou_per_image_mean": float(np.mean([one.iou for one in per_image])),
     }
@@ -163,10 +173,23 @@ def _instance(counts: InstanceCounts, per_image: list[InstanceCounts]) -> dict[s
         "mean_ap_50_90": counts.mean_average_precision(0.90),
         "mean_ap_50_95": counts.mean_average_precision(0.95),
         "f1": counts.f1(),
+        "precision": counts.precision(),
+        "recall": counts.recall(),
         "pq": counts.panoptic_quality(),
+        "sq": counts.segmentation_quality(),
         "ap50_per_image_mean": means["0.50"],
         "ap_per_image": means,
         "mean_ap_per_image_50_90": float(np.mean([one.mean_average_precision(0.90) for one in per_image])),
+    }
+
+
+def _errors(errors: ObjectErrors, counts: InstanceCounts) -> dict[str, Any]:
+    """Return the numbers of errors, and how much of the mean AP each of two causes takes."""
+    found = errors.found_precision
+    return {
+        "errors": asdict(errors),
+        "lost_to_objects_not_found": 1.0 - found,
+        "lost_to_imprecise_outlines": found - counts.mean_average_precision(0.90),
     }
 
 
@@ -250,4 +273,7 @@ def image_columns(score: ImageScore) -> dict[str, Any]:
         row |= {"n_truth": counts.n_truth, "n_predicted": counts.n_pred}
         row |= {f"ap_{threshold:.2f}": counts.average_precision(threshold) for threshold in IOU_THRESHOLDS}
         row |= {"f1": counts.f1(), "pq": counts.panoptic_quality()}
+    if score.errors is not None:
+        wrong = score.errors
+        row |= {name: getattr(wrong, name) for name in ("missed", "spurious", "split", "merged")}
     return row
