@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from segloop.core.errors import ConfigError
-from segloop.targets import TARGETS, ParameterSet, parameter
+from segloop.targets import TARGETS, ParameterSet, make_target, parameter
 from segloop.targets.instance import InstanceParameters
 
 
@@ -68,7 +68,7 @@ def test_a_wrong_name_or_value_is_refused_in_one_sentence(values: dict[str, Any]
 
 @pytest.mark.parametrize("name", TARGETS.names())
 def test_every_target_describes_its_options_and_parameters(name: str) -> None:
-    target = TARGETS.get(name)
+    target = make_target(name)
 
     for kind in (target.options_type, target.parameters_type):
         assert all(field.title and field.description.endswith(".") for field in kind.fields())

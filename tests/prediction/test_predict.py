@@ -214,11 +214,16 @@ def test_a_stack_is_predicted_slice_by_slice_on_request(
     nuclei_model: Path, load: Callable[..., Any], test_data: Path, tmp_path: Path
 ) -> None:
     image = open_image(test_data / "formats" / "zyx_uint8_calibrated_imagej.tif")
-    predict_image(*load(nuclei_model), image, PredictConfig(slice_by_slice=True), tmp_path, "a")
-    labels = tifffile.imread(tmp_path / "a.tif")
-    assert labels.shape == (6, 263, 263)
-    numbers = [set(np.unique(plane)) - {0} for plane in labels]
-    assert sum(len(some) for some in numbers) == len(set().union(*numbers)) > 6
+    numbers = {}
+    for name, joined in (("joined", True), ("apart", False)):
+        config = PredictConfig(slice_by_slice=True, threshold={"join_slices": joined})
+        predict_image(*load(nuclei_model), image, config, tmp_path, name)
+        labels = tifffile.imread(tmp_path / f"{name}.tif")
+        assert labels.shape == (6, 263, 263)
+        numbers[name] = [set(np.unique(plane)) - {0} for plane in labels]
+    objects = {name: set().union(*each) for name, each in numbers.items()}
+    assert sum(map(len, numbers["apart"])) == len(objects["apart"]) > 6
+    assert 0 < len(objects["joined"]) < len(objects["apart"])
 
 
 def test_rgb_histology_is_read_by_its_colours(

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from documented_packages import install
-from segloop.targets.instance import InstanceParameters
+from segloop.targets.instance import InstanceParameters, SliceParameters
 from segloop.ui.prediction.threshold_panel import ThresholdPanel
 
 
@@ -92,3 +92,18 @@ def test_values_are_shown_silently(panel, qtbot):
 
     assert panel.sliders["foreground"].value() == 25
     assert not panel.is_own
+
+
+def test_joining_slices_is_offered_for_stacks_only(panel):
+    panel.set_model(SliceParameters())
+    assert not panel.boxes["join_slices"].isVisible()
+    assert not panel.sliders["slice_overlap"].isVisible()
+
+    panel.set_stack(True)
+
+    assert panel.boxes["join_slices"].isVisible()
+    QTest.keyClick(panel.boxes["join_slices"], Qt.Key.Key_Space)
+    assert panel.overrides() == {"join_slices": False}
+    panel.set_stack(False)
+    assert not panel.boxes["join_slices"].isVisible()
+    assert panel.boxes["splitting"].isVisible()

@@ -22,6 +22,7 @@ def parameter(
     minimum: float | None = None,
     maximum: float | None = None,
     step: float | None = None,
+    stacks_only: bool = False,
 ) -> Any:
     """Declare a field of a `ParameterSet`; its type may be a `typing.Literal` of some texts.
 
@@ -37,6 +38,8 @@ def parameter(
         Inclusive bounds of a number.
     step : float, optional
         By how much a slider changes the value; 1 for integers and 0.01 for other numbers if not given.
+    stacks_only : bool, optional
+        Whether it changes nothing in images of one slice; the docks then show it for stacks only.
     """
     return Field(
         default,
@@ -44,7 +47,7 @@ def parameter(
         description=description,
         ge=minimum,
         le=maximum,
-        json_schema_extra={"unit": unit, "step": step},
+        json_schema_extra={"unit": unit, "step": step, "stacks_only": stacks_only},
     )
 
 
@@ -68,6 +71,8 @@ class ParameterField:
         By how much a slider changes a number.
     choices : tuple of str
         All possible values of a text; empty if it is free.
+    stacks_only : bool
+        Whether it changes nothing in images of one slice.
     """
 
     name: str
@@ -80,6 +85,7 @@ class ParameterField:
     maximum: float | None
     step: float
     choices: tuple[str, ...] = ()
+    stacks_only: bool = False
 
 
 class ParameterSet(BaseModel):
@@ -157,6 +163,7 @@ def _describe(name: str, info: Any) -> ParameterField:
         maximum=bounds.get("le"),
         step=float(step),
         choices=choices,
+        stacks_only=bool(extra.get("stacks_only")),
     )
 
 

@@ -198,7 +198,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
     chart = _ap_chart(scores)
     table += _class_table(classes)
     right = chart + errors_table(scores)
-    return f'<h2>Scores</h2><p class="soft">{said}</p><div class="side"><div>{table}</div><div>{right}</div></div>'
+    columns = f'<div class="side"><div>{table}</div><div>{right}</div></div>'
+    return f'<h2>Scores</h2><p class="soft">{said}</p>{columns}'
 
 
 def _class_table(classes: Mapping[str, Mapping[str, float]]) -> str:

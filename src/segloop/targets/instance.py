@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segloop.config.parameters import NoParameters, ParameterSet, parameter
 from segloop.core.metrics import count_pixels
 from segloop.targets.basins import merge_shallow
+from segloop.targets.joining import join_slices
 from segloop.targets.maps import Decoded, all_valid, at_least, quantise, suggested_min_size
 from segloop.targets.objects import connected_objects, remove_small
 from segloop.targets.output import LABELS, MASK, PROBABILITY, Output
@@ -47,14 +48,37 @@ class InstanceParameters(ParameterSet):
     )
 
 
+class SliceParameters(InstanceParameters):
+    """The same where slices are segmented on their own, and how their objects are joined in a stack."""
+
+    join_slices: bool = parameter(
+        True,
+        "Join slices",
+        "In a stack, join the objects of neighbouring slices that overlap.",
+        stacks_only=True,
+    )
+    slice_overlap: float = parameter(
+        0.6,
+        "Slice overlap",
+        "Share of the smaller of two objects in neighbouring slices that must lie in the other to join them.",
+        minimum=0.01,
+        maximum=1,
+        stacks_only=True,
+    )
+
+
 class InstanceTarget(Target[NoParameters, InstanceParameters]):
     """Two sigmoid maps: foreground, and distance to the edge divided by its maximum in the object."""
 
     title = "objects"
     description = "Separate objects, each with a label of its own"
-    parameters_type = InstanceParameters
     needs_objects = True
     metrics = (Metric("ap50", "AP at IoU 0.5", "AP50"), Metric("dice", "Dice"))
+
+    @property
+    def parameters_type(self) -> type[InstanceParameters]:  # type: ignore[override]
+        """Slices of a stack can be joined where they do not depend on each other."""
+        return SliceParameters if self.dims == 2 else InstanceParameters
 
     @property
     def maps(self) -> tuple[MapSpec, ...]:
@@ -75,7 +99,7 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
         """Choose the smallest size by the objects in the labels."""
         smallest = suggested_min_size(sizes)
         note = f"Objects below {smallest} pixels will be removed, by the sizes in the labels."
-        return InstanceParameters(min_size=smallest), note if smallest > 1 else ""
+        return self.parameters.model_copy(update={"min_size": smallest}), note if smallest > 1 else ""
 
     @property
     def _spacing(self) -> tuple[float, float, float]:
@@ -144,6 +168,8 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
             labels[part] = np.where(found > 0, found + last, 0)
             last += int(found.max(initial=0))
         sized = remove_small(labels, parameters.min_size)
+        if isinstance(parameters, SliceParameters) and parameters.join_slices and len(sized) > 1:
+            sized = join_slices(sized, parameters.slice_overlap)
         return Decoded(labels=sized, mask=(sized > 0).astype(np.uint8))
 
     def context(self, output: Output, parameters: InstanceParameters) -> tuple[int, int, int] | None:

@@ -27,7 +27,7 @@ from segloop.core.errors import ModelError
 from segloop.core.user_folders import models_folder
 from segloop.images.recipe import Recipe
 from segloop.networks import NetworkSpec, build_network
-from segloop.targets.instance import InstanceParameters
+from segloop.targets.instance import SliceParameters
 
 SPEC = NetworkSpec(
     "unet",
@@ -86,7 +86,7 @@ def test_a_saved_model_comes_back_whole(model: Model) -> None:
     loaded = Model.load(model.path)
     assert loaded.card == model.card
     assert loaded.network_spec == SPEC
-    assert loaded.parameters == InstanceParameters(foreground=0.4, min_size=7, splitting=0.2)
+    assert loaded.parameters == SliceParameters(foreground=0.4, min_size=7, splitting=0.2)
     assert (loaded.target().name, loaded.target().dims) == ("instance", 2)
     image = torch.rand(1, 1, 16, 16)
     with torch.inference_mode():

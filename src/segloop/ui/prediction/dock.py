@@ -186,6 +186,7 @@ class PredictionDock(Page):
         presenter.mode_changed.connect(self._show_mode)
         presenter.outputs_changed.connect(self._show_outputs)
         presenter.thresholds_changed.connect(self._show_thresholds)
+        presenter.check.changed.connect(self._show_stack)
         presenter.models_listed.connect(self._show_models)
         presenter.files.folder_opened.connect(self._on_folder)
         presenter.files.image_read.connect(self._show_prediction)
@@ -268,6 +269,9 @@ class PredictionDock(Page):
         if model is not None:
             self.thresholds.set_model(self.presenter.own_thresholds)
         self.thresholds.set_value(self.presenter.thresholds)
+
+    def _show_stack(self) -> None:
+        self.thresholds.set_stack(self.presenter.check.offers_slices)
 
     def _show_job(self) -> None:
         if self.job.busy and self.progress.isHidden():

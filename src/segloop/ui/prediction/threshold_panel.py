@@ -63,6 +63,8 @@ class ThresholdPanel(QWidget):
         super().__init__(parent)
         self._own: ParameterSet = NoParameters()
         self._rows: dict[str, _Row] = {}
+        self._labels: dict[str, QLabel] = {}
+        self._is_stack = False
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setColumnStretch(1, 1)
@@ -102,6 +104,15 @@ class ThresholdPanel(QWidget):
         self.boxes = {name: row.box for name, row in self._rows.items()}
         self.sliders = {name: row.slider for name, row in self._rows.items() if row.slider is not None}
         self.set_value(own.override(shown) if same else own)
+        self.set_stack(self._is_stack)
+
+    def set_stack(self, is_stack: bool) -> None:
+        """Show or hide the parameters that change nothing in images of one slice."""
+        self._is_stack = is_stack
+        for name, row in self._rows.items():
+            for widget in (self._labels[name], row.slider, row.box):
+                if widget is not None:
+                    widget.setVisible(is_stack or not row.field.stacks_only)
 
     @property
     def is_own(self) -> bool:
@@ -122,6 +133,7 @@ class ThresholdPanel(QWidget):
                 widget.hide()
                 widget.deleteLater()
         self._rows.clear()
+        self._labels.clear()
 
     def _make_row(self, number: int, field: ParameterField) -> _Row:
         row = self._make_field(field)
@@ -131,6 +143,7 @@ class ThresholdPanel(QWidget):
         label = QLabel(field.title, toolTip=field.description)
         label.setBuddy(row.box)
         self._grid.addWidget(label, number, 0)
+        self._labels[field.name] = label
         if row.slider is not None:
             row.slider.setToolTip(field.description)
             row.slider.setAccessibleName(field.title)
