@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from segloop.core.errors import DatasetError
@@ -99,6 +101,19 @@ def test_a_damaged_lock_is_in_use_only_as_long_as_it_may_just_be_written(
 
     with lock(tmp_path):
         assert lock(tmp_path).owner().pid == os.getpid()
+
+
+def test_an_owner_that_is_just_writing_its_name_is_named(tmp_path: Path) -> None:
+    file = tmp_path / ".lock"
+    file.touch()
+    owner = {"pid": os.getppid(), "started": psutil.Process(os.getppid()).create_time()}
+    text = json.dumps({**owner, "host": os.uname().nodename, "since": "2026-01-01T00:00:00+00:00"})
+    writer = threading.Timer(0.1, lambda: file.write_text(text))
+    writer.start()
+
+    with pytest.raises(DatasetError, match=f"in use by process {os.getppid()}"):
+        lock(tmp_path).acquire()
+    writer.join()
 
 
 def test_processes_that_compete_never_hold_it_together(tmp_path: Path) -> None:

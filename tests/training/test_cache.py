@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from segloop.training.cache import cache_folder, entry_key, prune
+from segloop.training.cache import CachedSample, DamagedEntryError, cache_folder, entry_key, prune
+from training_fixtures import tiny_sample
+
+FILES = ("meta.json", *(f"{name}.npy" for name in ("raw", "maps", "valid", "labels", "foreground", "sizes")))
 
 
 def entry(root: Path, name: str, n_bytes: int, used: int) -> Path:
@@ -58,3 +63,49 @@ def test_pruning_spares_what_another_training_used_within_a_day(tmp_path: Path) 
 
     assert deleted == [old]
     assert recent.is_dir()
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def zeroed(file: Path) -> None:
+    file.write_bytes(b"\0" * file.stat().st_size)
+
+
+def truncated(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def one_bit_flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [emptied, zeroed, truncated, one_bit_flipped, Path.unlink])
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_entry_is_never_used(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
+    entry = tiny_sample(tmp_path / "entry").folder
+    damage(entry / name)
+
+    with pytest.raises(DamagedEntryError):
+        CachedSample.open(entry, "tiny")
+
+
+def test_a_value_changed_in_the_description_is_noticed(tmp_path: Path) -> None:
+    entry = tiny_sample(tmp_path / "entry").folder
+    meta = entry / "meta.json"
+    meta.write_text(meta.read_text().replace("0.0", "0.5"))
+
+    with pytest.raises(DamagedEntryError):
+        CachedSample.open(entry, "tiny")
+
+
+def test_a_whole_entry_comes_back_as_it_was(tmp_path: Path) -> None:
+    made = tiny_sample(tmp_path / "entry")
+    found = CachedSample.open(made.folder, "tiny")
+
+    assert found == made
+    np.testing.assert_array_equal(found.arrays().raw, made.arrays().raw)
+    assert CachedSample.open(tmp_path / "missing", "tiny") is None

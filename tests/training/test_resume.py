@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import cache
@@ -22,6 +24,7 @@ from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig
 from segloop.core.errors import RunError
+from segloop.training.cache import cache_folder
 from segloop.training.extras import Extras
 from segloop.training.fit import fit
 from training_fixtures import (
@@ -217,3 +220,124 @@ def test_a_resumed_run_validates_on_what_it_has_not_learnt_from(
 
     assert run.plan.train_samples == learnt[1:]
     assert run.plan.val_samples == aside
+
+
+def missing(file: Path) -> None:
+    file.unlink()
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def zeroed(file: Path) -> None:
+    file.write_bytes(b"\0" * file.stat().st_size)
+
+
+def truncated(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def with_weights_zeroed(file: Path) -> None:
+    content = file.read_bytes()
+    middle = len(content) // 2
+    file.write_bytes(content[: middle - 2000] + b"\0" * 4000 + content[middle + 2000 :])
+
+
+@pytest.mark.parametrize("damage", [missing, emptied, zeroed, truncated, with_weights_zeroed])
+def test_without_a_usable_last_checkpoint_the_best_one_is_continued(
+    runs: MakeRun, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    run = Run(shutil.copytree(runs("stop.max_steps=4").path, tmp_path / "copy"))
+    damage(run.last_checkpoint)
+    best = torch.load(run.best_checkpoint, weights_only=True)["epoch"] + 1
+
+    again = resume_with(run.path, ["stop.max_steps=9"])
+
+    assert any("going on from the best validation" in text for text in messages(again, "warning"))
+    assert f"Resuming after epoch {best}." in messages(again, "info")
+    epochs = [epoch for epoch, _ in again.metrics()["train_loss"]]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert again.job.state() is JobState.finished
+
+
+def test_where_all_checkpoints_are_damaged_nothing_is_overwritten(runs: MakeRun, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(runs("stop.max_steps=4").path, tmp_path / "copy"))
+    zeroed(run.last_checkpoint)
+    zeroed(run.best_checkpoint)
+    before = run.metrics(), (run.model_dir / "weights.safetensors").read_bytes()
+
+    with pytest.raises(RunError, match=r"last\.ckpt is damaged: start a new training with --init"):
+        resume_with(run.path, ["stop.max_steps=9"])
+
+    assert (run.metrics(), (run.model_dir / "weights.safetensors").read_bytes()) == before
+
+
+def test_a_training_that_starts_over_has_no_rows_of_the_old_one(runs: MakeRun, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(runs("stop.max_epochs=2").path, tmp_path / "copy"))
+    run.last_checkpoint.unlink()
+    run.best_checkpoint.unlink()
+    EventLog(run.path).state(JobState.stopped)
+
+    resume_with(run.path, ["stop.max_epochs=3"])
+
+    assert any("starts over" in text for text in messages(run, "warning"))
+    assert [epoch for epoch, _ in run.metrics()["train_loss"]] == [1, 2, 3]
+
+
+def test_a_damaged_sample_of_the_cache_is_made_again_and_said(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(nuclei)
+    first = train(config(dataset, TINY, "stop.max_steps=4"), tmp_path / "first")
+    raw = sorted(cache_folder().glob("*/raw.npy"), key=lambda file: file.stat().st_mtime)[-1]
+    zeroed(raw)
+
+    second = train(config(dataset, TINY, "stop.max_steps=4"), tmp_path / "second")
+
+    said = [text for text in messages(second, "warning") if "in the cache was damaged" in text]
+    assert len(said) == 1
+    assert second.metrics()["train_loss"] == first.metrics()["train_loss"]
+
+
+HOLD = """
+import sys
+from segloop.artifacts.run.run import Run
+
+with Run(sys.argv[1]).lock:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_that_another_process_trains_is_refused(runs: MakeRun, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(runs("stop.max_steps=4").path, tmp_path / "copy"))
+    before = run.metrics()
+    arguments = [sys.executable, "-c", HOLD, str(run.path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=rf"{run.path} is in use by process {process.pid} on .*: close it"):
+            resume_with(run.path, ["stop.max_steps=9"])
+        process.kill()
+    assert run.metrics() == before
+
+    assert resume_with(run.path, ["stop.max_steps=9"]).job.state() is JobState.finished
+    assert not (run.path / ".lock").exists()
+
+
+@pytest.mark.slow
+def test_of_two_processes_that_resume_a_run_at_once_one_trains(runs: MakeRun, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(runs("stop.max_steps=4").path, tmp_path / "copy"))
+    longer = ["stop.max_steps=400", "stop.max_epochs=1000", "stop.patience=0"]
+    command = [sys.executable, "-m", "segloop", "train", "--resume", str(run.path), *longer]
+
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate()[1] for process in processes]
+
+    assert sorted(process.returncode for process in processes) == [0, 1]
+    refused = next(error for error, each in zip(errors, processes, strict=True) if each.returncode)
+    assert "is in use by process" in refused or "still being trained" in refused
+    steps = [step for _, step in run.metrics()["step"]]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 400

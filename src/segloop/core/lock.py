@@ -23,6 +23,7 @@ from segloop.core.own_files import read_own_json
 _CLOCK_TOLERANCE = 2.0  # seconds; a process's creation time shifts when the system clock is set
 _WRITTEN_WITHIN = 10.0  # seconds; a lock without an owner is older only if its process died writing it
 _TRIES = 3
+_NAMED_WITHIN = 0.5  # seconds; a process that has created a lock writes its name into it at once
 _POLL = (0.001, 0.005)  # seconds between two looks at a lock that is held; random, so that none starves
 
 
@@ -129,7 +130,7 @@ class FileLock:
                 elif time.monotonic() < deadline:
                     time.sleep(random.uniform(*_POLL))
                 else:
-                    raise self._error(self._in_use(owner)) from None
+                    raise self._error(self._in_use(owner or self._named_soon())) from None
             except OSError as error:
                 raise self._error(cannot_write(self.path, error)) from error
             else:
@@ -168,6 +169,13 @@ class FileLock:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def _named_soon(self) -> Owner | None:
+        """Return the owner of a lock that is just being written; None if it is not named in time."""
+        deadline = time.monotonic() + _NAMED_WITHIN
+        while (owner := self.owner()) is None and time.monotonic() < deadline:
+            time.sleep(random.uniform(*_POLL))
+        return owner
 
     def _is_abandoned(self, owner: Owner | None) -> bool:
         if owner is not None:

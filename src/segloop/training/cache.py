@@ -1,7 +1,8 @@
 """Each sample decoded, composed and encoded once, on the local disk, so that patches are cheap to read.
 
 An entry is a folder named by a hash of everything it was made from: the files' identities, the curator's
-decisions, the channels and the target. An edit of a sample therefore leaves all other entries valid.
+decisions, the channels and the target. An edit of a sample therefore leaves all other entries valid. Entries
+are not synced to the disk, which would take time: each is compared with its checksums when it is opened.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,11 +28,16 @@ from segloop.core.atomic import atomic_path, remove, write_json
 from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
 
-VERSION = 3
+VERSION = 4
 
 _REMEDY = "set SEGLOOP_HOME to a folder on another disk"
 _ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
+_READ_AT_ONCE = 1 << 20  # bytes
 _IN_USE = 24 * 3600  # seconds after its last use in which an entry may belong to a training that goes on
+
+
+class DamagedEntryError(DatasetError):
+    """An entry is not what was written, such as after a power cut."""
 
 
 class CacheError(DatasetError):
@@ -139,11 +146,23 @@ class CachedSample:
 
     @classmethod
     def open(cls, folder: Path, sample_id: str) -> CachedSample | None:
-        """Open an entry, or return None if there is none (or it is not whole)."""
+        """Open an entry, once all of it was read and compared with its checksums; None if there is none.
+
+        Raises
+        ------
+        DamagedEntryError
+            If a file is missing or is not as it was written.
+        """
+        if not folder.is_dir():
+            return None
         try:
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-            if not all((folder / f"{name}.npy").is_file() for name in _ARRAYS):
-                return None
+            checksums = meta["checksums"]
+            if meta.pop("checksum") != _checksum_of_values(meta) or set(checksums) != set(_ARRAYS):
+                raise ValueError("meta.json does not have its checksum")
+            for name in _ARRAYS:
+                if _checksum(folder / f"{name}.npy") != checksums[name]:
+                    raise ValueError(f"{name}.npy does not have its checksum")
             os.utime(folder)
             return cls(
                 id=sample_id,
@@ -153,8 +172,8 @@ class CachedSample:
                 ranges=tuple((low, high) for low, high in meta["ranges"]),
                 problem=meta["problem"],
             )
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DamagedEntryError(f"The prepared sample {folder} is damaged: delete it.") from error
 
 
 def store(
@@ -177,8 +196,22 @@ def store(
                 "shape": list(arrays.labels.shape),
                 "ranges": ranges.astype(float).tolist(),
                 "problem": problem,
+                "checksums": {each: _checksum(partial / f"{each}.npy") for each in _ARRAYS},
             }
-            write_json(partial / "meta.json", meta)
+            write_json(partial / "meta.json", {**meta, "checksum": _checksum_of_values(meta)})
+
+
+def _checksum(file: Path) -> int:
+    """Return the CRC-32 of a file, which finds what a disk or a power cut has damaged."""
+    value = 0
+    with file.open("rb") as stream:
+        while part := stream.read(_READ_AT_ONCE):
+            value = zlib.crc32(part, value)
+    return value
+
+
+def _checksum_of_values(values: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(values, sort_keys=True).encode())
 
 
 def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> list[Path]:

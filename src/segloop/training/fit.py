@@ -87,15 +87,26 @@ def fit(
     Raises
     ------
     RunError
-        If there is no such run, it is still running, or it has reached a limit already; if the disk is full,
-        memory does not suffice, or the training diverged.
+        If there is no such run, another process trains it, or it has reached a limit already; if the disk is
+        full, memory does not suffice, or the training diverged.
     ConfigError, DatasetError, ModelError, ImageError
         If the config, the dataset, the initial model or all images can't be used.
     """
     run = Run.open(Path(run_path).resolve())
-    state = run.job.state()
-    if state in (JobState.running, JobState.stopping):
+    _require_not_training(run)
+    with run.lock:
+        _fit_locked(run, stop, on_event, extras)
+    return run
+
+
+def _require_not_training(run: Run) -> None:
+    if run.job.state() in (JobState.running, JobState.stopping):
         raise RunError(f"The run {run.path} is still being trained: stop it first.")
+
+
+def _fit_locked(run: Run, stop: StopConfig | None, on_event: OnEvent | None, extras: Extras | None) -> None:
+    _require_not_training(run)  # it may have started since
+    state = run.job.state()
     old = run.config.stop
     if stop is not None:
         validate(stop)
@@ -104,7 +115,6 @@ def fit(
         run.change_stop(stop)
     # A run without a log was only created; it begins now.
     _execute(run, resumed=run.log_file.is_file(), on_event=on_event, extras=extras)
-    return run
 
 
 def _execute(run: Run, *, resumed: bool, on_event: OnEvent | None, extras: Extras | None) -> None:

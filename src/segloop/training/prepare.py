@@ -20,7 +20,7 @@ from segloop.core.fingerprint import quick_identity
 from segloop.images.normalisation import percentile_ranges
 from segloop.targets import Target, quantise
 from segloop.targets.objects import label_objects
-from segloop.training.cache import CachedSample, CacheError, SampleArrays, entry_key, store
+from segloop.training.cache import CachedSample, CacheError, DamagedEntryError, SampleArrays, entry_key, store
 from segloop.training.planning.samples import Header
 
 MAX_PLACES = 20_000
@@ -56,7 +56,7 @@ def prepare(
     context : Context
         Receives progress; cancels between samples and within large ones.
     warn : callable
-        Receives one sentence for each sample that is left out.
+        Receives one sentence for each sample that is left out, and for each damaged entry that is replaced.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def prepare(
     samples = []
     for header in context.track(headers, len(headers), "Reading images"):
         try:
-            sample = _entry(dataset, header, target, normalisation, root, context)
+            sample = _entry(dataset, header, target, normalisation, root, context, warn)
         except CacheError:
             raise
         except (ImageError, DatasetError) as error:
@@ -98,9 +98,14 @@ def _entry(
     normalisation: NormalisationConfig,
     root: Path,
     context: Context,
+    warn: Callable[[str], None],
 ) -> CachedSample:
     folder = root / entry_key(_made_from(dataset, header, target, normalisation))
-    found = CachedSample.open(folder, header.sample.id)
+    try:
+        found = CachedSample.open(folder, header.sample.id)
+    except DamagedEntryError:
+        warn(f"The prepared copy of {header.image.name} in the cache was damaged; it is made again.")
+        found = None
     if found is None:
         _make(dataset, header, target, normalisation, folder, context)
         found = CachedSample.open(folder, header.sample.id)

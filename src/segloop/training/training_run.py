@@ -6,7 +6,6 @@ import logging
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import lightning.pytorch as pl
 import numpy as np
@@ -27,6 +26,7 @@ from segloop.networks import NetworkSpec, build_network
 from segloop.targets import Target, make_target
 from segloop.training.cache import CachedSample, cache_folder, prune
 from segloop.training.checkpoint_callback import CheckpointCallback
+from segloop.training.checkpoints import Checkpoint, find_checkpoint
 from segloop.training.data_module import PatchDataModule
 from segloop.training.environment import KeepCacheEntries, KeepSignalHandlers
 from segloop.training.extras import Extras
@@ -89,22 +89,6 @@ def _require_foreground(material: Material, dataset: CuratedDataset) -> None:
         )
 
 
-def _epoch_of(checkpoint: Path) -> int:
-    """Return the number of finished epochs in a checkpoint.
-
-    Raises
-    ------
-    RunError
-        If it is damaged.
-    """
-    try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"]) + 1
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise RunError(
-            f"The checkpoint {checkpoint} is damaged: start a new training with --init on this run's model."
-        ) from error
-
-
 class TrainingRun:
     """The training of one run in this process.
 
@@ -132,7 +116,7 @@ class TrainingRun:
         Parameters
         ----------
         resumed : bool
-            Whether to go on from the last checkpoint, if there is one.
+            Whether to go on from the last checkpoint that can be used, if there is one.
 
         Raises
         ------
@@ -185,15 +169,13 @@ class TrainingRun:
         preview = PreviewWriter(self._log, description, example, device)
         return self._fit(network, target, loss, material, plan, exporter, preview, checkpoint)
 
-    def _checkpoint(self, resumed: bool) -> Path | None:
-        checkpoint = self._run.last_checkpoint
+    def _checkpoint(self, resumed: bool) -> Checkpoint | None:
         if not resumed:
             return None
         self._run.remove_leftovers()
-        if checkpoint.is_file():
-            return checkpoint
-        self._say("There is no checkpoint yet: the training starts over.", "warning")
-        return None
+        found, note = find_checkpoint(self._run)
+        self._say(note, "warning")
+        return found
 
     def _say(self, text: str, level: str = "info") -> None:
         if text:
@@ -249,7 +231,7 @@ class TrainingRun:
         plan: TrainingPlan,
         exporter: ModelExporter,
         preview: PreviewWriter,
-        checkpoint: Path | None,
+        checkpoint: Checkpoint | None,
     ) -> Outcome:
         config, run = self._config, self._run
         schedule = Schedule(config.stop, plan.batches_per_epoch, clock=self._clock)
@@ -257,9 +239,8 @@ class TrainingRun:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         module = SegmentationModule(network, loss, config.optimiser, schedule.fraction)
         if checkpoint is not None:
-            epoch = _epoch_of(checkpoint)
-            run.drop_metrics_after(epoch)
-            self._say(f"Resuming after epoch {epoch}.")
+            self._say(f"Resuming after epoch {checkpoint.epoch}.")
+        run.drop_metrics_after(checkpoint.epoch if checkpoint is not None else 0)
         progress = ProgressCallback(schedule, self._log)
         validator = PreviewingValidator(exporter, preview)
         checkpoints = CheckpointCallback(run, self._log, progress, schedule, validator, plan.validate_every)
@@ -287,7 +268,12 @@ class TrainingRun:
             default_root_dir=run.path,
         )
         patches = PatchDataModule(material.train, plan, config, target)
-        trainer.fit(module, datamodule=patches, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(
+            module,
+            datamodule=patches,
+            ckpt_path=checkpoint.path if checkpoint is not None else None,
+            weights_only=True,
+        )
         if not progress.stopped:
             seconds = math.inf if schedule.repeatable else _CALIBRATION_SHARE * schedule.seconds
             with suppress(Cancelled):

@@ -17,6 +17,7 @@ from segloop.config.train import StopConfig, TargetConfig, TrainConfig
 from segloop.core.atomic import clear_leftovers, write_json, write_text
 from segloop.core.errors import ConfigError, RunError
 from segloop.core.file_errors import cannot_read, cannot_write, writing
+from segloop.core.lock import FileLock
 from segloop.core.own_entries import require_own_entries
 from segloop.core.own_files import open_own_to_append, read_own_bytes, read_own_json
 
@@ -44,6 +45,9 @@ DATASET_FOLDER = "dataset"
 IMAGES_FOLDER = "images"
 """Folder in a run for the images of that dataset, where they were arrays."""
 
+LOCK_FILE = ".lock"
+"""Names the process that trains a run."""
+
 PREVIEW_FOLDER = "previews"
 """Folder in a run for images that show what it has learned so far."""
 
@@ -55,6 +59,7 @@ _FILES = (
     PLAN_FILE,
     METRICS_FILE,
     LOG_FILE,
+    LOCK_FILE,
     *JOB_FILES,
     f"{_CHECKPOINTS_FOLDER}/{_LAST}",
     f"{_CHECKPOINTS_FOLDER}/{_BEST}",
@@ -103,13 +108,17 @@ class Run:
         try:
             run.path.mkdir(parents=True, exist_ok=True)
             if any(entry.name not in _MAY_PRECEDE for entry in run.path.iterdir()):
-                raise RunError(
-                    f"{run.path} is not empty: choose another folder for the run, or delete this one."
-                )
+                raise RunError(_not_empty(run.path))
+        except FileExistsError as error:
+            raise RunError(f"{run.path} is a file: choose another name for the run.") from error
+        except OSError as error:
+            raise RunError(cannot_write(run.path, error)) from error
+        try:
+            # Of two processes that create a run here at once, one makes this folder.
             run.checkpoints_dir.mkdir()
             compose.save(config, run.config_file)
         except FileExistsError as error:
-            raise RunError(f"{run.path} is a file: choose another name for the run.") from error
+            raise RunError(_not_empty(run.path)) from error
         except OSError as error:
             raise RunError(cannot_write(run.path, error)) from error
         return run
@@ -135,7 +144,7 @@ class Run:
         """Raise `RunError` if a folder holds anything, so that no new run can be made there."""
         folder = Path(path)
         if folder.is_dir() and any(folder.iterdir()):
-            raise RunError(f"{folder} is not empty: choose another folder for the run, or delete this one.")
+            raise RunError(_not_empty(folder))
 
     @staticmethod
     def is_run(path: str | os.PathLike[str]) -> bool:
@@ -191,6 +200,11 @@ class Run:
     def job(self) -> JobFolder:
         """The run as a job: its events and state, and the request to stop."""
         return JobFolder(self.path)
+
+    @property
+    def lock(self) -> FileLock:
+        """A lock on the run, held by the process that trains it."""
+        return FileLock(self.path / LOCK_FILE, f"The run {self.path}", RunError)
 
     @property
     def config(self) -> TrainConfig:
@@ -337,6 +351,10 @@ class Run:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.metrics_file, text.getvalue())
+
+
+def _not_empty(folder: Path) -> str:
+    return f"{folder} is not empty: choose another folder for the run, or delete this one."
 
 
 def _epoch(row: Mapping[str, str]) -> int | None:
