@@ -8,6 +8,8 @@ from typing import Any
 
 from segloop.core.errors import ModelError
 
+_LONGEST = 100  # items of a list; each may be a level of the network
+
 
 @dataclass(frozen=True)
 class NetworkSpec:
@@ -42,7 +44,7 @@ class NetworkSpec:
             if not _is_plain(value):
                 raise ModelError(
                     f"The argument '{key}' of the network '{self.name}' is not a plain value: "
-                    "only numbers, words, yes/no and lists of these are accepted."
+                    f"only numbers, words, yes/no and lists of up to {_LONGEST} of these are accepted."
                 )
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,5 +77,5 @@ class NetworkSpec:
 
 def _is_plain(value: Any, depth: int = 8) -> bool:
     if isinstance(value, list | tuple):
-        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
+        return depth > 0 and len(value) <= _LONGEST and all(_is_plain(item, depth - 1) for item in value)
     return value is None or isinstance(value, bool | int | float | str)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -147,6 +150,15 @@ class ModelCard(_Part):
         if self.halo is not None and (len(self.halo) != spec.dims or min(self.halo) < 0):
             raise ValueError(f"the halo needs {spec.dims} numbers")
         return self
+
+
+_CHANGES_NO_PREDICTION = frozenset({"format", "name", "provenance", "weights_sha256"})
+
+
+def card_digest(values: Mapping[str, Any]) -> str:
+    """Return a hash of everything in a card, as it is in the file, that changes a prediction."""
+    counted = {key: value for key, value in values.items() if key not in _CHANGES_NO_PREDICTION}
+    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
 
 
 def card_name(folder_name: str) -> str:

@@ -19,6 +19,7 @@ from segloop.artifacts.model.card import (
     NormalisationCard,
     RecipeCard,
     TargetCard,
+    card_digest,
     parse_card,
 )
 from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
@@ -27,8 +28,9 @@ from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import writing
 from segloop.core.own_entries import require_own_entries
+from segloop.core.own_files import parse_json
 from segloop.core.user_folders import models_folder
-from segloop.networks import NetworkSpec, build_network
+from segloop.networks import NetworkSpec
 from segloop.targets import ParameterSet, Target, make_target
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_CARD_DIGEST = "segloop_card"
+"""Name of the card's hash among the metadata of the weights."""
 
 _TOLERANCE = 1e-2
 _TRIES = 5
@@ -106,28 +111,14 @@ class Model:
         Raises
         ------
         ModelError
-            If the weights are missing, were changed, or do not fit the network.
+            If the weights or the card were changed or are missing, or the weights do not fit the network.
         """
         return self._build(self._read()[WEIGHTS])
 
     def _build(self, content: bytes) -> nn.Module:
-        import safetensors.torch
+        from segloop.artifacts.model.building import build_with_weights
 
-        try:
-            weights = safetensors.torch.load(content)
-        except Exception as error:  # a stranger's header may raise anything
-            raise ModelError(f"The weights of the model {self.path} can't be read ({error}).") from error
-        try:
-            network = build_network(self.network_spec)
-        except ModelError:
-            raise
-        except Exception as error:  # and so may the arguments of a network
-            raise ModelError(
-                f"The network of the model {self.path} can't be built ({_first_line(error)}): "
-                "get a new copy of it."
-            ) from error
-        _load_weights(network, weights, self.path)
-        return network.eval()
+        return build_with_weights(self.network_spec, content, self.path)
 
     def _read(self, *names: str) -> dict[str, bytes]:
         """Read the weights and other files; all those of the newer model if one takes its place meanwhile."""
@@ -136,7 +127,8 @@ class Model:
             try:
                 files = _files(self.path)
                 parts = {name: files.read(name) for name in (WEIGHTS, *names)}
-                card = parse_card(files.read(CARD), str(self.path))
+                content = files.read(CARD)
+                card = parse_card(content, str(self.path))
             except ModelError as error:
                 if not isinstance(error.__cause__, OSError):
                     raise
@@ -146,6 +138,7 @@ class Model:
                 continue
             if card.weights_sha256 == self.card.weights_sha256:
                 if hashlib.sha256(parts[WEIGHTS]).hexdigest() == card.weights_sha256:
+                    _require_same_card(content, parts[WEIGHTS], self.path)
                     return parts
                 break
             self.card = card
@@ -161,6 +154,8 @@ class Model:
         """
         import torch
 
+        from segloop.artifacts.model.building import first_line
+
         parts = self._read(TEST_INPUT, TEST_OUTPUT)
         test_input, expected = (_as_array(parts[name], name, self.path) for name in (TEST_INPUT, TEST_OUTPUT))
         _check_test(self.card, test_input, expected)
@@ -170,7 +165,7 @@ class Model:
                 output = network(torch.from_numpy(test_input)[None])[0].numpy()
         except Exception as error:  # a network may refuse its input in its own way
             raise ModelError(
-                f"The model {self.path} can't be run ({_first_line(error)}): get a new copy of it."
+                f"The model {self.path} can't be run ({first_line(error)}): get a new copy of it."
             ) from error
         difference = (
             float(np.abs(output - expected).max(initial=0)) if output.shape == expected.shape else np.inf
@@ -196,7 +191,8 @@ class Model:
         folder : path
             Its parent must exist.
         card : ModelCard
-            Its ``weights_sha256`` is filled in.
+            Its ``weights_sha256`` is filled in. A hash of it is stored with the weights, so that no card
+            that predicts something else can be put beside them.
         state_dict : mapping of str to Tensor
             Weights on any device.
         test_input : (C, [Z,] Y, X) float32
@@ -212,7 +208,9 @@ class Model:
         import safetensors.torch
 
         _check_test(card, test_input, test_output)
-        content = safetensors.torch.save(_without_aliases(state_dict), {"format": "pt"})
+        digest = card_digest(card.model_dump(mode="json"))
+        metadata = {"format": "pt", _CARD_DIGEST: digest}
+        content = safetensors.torch.save(_without_aliases(state_dict), metadata)
         card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
         parts = {
             CARD: (card.model_dump_json(indent=2) + "\n").encode(),
@@ -347,8 +345,23 @@ def _as_array(content: bytes, name: str, path: Path) -> NDArray[np.float32]:
         raise ModelError(f"{name} of the model {path} is damaged: get a new copy of it.") from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+def _require_same_card(card: bytes, weights: bytes, path: Path) -> None:
+    """Raise `ModelError` if the card is not the one that the weights were saved with."""
+    saved = _weights_metadata(weights).get(_CARD_DIGEST)
+    if saved is not None and saved != card_digest(parse_json(card)):  # older weights do not tell
+        raise ModelError(
+            f"{CARD} of the model {path} was changed after the model was saved: get a new copy of it."
+        )
+
+
+def _weights_metadata(content: bytes) -> dict[str, Any]:
+    """Return the metadata of safetensors weights; empty if they have none or are damaged."""
+    length = int.from_bytes(content[:8], "little")
+    try:
+        metadata = parse_json(content[8 : 8 + length])["__metadata__"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _check_test(card: ModelCard, test_input: NDArray[Any], test_output: NDArray[Any]) -> None:
@@ -376,17 +389,3 @@ def _without_aliases(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
             seen.add(place)
             kept[name] = tensor.detach().cpu().clone().contiguous()
     return kept
-
-
-def _load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    own = network.state_dict()
-    stored = {own[name].data_ptr() for name in weights if name in own}
-    missing = [
-        name for name, tensor in own.items() if name not in weights and tensor.data_ptr() not in stored
-    ]
-    unknown = [name for name in weights if name not in own]
-    differ = [name for name in weights if name in own and own[name].shape != weights[name].shape]
-    if missing or unknown or differ:
-        first = (missing + unknown + differ)[0]
-        raise ModelError(f"The weights of the model {path} do not fit its network ({first}).")
-    network.load_state_dict(weights, strict=False)
