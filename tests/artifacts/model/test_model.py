@@ -616,3 +616,46 @@ def test_a_zip_with_another_card_is_not_imported(model: Model, tmp_path: Path) -
     with pytest.raises(ModelError, match="was changed after the model was saved"):
         Model.import_zip(file)
     assert installed_models() == ()
+
+
+@pytest.mark.parametrize("name", ["..zip", "...zip", ".hidden.zip", "a:b.zip"])
+def test_a_zip_whose_name_no_model_can_have_changes_nothing(model: Model, tmp_path: Path, name: str) -> None:
+    file = model.export(tmp_path / "m.zip").rename(tmp_path / name)
+    into = tmp_path / "models"
+
+    with pytest.raises(ModelError, match=r"No model can have the name .*: rename .* first"):
+        Model.import_zip(file, into)
+    assert not into.exists()
+
+
+def test_a_folder_that_appears_while_a_model_is_imported_is_left_alone(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, into = model.export(tmp_path / "m.zip"), tmp_path / "models"
+    verify = Model.verify
+
+    def slow_verify(self: Model) -> None:
+        verify(self)
+        (into / "m").mkdir(parents=True)
+        (into / "m" / "precious").touch()
+
+    monkeypatch.setattr(Model, "verify", slow_verify)
+    with pytest.raises(ModelError, match="exists already"):
+        Model.import_zip(file, into)
+    assert [path.name for path in into.rglob("*")] == ["m", "precious"]
+
+
+def test_a_file_that_appears_while_a_model_is_exported_is_left_alone(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Model._read
+
+    def slow_read(self: Model, *names: str) -> dict[str, bytes]:
+        (tmp_path / "m.zip").write_text("precious")
+        return read(self, *names)
+
+    monkeypatch.setattr(Model, "_read", slow_read)
+    with pytest.raises(ModelError, match="exists already"):
+        model.export(tmp_path / "m.zip")
+    assert (tmp_path / "m.zip").read_text() == "precious"
+    assert {path.name for path in tmp_path.iterdir()} == {"saved", "m.zip"}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -90,17 +91,29 @@ class ZipFiles:
             raise ModelError(f"{name} in the model {self.path} is damaged: get a new copy of it.") from error
 
 
-def write_zip(path: Path, parts: Mapping[str, bytes]) -> None:
-    """Write a model zip, atomically; the weights are stored as they are, the rest is compressed.
+@contextmanager
+def unless_taken(taken: ModelError | None) -> Iterator[None]:
+    """Raise ``taken`` where the body finds that what it writes is there already."""
+    try:
+        yield
+    except FileExistsError:
+        if taken is None:
+            raise
+        raise taken from None
+
+
+def write_zip(path: Path, parts: Mapping[str, bytes], taken: ModelError) -> None:
+    """Write a new model zip, atomically; the weights are stored as they are, the rest is compressed.
 
     Raises
     ------
     ModelError
-        If it can't be written.
+        ``taken`` if the file is there already; another one if it can't be written.
     """
     with (
         writing(path, ModelError),
-        atomic_path(path) as partial,
+        unless_taken(taken),
+        atomic_path(path, exclusive=True) as partial,
         zipfile.ZipFile(partial, "w") as archive,
     ):
         for name, content in parts.items():

@@ -20,10 +20,11 @@ from segloop.artifacts.model.card import (
     RecipeCard,
     TargetCard,
     card_digest,
+    card_name,
     parse_card,
 )
 from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
-from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, write_zip
+from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, unless_taken, write_zip
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import writing
@@ -232,10 +233,11 @@ class Model:
         path = Path(file)
         if path.suffix.lower() != ".zip":
             path = path.with_name(path.name + ".zip")
-        if path.exists():
-            raise ModelError(f"{path} exists already: choose another name or delete it first.")
+        taken = ModelError(f"{path} exists already: choose another name or delete it first.")
+        if os.path.lexists(path):
+            raise taken
         parts = self._read(*FILES)
-        write_zip(path, {name: parts[name] for name in FILES})
+        write_zip(path, {name: parts[name] for name in FILES}, taken)
         return path
 
     @classmethod
@@ -253,20 +255,25 @@ class Model:
         Raises
         ------
         ModelError
-            If it is no model zip, is damaged, does not verify, or a model of that name is there already.
+            If it is not a model zip, is damaged, does not verify, has a name that no model can have, or a
+            model of that name is there already.
         """
         source = Model(Path(file), parse_card(ZipFiles(Path(file)).read(CARD), str(file)))
         folder = Path(into) if into is not None else models_folder()
-        destination = folder / Path(file).stem
-        if destination.exists():
-            raise ModelError(
-                f"{destination} exists already: delete it first if the new model should replace it."
-            )
+        name = Path(file).stem
+        if card_name(name) != name or name.startswith("."):
+            raise ModelError(f"No model can have the name '{name}': rename {file} first.")
+        destination = folder / name
+        taken = ModelError(
+            f"{destination} exists already: delete it first if the new model should replace it."
+        )
+        if os.path.lexists(destination):
+            raise taken
         source.verify()
         parts = source._read(*FILES)
         with writing(folder, ModelError):
             folder.mkdir(parents=True, exist_ok=True)
-        _write_folder(destination, parts)
+        _write_folder(destination, parts, taken)
         return cls(destination, source.card)
 
 
@@ -322,8 +329,13 @@ def _files(path: Path) -> Files:
     return FolderFiles(path) if path.is_dir() else ZipFiles(path)
 
 
-def _write_folder(folder: Path, parts: Mapping[str, bytes]) -> None:
-    with writing(folder, ModelError), atomic_path(folder) as partial:
+def _write_folder(folder: Path, parts: Mapping[str, bytes], taken: ModelError | None = None) -> None:
+    """Write a model folder, atomically; with ``taken``, which is raised if the folder is there already."""
+    with (
+        writing(folder, ModelError),
+        unless_taken(taken),
+        atomic_path(folder, exclusive=taken is not None) as partial,
+    ):
         partial.mkdir()
         for name, content in parts.items():
             (partial / name).write_bytes(content)
