@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from segloop.core.wording import counted
+from segloop.core.wording import counted, printable
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,18 @@ from segloop.core.wording import counted
 )
 def test_a_number_agrees_with_its_noun(number: int, words: tuple[str, ...], expected: str) -> None:
     assert counted(number, *words) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cells é µ 細胞.tif\n\tnext", "cells é µ 細胞.tif\n\tnext"),
+        ("\x1b[31mred\x1b[0m.tif", r"\x1b[31mred\x1b[0m.tif"),
+        ("a\rb\x07\x7f\x9b", r"a\rb\x07\x7f\x9b"),
+        ("latin1-\udce9.tif", r"latin1-\udce9.tif"),
+        ("gpj.\u202etif", r"gpj.\u202etif"),
+    ],
+)
+def test_a_name_does_not_control_the_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert printable(shown) == shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import tifffile
 
 from segloop.core.errors import ImageError
 from segloop.core.metrics import dice, match_instances
-from segloop.evaluation.scores import ImageScore, pool, score_image, write_metrics
+from segloop.evaluation.scores import ImageScore, csv_table, pool, score_image, write_metrics
 
 NAMES = ("000", "105", "240")
 
@@ -153,3 +154,9 @@ def test_a_folder_that_cannot_be_made_is_named(scores: dict[str, ImageScore], tm
     (tmp_path / "taken").touch()
     with pytest.raises(ImageError, match=r"taken.*choose a folder"):
         write_metrics(tmp_path / "taken", scores)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum", "\tx"])
+def test_the_name_of_a_file_is_no_formula_in_a_spreadsheet(name: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(csv_table([{"name": name, "dice": -0.5}])))
+    assert row == {"name": f"'{name}", "dice": "-0.5"}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+import segloop.ui
 from segloop.ui.docking import LOOP
 from segloop.ui.widgets.message import MessageLine
 
@@ -134,3 +138,22 @@ def test_the_button_that_predicts_does_not_scroll_away(open_dock):
     dock = open_dock("Prediction")
     assert not dock.scroll.isAncestorOf(dock.predict_button)
     assert dock.footer.indexOf(dock.predict_button) >= 0
+
+
+def test_a_name_with_tags_is_shown_as_it_is(qtbot):
+    message = MessageLine()
+    qtbot.addWidget(message)
+    message.show_error("<b>bold</b>.tif does not exist.")
+    assert message.label.textFormat() == Qt.TextFormat.PlainText
+
+
+def test_labels_show_names_of_files_as_they_are():
+    """A label whose text is not fixed is of plain text, so that ``<b>`` in a name is shown, not obeyed."""
+    free = []
+    for file in sorted(Path(segloop.ui.__path__[0]).rglob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "QLabel":
+                fixed = call.args and isinstance(call.args[0], ast.Constant | ast.Name)
+                if not fixed and "textFormat" not in {word.arg for word in call.keywords}:
+                    free.append(f"{file.name}:{call.lineno}")
+    assert free == []

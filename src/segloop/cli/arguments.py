@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from segloop.cli.output import say
+
 _OVERRIDE = re.compile(r"^[+~]{0,2}[A-Za-z_][\w./@]*=")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -39,4 +41,4 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def print_data(data: Any, lines: Iterable[str], as_json: bool) -> None:
     """Print ``data`` as JSON, or else the readable ``lines``."""
-    click.echo(json.dumps(data, indent=2) if as_json else "\n".join(lines))
+    say(json.dumps(data, indent=2) if as_json else "\n".join(lines))

@@ -13,6 +13,7 @@ from segloop.cli.doctor import doctor
 from segloop.cli.evaluate import evaluate
 from segloop.cli.helper import helper
 from segloop.cli.model import model
+from segloop.cli.output import say
 from segloop.cli.predict import predict
 from segloop.cli.run_task import run_task
 from segloop.cli.threshold import threshold
@@ -45,20 +46,20 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Everything finished so far is kept.", err=True)
+        say("Interrupted. Everything finished so far is kept.", err=True)
         return 130
     except Cancelled as error:
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         return 1
     except SegloopError as error:
         if debug:
             traceback.print_exc()
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         return 1
     except Exception as error:
         if debug:
             traceback.print_exc()
-        click.echo(
+        say(
             f"Error: {type(error).__name__}: {error} (unexpected; run again with --debug and report it)",
             err=True,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from segloop.cli.arguments import json_option, print_data
+from segloop.cli.output import say
 
 
 @click.command()
@@ -32,6 +33,6 @@ def compare(models: tuple[str, ...], dataset: Path, split: str, out: Path, as_js
     with progress_shown() as context:
         result = compare_models(models, dataset, out=out, split=split, context=context)
     for problem in result.problems:
-        click.echo(f"Warning: {problem}", err=True)
+        say(f"Warning: {problem}", err=True)
     print_data(result.metrics, [*result.table(), f"Scores: {out / 'metrics.json'}"], as_json)
     return 1 if result.problems else 0

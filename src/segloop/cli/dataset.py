@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from segloop.cli.arguments import axes_option, json_option, pair_option, print_data
+from segloop.cli.output import say
 
 
 @click.group()
@@ -115,7 +116,7 @@ def create(
     problems = [*pairing.problems, *made.creation_problems]
     warnings = list(made.creation_warnings)
     for sentence in [*problems, *warnings]:
-        click.echo(f"Warning: {sentence}", err=True)
+        say(f"Warning: {sentence}", err=True)
     splits = {name: len(made.split(name)) for name in ("train", "val", "test")}
     data = {
         "dataset": str(made.path),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from segloop.cli.arguments import json_option, print_data
+from segloop.cli.output import say
 
 
 @click.command()
@@ -38,7 +39,7 @@ def demo(out: Path, minutes: float, gui: bool, as_json: bool) -> int:
 
     if gui:
         _require_window()
-    result = run_demo(out, minutes=minutes, follow=follow, say=lambda text: click.echo(text, err=True))
+    result = run_demo(out, minutes=minutes, follow=follow, say=lambda text: say(text, err=True))
     print_data(result.metrics, [*result.summary(), f"Report: {result.report}"], as_json)
     if gui:
         from segloop.app.processes import start_window

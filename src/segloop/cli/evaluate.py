@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from segloop.cli.arguments import json_option, pair_option, print_data
+from segloop.cli.output import say
 
 
 @click.command()
@@ -51,6 +52,6 @@ def evaluate(
             predictions, truth, out=out, raw=raw, label_kind=label_kind, rule=rule, context=context
         )
     for problem in result.problems:
-        click.echo(f"Warning: {problem}", err=True)
+        say(f"Warning: {problem}", err=True)
     print_data(result.metrics, [*result.summary(), f"Report: {out / 'report.html'}"], as_json)
     return 1 if result.problems else 0

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import click
-
 from segloop.app.job_watcher import JobFollower, JobUpdate, JobWatcher
 from segloop.app.jobs import Job
 from segloop.app.repeating import ThreadRepeater
 from segloop.artifacts.job.events import JobEvent, MessageEvent, MetricsEvent, ProgressEvent, StateEvent
 from segloop.artifacts.job.job import JobFolder
+from segloop.cli.output import say
 from segloop.cli.progress import new_bar, show
 from segloop.core.errors import SegloopError
+from segloop.core.wording import printable
 
 _INTERVAL_S = 0.2
 
@@ -39,7 +39,7 @@ def follow(folder: Path) -> Iterator[None]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         if job.stop_requested() or not folder.is_dir():
             raise KeyboardInterrupt
-        click.echo("\nStopping; press Ctrl+C again to end at once.", err=True)
+        say("\nStopping; press Ctrl+C again to end at once.", err=True)
         job.request_stop()
 
     if threading.current_thread() is threading.main_thread():
@@ -95,7 +95,7 @@ class _EventPrinter:
             show(self._bar, event.progress)
         elif isinstance(event, MessageEvent):
             prefix = "" if event.level == "info" else f"{event.level.capitalize()}: "
-            self._bar.write(prefix + event.text, file=sys.stderr)
+            self._bar.write(printable(prefix + event.text), file=sys.stderr)
         elif isinstance(event, MetricsEvent):
             values = ", ".join(f"{name} {value:.4g}" for name, value in event.values.items())
             self._bar.write(f"epoch {event.epoch}: {values}", file=sys.stderr)

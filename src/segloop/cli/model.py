@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segloop.cli.arguments import json_option, print_data
+from segloop.cli.output import say
 
 if TYPE_CHECKING:
     from segloop.artifacts.model.model import Model
@@ -77,7 +78,7 @@ def export(name: str, file: Path) -> None:
     from segloop.artifacts.model.model import Model
 
     Model.load(name).export(file)
-    click.echo(f"Written: {file}")
+    say(f"Written: {file}")
 
 
 @model.command("import")
@@ -92,7 +93,7 @@ def import_model(file: Path) -> None:
     from segloop.artifacts.model.model import Model
 
     imported = Model.import_zip(file)
-    click.echo(f"Imported and verified: {imported.path.name}")
+    say(f"Imported and verified: {imported.path.name}")
 
 
 def _summary(loaded: Model) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
+from segloop.cli.output import say
 
 
 def sweep(dataset: Path, out: Path, init: str | None, overrides: list[str]) -> int:
@@ -49,7 +49,7 @@ def sweep(dataset: Path, out: Path, init: str | None, overrides: list[str]) -> i
     failed = [run.name for run in runs if JobFolder(run).recorded_state() is JobState.failed]
     failed += [run.name for run in runs if run.name not in failed and not (run / "model").is_dir()]
     for name in failed:
-        click.echo(f"Error: run {name} of the sweep failed: see {out / name / 'log.txt'}.", err=True)
+        say(f"Error: run {name} of the sweep failed: see {out / name / 'log.txt'}.", err=True)
     return 1 if failed else 0
 
 
@@ -70,7 +70,7 @@ def train_one(node: Any) -> float | None:
         with follow(out):
             run = train(config.dataset, config, out=out)
     except SegloopError as error:
-        click.echo(f"Error: {out.name}: {error}", err=True)
+        say(f"Error: {out.name}: {error}", err=True)
         return None
     deciding = TARGETS.get(run.config.target.kind).metrics[0].name
     scores = run.metrics().get(f"val_{deciding}") or []

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from segloop.core.context import Context, Progress, time_left
+from segloop.core.wording import printable
 
 
 @contextmanager
@@ -36,6 +37,6 @@ def new_bar() -> Any:
 def show(bar: Any, progress: Progress) -> None:
     """Draw a bar again."""
     bar.n = 100 * progress.fraction
-    bar.set_description_str(progress.message, refresh=False)
+    bar.set_description_str(printable(progress.message), refresh=False)
     bar.set_postfix_str(time_left(progress.seconds_left), refresh=False)
     bar.refresh()

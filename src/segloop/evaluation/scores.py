@@ -28,6 +28,8 @@ from segloop.core.metrics import (
 )
 from segloop.core.object_errors import ObjectErrors, count_object_errors
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins in a spreadsheet
+
 
 @dataclass(frozen=True)
 class ImageScore:
@@ -253,13 +255,21 @@ def _table(scores: Mapping[str, ImageScore], baseline: Mapping[str, ImageScore])
 
 
 def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows of named values as CSV; blank where a row lacks a value that others have."""
+    """Return rows of named values as CSV; blank where a row lacks a value that others have.
+
+    A text that a spreadsheet would take for a formula, such as a file name that begins with ``=``, gets an
+    apostrophe in front.
+    """
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _no_formula(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def image_columns(score: ImageScore) -> dict[str, Any]:

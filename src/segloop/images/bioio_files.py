@@ -9,12 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from segloop.core.errors import ImageError
 from segloop.core.units import micrometres
 from segloop.images.image import RGB, Image, PixelSize, default_names, plausible_size, to_tczyx
 from segloop.images.old_ome_zarr import OLD_VERSIONS, old_scenes, open_old_ome_zarr
 from segloop.images.ome_zarr import image_folders, known_version, require_image
-from segloop.images.refusals import unsupported, unsupported_feature
+from segloop.images.refusals import guarded
 
 _IMAGEIO, _OME_ZARR = "bioio_imageio", "bioio_ome_zarr"
 
@@ -46,14 +45,14 @@ def open_with_bioio(path: Path, choose: Callable[[Sequence[str], int], int], mod
     if path.is_dir():
         require_image(path)
         if known_version(path) in OLD_VERSIONS:
-            with _one_sentence(path):
+            with guarded(path):
                 return open_old_ome_zarr(path, choose)
     with _quiet():
         bio = _bio_image(path, module)
-        with _one_sentence(path):
+        with guarded(path):
             scenes = tuple(str(name) for name in bio.scenes)
         index = choose(scenes, 0)
-        with _one_sentence(path):
+        with guarded(path):
             bio.set_scene(index)
             data, samples = to_tczyx(bio.dask_data, bio.dims.order, path.name)
             names = _channel_names(bio, data.shape[1], samples)
@@ -78,7 +77,7 @@ def bioio_scenes(path: Path, module: str | None) -> tuple[str, ...]:
             return old_scenes(path)
     with _quiet():
         bio = _bio_image(path, module)
-        with _one_sentence(path):
+        with guarded(path):
             return tuple(str(name) for name in bio.scenes)
 
 
@@ -87,7 +86,7 @@ def _bio_image(path: Path, module: str | None) -> Any:
 
     reader = module or (_OME_ZARR if path.is_dir() else _IMAGEIO)
     # Naming the reader saves bioio from trying all of them, and from logging what each had to say.
-    with _one_sentence(path):
+    with guarded(path):
         return BioImage(path, reader=import_module(reader).Reader)
 
 
@@ -97,22 +96,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-@contextmanager
-def _one_sentence(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ImageError:
-        raise
-    except Exception as error:  # readers raise whatever the library below them raises
-        lacking = unsupported_feature(error)
-        if lacking:
-            raise unsupported(path, lacking) from error
-        raise ImageError(
-            f"{path} can't be read, it is damaged or not what its suffix says: copy or export it again, "
-            "or save it as TIFF."
-        ) from error
 
 
 def _channel_names(bio: Any, n_channels: int, samples: int) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from segloop.core.errors import ImageError
-from segloop.core.file_errors import cannot_read
 from segloop.images.image import Image
 from segloop.images.names import EXTRA_READERS, SUFFIXES
 from segloop.images.ome_zarr import is_zarr
+from segloop.images.refusals import guarded
 from segloop.images.tiff import is_tiff, open_tiff, tiff_scenes
 
 PathLike = str | os.PathLike[str]
@@ -45,7 +45,7 @@ def open_image(path: PathLike, scene: str | int | None = None, *, axes: str | No
     file = _existing(path)
     choose = _chooser(file, scene)
     with_reader = _requires_reader(file)
-    try:
+    with guarded(file):
         if is_tiff(file):
             return open_tiff(file, choose, axes or None)
         if axes:
@@ -53,8 +53,6 @@ def open_image(path: PathLike, scene: str | int | None = None, *, axes: str | No
         from segloop.images.bioio_files import open_with_bioio
 
         return open_with_bioio(file, choose, with_reader)
-    except OSError as error:
-        raise _not_readable(file, error) from error
 
 
 def scene_names(path: PathLike) -> tuple[str, ...]:
@@ -67,19 +65,20 @@ def scene_names(path: PathLike) -> tuple[str, ...]:
     """
     file = _existing(path)
     with_reader = _requires_reader(file)
-    try:
+    with guarded(file):
         if is_tiff(file):
             return tiff_scenes(file)
         from segloop.images.bioio_files import bioio_scenes
 
         return bioio_scenes(file, with_reader)
-    except OSError as error:
-        raise _not_readable(file, error) from error
 
 
 def _existing(path: PathLike) -> Path:
     file = Path(path)
-    try:
+    if not _is_text(os.fspath(file)):
+        shown = os.fspath(file).encode(errors="backslashreplace").decode()
+        raise ImageError(f"{shown} has a name that is not valid Unicode: rename it.")
+    with guarded(file):
         if not file.exists():
             raise ImageError(f"{file} does not exist; check its name and that its drive is connected.")
         if file.is_dir():
@@ -89,15 +88,20 @@ def _existing(path: PathLike) -> Path:
             raise ImageError(
                 f"{file} is not an image by its suffix; save it as TIFF or PNG, or correct its name."
             )
+        elif not file.is_file():
+            raise ImageError(f"{file} is a device or a pipe, not a file: choose another one.")
         elif file.stat().st_size == 0:
             raise ImageError(f"{file} is empty (0 bytes); copy or export it again.")
-    except OSError as error:
-        raise _not_readable(file, error) from error
     return file
 
 
-def _not_readable(file: Path, error: OSError) -> ImageError:
-    return ImageError(cannot_read(file, error))
+def _is_text(name: str) -> bool:
+    """Whether a name can be written into files and shown; one from a disk may not be UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _requires_reader(file: Path) -> str | None:

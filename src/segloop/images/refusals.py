@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from segloop.core.errors import ImageError
+from segloop.core.errors import Cancelled, ImageError
+from segloop.core.file_errors import cannot_read
 
 # How tifffile, zarr, numcodecs, imageio and bioio's readers say that they lack something, unlike what they
 # say of damaged data.
@@ -14,6 +17,37 @@ _LACKING = re.compile(
     r"(compression|predictor|photometric|datatype)|requires the .* package|no (decoder|codec) ",
     re.IGNORECASE,
 )
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn whatever a reader raises for a file into one sentence.
+
+    Readers pass on what the libraries below them raise for damaged files, which may be anything.
+
+    Raises
+    ------
+    ImageError
+        If the body raises any error; `Cancelled` and a lack of memory are passed on.
+    """
+    try:
+        yield
+    except (ImageError, Cancelled, MemoryError):
+        raise
+    except OSError as error:
+        lacking = unsupported_feature(error)
+        raise (unsupported(path, lacking) if lacking else ImageError(cannot_read(path, error))) from error
+    except Exception as error:
+        lacking = unsupported_feature(error)
+        raise (unsupported(path, lacking) if lacking else damaged(path)) from error
+
+
+def damaged(path: object) -> ImageError:
+    """Return the error for a file that no reader understands."""
+    return ImageError(
+        f"{path} can't be read, it is damaged or not what its suffix says: copy or export it again, "
+        "or save it as TIFF."
+    )
 
 
 def unsupported_feature(error: BaseException) -> str:

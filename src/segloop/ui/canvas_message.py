@@ -50,7 +50,7 @@ class CanvasMessage(QObject):
         if canvas is None:
             return
         self.clear()
-        self._label = QLabel(text, canvas)
+        self._label = QLabel(text, canvas, textFormat=Qt.TextFormat.PlainText)
         self._label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._label.setStyleSheet(_STYLE)
         self._label.adjustSize()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import safetensors.torch
-import torch
-from torch import Tensor, nn
-from torch.nn.modules.module import register_module_module_registration_hook
+from typing import TYPE_CHECKING
 
 from segloop.core.errors import ModelError
 from segloop.networks import NetworkSpec, build_network
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _MODULES_PER_WEIGHT = 20
 _MOST_MODULES = 2_000  # of a network with few weights
@@ -42,6 +41,9 @@ def build_with_weights(spec: NetworkSpec, content: bytes, path: Path) -> nn.Modu
     ModelError
         If the weights can't be read, the network can't be built, or they do not fit.
     """
+    import safetensors.torch
+    import torch
+
     try:
         weights = safetensors.torch.load(content)
     except Exception as error:  # a stranger's header may raise anything
@@ -76,6 +78,8 @@ def first_line(error: Exception) -> str:
 @contextmanager
 def _at_most(modules: int) -> Iterator[None]:
     """Raise `_TooManyModulesError` as soon as the body has built more modules than this, for each network."""
+    from torch.nn.modules.module import register_module_module_registration_hook
+
     count = 0
 
     def on_module(*_: object) -> None:

@@ -169,7 +169,7 @@ class ReviewPanel(QWidget):
         self._form.labelForField(self.merge).setEnabled(bool(options.sources))
 
     def _make_counts(self) -> QVBoxLayout:
-        self.counts = QLabel()
+        self.counts = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.counts.setWordWrap(True)
         self.bar = QProgressBar(textVisible=False)
         self.bar.setFixedHeight(10)

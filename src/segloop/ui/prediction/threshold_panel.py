@@ -140,7 +140,7 @@ class ThresholdPanel(QWidget):
         row.box.setToolTip(field.description)
         row.box.setAccessibleName(field.title)
         row.box.setMinimumWidth(84)
-        label = QLabel(field.title, toolTip=field.description)
+        label = QLabel(field.title, textFormat=Qt.TextFormat.PlainText, toolTip=field.description)
         label.setBuddy(row.box)
         self._grid.addWidget(label, number, 0)
         self._labels[field.name] = label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from segloop.ui.training.path_box import PathBox
@@ -26,7 +26,7 @@ class DatasetPanel(QWidget):
         self.box.setToolTip("Curated dataset to learn from")
         self.box.setAccessibleName("Dataset")
         self.box.chosen.connect(self.chosen)
-        self.facts = QLabel(wordWrap=True)
+        self.facts = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.curation = QPushButton("Open Curation")
         self.curation.setToolTip("Make a dataset, or accept samples of this one")
         self.curation.clicked.connect(self.curation_wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from segloop.app.presenters.message import Message
@@ -65,7 +65,7 @@ class TrainingDock(Page):
         self.dataset = DatasetPanel()
         self.settings = SettingsPanel(self.viewer_app)
         self.plan_fold = Fold("Plan", self.viewer_app, "training.plan")
-        self.plan = QLabel(wordWrap=True)
+        self.plan = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.plan_fold.body.addWidget(self.plan)
         self.start_button = QPushButton("Start training")
         self.start_button.setToolTip("Train in a process of its own; napari stays free and may be closed")

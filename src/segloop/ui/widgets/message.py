@@ -40,7 +40,7 @@ class MessageLine(QWidget):
         super().__init__(parent)
         self._action: Callable[[], object] | None = None
         self.level = ""
-        self.label = QLabel(wordWrap=True)
+        self.label = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
         self.remedy = QPushButton()
