@@ -50,7 +50,7 @@ def test_a_stack_keeps_its_slices() -> None:
 def test_a_name_that_looks_like_a_call_is_a_channel_unless_there_is_such_an_operation() -> None:
     assert Recipe.parse(["Fluo (GFP)"]).find(image()) == (1,)
     assert Recipe.parse(['pick("Fluo (GFP)")']).channels == ("Fluo (GFP)",)
-    with pytest.raises(ImageError, match=r"mrge\(DAPI, RFP\).*Nor is it an operation: .*pick, merge, blank"):
+    with pytest.raises(ImageError, match=r"mrge\(DAPI, RFP\).*not an operation either: .*pick, merge, blank"):
         Recipe.parse(["mrge(DAPI, RFP)"]).find(image())
 
 

@@ -416,7 +416,7 @@ def test_an_image_that_is_the_same_everywhere_is_named(
     predict_image(
         *load(nuclei_model), image, PredictConfig(), tmp_path, "a", on_message=lambda *args: said.append(args)
     )
-    assert said == [("`a.tif` is the same everywhere: nothing can be found in it.", "warning")]
+    assert said == [("`a.tif` has the same intensity everywhere: nothing can be found in it.", "warning")]
 
 
 def test_time_points_that_are_the_same_everywhere_are_counted(
@@ -434,7 +434,10 @@ def test_time_points_that_are_the_same_everywhere_are_counted(
         on_message=lambda *args: said.append(args),
     )
     assert said == [
-        ("`a.tif` is the same everywhere at 2 of 3 time points: nothing can be found in them.", "warning")
+        (
+            "`a.tif` has the same intensity everywhere at 2 of 3 time points: nothing can be found in them.",
+            "warning",
+        )
     ]
 
 

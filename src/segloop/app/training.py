@@ -71,7 +71,7 @@ def make_config(
     if init is not None:
         config = replace(config, init=absolute_if_path(init))
     if not config.dataset:
-        raise ConfigError("No dataset is named: give one, or a config whose 'dataset' names one.")
+        raise ConfigError("No dataset is named: pass one, or a config that names one under 'dataset'.")
     return config
 
 

@@ -42,7 +42,9 @@ def dataset() -> None:
     help="Fraction for the final test.",
 )
 @click.option(
-    "--group-by", metavar="REGEX", help="Keep images in one split whose stems have the same first group."
+    "--group-by",
+    metavar="REGEX",
+    help="Regular expression on the file stem: images with the same first group stay in one split.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
 @click.option(

@@ -16,7 +16,7 @@ from segloop.cli.output import say
     type=click.Path(path_type=Path),
     default=Path("segloop-demo"),
     show_default=True,
-    help="Folder for everything the demo makes; a free name beside it is taken if it exists.",
+    help="Folder for the results; if it exists, a new name beside it is used.",
 )
 @click.option(
     "--minutes",

@@ -58,7 +58,7 @@ class TargetConfig:
     kind: str = knob(
         AUTO,
         "Learn",
-        "auto: as the labels of the dataset are; instance: separate objects (foreground and distance to the "
+        "auto: follows the labels of the dataset; instance: separate objects (foreground and distance to the "
         "edge); semantic: foreground or classes; or the name of another registered target.",
     )
     options: dict[str, Any] = knob({}, "Options", "The target's options, such as `target.classes=3`.")

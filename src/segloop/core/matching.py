@@ -123,7 +123,7 @@ def match(overlaps: Overlaps, threshold: float) -> Ints:
     assignment.
     """
     if not 0 < threshold <= 1:
-        raise ValueError(f"An IoU threshold lies above 0 and up to 1, not at {threshold}.")
+        raise ValueError(f"An IoU threshold must be above 0 and at most 1, not {threshold}.")
     candidates = np.flatnonzero(overlaps.iou >= threshold)
     row, column = overlaps.pred_index[candidates], overlaps.truth_index[candidates]
     alone = (np.bincount(row)[row] == 1) & (np.bincount(column)[column] == 1)

@@ -146,7 +146,7 @@ class Image:
             if lacking:
                 raise unsupported(self.path or self.name, lacking) from error
             raise ImageError(
-                f"{self.path or self.name} can't be read any further, it is damaged or has changed "
+                f"{self.path or self.name} can't be read further, it is damaged or has changed "
                 f"since it was opened ({_brief(error)}): copy or export it again."
             ) from error
         block: np.ndarray = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

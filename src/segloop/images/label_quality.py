@@ -94,8 +94,8 @@ def _grey_mask(
     n_others = int(np.count_nonzero(values != 255))
     return LabelDefect(
         "grey mask",
-        f"has values around 0 and 255, and {n_others} others at edges, as JPEG compression or resizing "
-        "leave them",
+        f"has values around 0 and 255, and {n_others} others at edges, as left by "
+        "JPEG compression or resizing",
         "threshold it at 128 and save it as PNG or TIFF; for objects, number its connected components",
     )
 
@@ -109,8 +109,8 @@ def _specks(values: NDArray[Any], sizes: NDArray[Any], value_of: NDArray[Any]) -
         return None
     return LabelDefect(
         "specks",
-        f"has {n_specks} specks of up to {_SPECK_PIXELS} pixels with {n_values} different values, as JPEG "
-        "compression or interpolation leave them",
+        f"has {n_specks} specks of up to {_SPECK_PIXELS} pixels with {n_values} different values, as left by "
+        "JPEG compression or interpolation",
         "export the labels again as PNG or TIFF, resized by nearest neighbour only",
     )
 
@@ -127,7 +127,7 @@ def _rare_values(
     listed = ", ".join(str(value) for value in values[rare])
     return LabelDefect(
         "rare values",
-        f"has classes with hardly any pixels (value {listed}: {int(counts[rare].sum())} pixels), as inexact "
-        "class values leave them",
+        f"has classes with hardly any pixels (value {listed}: {int(counts[rare].sum())} pixels), as left by "
+        "inexact class values",
         "replace them by the nearest class",
     )

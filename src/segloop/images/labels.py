@@ -51,7 +51,7 @@ def labels_of(image: Image, channel: str | int | None = None) -> np.ndarray:
     name = image.path or image.name
     if image.n_timepoints > 1:
         raise ImageError(
-            f"{name} has {image.n_timepoints} time points, labels have one; "
+            f"{name} has {image.n_timepoints} time points, label images have one; "
             "save each time point as a file of its own."
         )
     if channel is None or channel == "":
@@ -63,7 +63,7 @@ def labels_of(image: Image, channel: str | int | None = None) -> np.ndarray:
         if image.n_channels > 1:
             raise ImageError(
                 f"{name} has {image.n_channels} channels ({', '.join(image.channel_names)}), "
-                "labels have one; "
+                "label images have one; "
                 "choose the channel with the labels or save it alone."
             )
         channel = 0

@@ -55,7 +55,7 @@ class PairRule:
         counts = {pattern.groups for pattern in patterns}
         if len(counts) > 1 or counts == {0}:
             raise PairingError(
-                f"{text!r} is not a rule for pairing: each side needs the same number, at least one, of "
+                f"{text!r} is not a rule for pairing: each side needs the same number (at least one) of "
                 f"{'groups in parentheses' if as_regex else 'wildcards'}; {_EXAMPLE}."
             )
         return cls(text, patterns)

@@ -439,9 +439,8 @@ def _unmatched(entry: _Entry, side: _Side, other: _Side, match: _Match, conseque
         return Unpaired(entry.path, True, sentence, side.number == 0)
     near = other.similar.nearest(entry.stem)
     hint = f"; the nearest is {near}, rename one of them if they belong together" if near else ""
-    sentence = (
-        f"{entry.path} has none of its name among the {other.kind} in {other.where}, so {consequence}{hint}."
-    )
+    where = f"{other.kind} in {other.where}"
+    sentence = f"{entry.path} has no partner with its name among the {where}, so {consequence}{hint}."
     return Unpaired(entry.path, False, sentence, side.number == 0)
 
 

@@ -173,7 +173,7 @@ class Recipe:
             if not calls:
                 raise
             known = ", ".join(RECIPE_OPERATIONS.names())
-            raise ImageError(f"{error} Nor is it an operation: these are {known}.") from error
+            raise ImageError(f"{error} It is not an operation either: the operations are {known}.") from error
 
     def renamed(self, names: Sequence[str]) -> Recipe:
         """Return the recipe with other names for `channels`, in the same order."""

@@ -196,7 +196,8 @@ def _notes(series: TiffPageSeries, layout: TiffLayout, given: str | None) -> tup
         )
     if series.keyframe.photometric == _PHOTOMETRIC_MINISWHITE:
         notes.append(
-            "The file is to be shown inverted (white is zero); its values are used as they are stored."
+            "The file is marked to be displayed inverted (white is zero); its values are used as they are "
+            "stored."
         )
     return tuple(notes)
 

@@ -66,7 +66,7 @@ def _channels(
         if len(channels) != n_wanted:
             raise ModelError(
                 f"{counted(len(channels), 'channel')} chosen for `{image.name}`, "
-                f"the model expects {expected}: choose as many under Channels ({_example(n_wanted)})"
+                f"the model expects {expected}: choose that many under Channels ({_example(n_wanted)})"
             )
         return channels, []
     names = [name.casefold() for name in image.channel_names]

@@ -78,7 +78,9 @@ class KeptPrediction:
         self.prediction = Prediction(Path(record), Provenance.read(record))
         paths = self.prediction.outputs()
         if not paths:
-            raise ImageError(f"{record} names no outputs, its prediction did not finish: predict again.")
+            raise ImageError(
+                f"{record} lists no outputs because its prediction did not finish: predict again."
+            )
         self.target: Target = self.provenance.model.build_target()
         self._images = {self.target.output(name): open_image(path) for name, path in paths.items()}
 

@@ -264,8 +264,8 @@ class ImagePrediction:
 
 def _empty(image: Image, n_empty: int) -> str:
     if image.n_timepoints == 1:
-        return f"`{image.name}` is the same everywhere: nothing can be found in it."
+        return f"`{image.name}` has the same intensity everywhere: nothing can be found in it."
     return (
-        f"`{image.name}` is the same everywhere at {n_empty} of {image.n_timepoints} time points: "
+        f"`{image.name}` has the same intensity everywhere at {n_empty} of {image.n_timepoints} time points: "
         "nothing can be found in them."
     )

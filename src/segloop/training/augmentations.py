@@ -115,7 +115,7 @@ class ElasticOptions(ParameterSet):
         24.0, "Smoothness", "Neighbours within this distance move alike.", unit="px", minimum=2, step=1
     )
     magnitude: float = parameter(
-        3.0, "Strength", "Move pixels by up to about this.", unit="px", minimum=0, step=0.5
+        3.0, "Strength", "Largest displacement of a pixel, approximately.", unit="px", minimum=0, step=0.5
     )
     probability: float = parameter(0.5, "Share", "Share of the patches to change.", minimum=0, maximum=1)
 

@@ -161,20 +161,20 @@ def _translated(training: TrainingRun, run: Run, log: EventLog, resumed: bool) -
         # torch reports a lack of the computer's own memory as a plain RuntimeError.
         if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error):
             raise RunError(
-                "The memory does not suffice for this training: choose a smaller patch.batch_size or "
+                "There is not enough memory for this training: choose a smaller patch.batch_size or "
                 "patch.size, or a smaller network."
             ) from error
         reason = str(error).strip().splitlines()
         raise RunError(
             f"The training failed unexpectedly ({type(error).__name__}: {reason[0] if reason else ''}); "
-            f"{run.log_file} tells more."
+            f"{run.log_file} has more details."
         ) from error
 
 
 def _refused(run: Run, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
         return cannot_write(run.path, error)
-    return f"The training failed ({error}); {run.log_file} tells more."
+    return f"The training failed ({error}); {run.log_file} has more details."
 
 
 @contextmanager

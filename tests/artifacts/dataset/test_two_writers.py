@@ -128,7 +128,7 @@ def test_what_another_program_changed_again_is_not_undone(dataset: CuratedDatase
     dataset.edit(first, lambda now: now.edit(note="mine"), "note")
     process = start(ONE_EDIT, dataset.path)
     try:
-        with pytest.raises(DatasetError, match=f"note of sample {first} has changed again since"):
+        with pytest.raises(DatasetError, match=f"note of sample {first} has been changed again"):
             dataset.undo()
         assert dataset.sample(first).note == "theirs"
     finally:

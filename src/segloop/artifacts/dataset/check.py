@@ -262,11 +262,14 @@ def _as_a_whole(samples: Sequence[Sample], findings: Sequence[_Findings]) -> lis
     accepted = [sample for sample in samples if sample.verdict is Verdict.accepted]
     if not accepted:
         return ["No sample is accepted: accept those that training should learn from."]
-    for split, purpose in (("train", "learn from"), ("val", "choose the best weights by")):
+    for split, purpose in (
+        ("train", "training learns from"),
+        ("val", "training chooses the best weights by"),
+    ):
         if not any(sample.split == split for sample in accepted):
             waiting = [s.id for s in samples if s.split == split and s.verdict is Verdict.undecided]
             remedy = f"accept {waiting[0]}, for example" if waiting else "change the split of a sample"
-            sentences.append(f"No accepted sample is in the split {split}, to {purpose}: {remedy}.")
+            sentences.append(f"No accepted sample is in the split {split}, which {purpose}: {remedy}.")
     splits: dict[str, set[str]] = {}
     for sample in samples:
         if sample.group:
@@ -280,7 +283,7 @@ def _as_a_whole(samples: Sequence[Sample], findings: Sequence[_Findings]) -> lis
     if len(depths) > 1:
         sentences.append(
             f"{depths[False]} images have one slice and {depths[True]} are stacks: "
-            "put them into two datasets, or reject the fewer."
+            "put them into two datasets, or reject the smaller group."
         )
     return sentences
 

@@ -205,8 +205,8 @@ class SampleStore:
                 changes.append((now, changed(now, change.after, change.before or {})))
             except ConflictError as field:
                 raise DatasetError(
-                    f"The {field} of sample {now.id} has changed again since, in another window or program: "
-                    "change it there, or by hand."
+                    f"The {field} of sample {now.id} has been changed again in another window or program, so "
+                    "this was not undone: change it by hand."
                 ) from field
         self.write(changes, action, takes_back=offset)
         return changes[0][1]

@@ -77,7 +77,7 @@ def validation_samples(
     if aside and len(aside) < len(groups):
         return aside
     if aside:
-        warn("No training sample can be used: the validation samples are learned from instead.")
+        warn("No training sample can be used: training uses the validation samples instead.")
     if len(groups) < _BORROWED:
         return set()
     splits = assign_splits(list(groups.values()), 1 / _BORROWED, 0, seed=0)

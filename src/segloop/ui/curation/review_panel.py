@@ -245,7 +245,7 @@ class ReviewPanel(QWidget):
 
     def _make_saved(self) -> QHBoxLayout:
         self.saved = QLabel("Every change is saved at once")
-        self.undo = _button("Undo", "Take back the last change, whatever it was", "undo")
+        self.undo = _button("Undo", "Undo the last change of any kind", "undo")
         self.redo = _button("Redo", "Redo the change that was undone", "redo")
         row = QHBoxLayout()
         row.addWidget(self.saved, 1)

@@ -210,7 +210,7 @@ class SettingsPanel(QWidget):
         self.stop_minutes.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.stop_minutes.valueChanged.connect(lambda _: self.changed.emit())
         self.early = QCheckBox("or no progress")
-        self.early.setToolTip("Stop early when the validation has not become better for many epochs")
+        self.early.setToolTip("Stop early when the validation score has not improved for many epochs")
         self.early.toggled.connect(lambda _: self.changed.emit())
         return _row(self.stop_minutes, self.early)
 
