@@ -22,7 +22,7 @@ from segloop.artifacts.job.job import JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
-from segloop.config.train import StopConfig, TrainConfig
+from segloop.config.train import TrainConfig
 from segloop.core.errors import ConfigError, DatasetError, ModelError, RunError
 from segloop.training.cache import cache_folder, prune
 from segloop.training.extras import Extras
@@ -389,11 +389,3 @@ def test_a_training_for_days_keeps_its_images_in_the_cache(
 
     assert len(list(cache_folder().iterdir())) == len(nuclei)
     assert prune(cache_folder(), [], limit_bytes=0) == []
-
-
-def test_a_damaged_checkpoint_is_named(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run = train(config(make_dataset(nuclei), TINY), tmp_path / "run")
-    run.last_checkpoint.write_bytes(b"not a checkpoint")
-
-    with pytest.raises(RunError, match=r"last\.ckpt is damaged"):
-        fit(run.path, StopConfig(max_epochs=9))

@@ -33,7 +33,7 @@ from segloop.training.cache import CachedSample
 from segloop.training.calibration import calibrate
 from segloop.training.losses import TargetLoss
 from segloop.training.module import SegmentationModule
-from segloop.training.patches import choose_corner, read_patch
+from segloop.training.patches import choose_corner
 from segloop.training.validation import Scores, validate
 
 _TEST_SIDE = {2: 128, 3: 32}  # pixels; of the test input that goes along with a model
@@ -184,9 +184,6 @@ class ModelExporter:
     def _save(self, network: nn.Module, parameters: ParameterSet, provenance: Mapping[str, Any]) -> None:
         about = self._description
         network = network.to(torch.device("cpu"), torch.float32).eval()
-        test_input = self._test_input(network)
-        with torch.inference_mode():
-            test_output = network(torch.from_numpy(test_input)[None])[0].numpy()
         stride, halo = _geometry(network)
         card = ModelCard(
             name=card_name(self._run.name),
@@ -201,19 +198,19 @@ class ModelExporter:
             parameters=parameters.values(),
             provenance=dict(provenance),
         )
-        Model.save(self._run.model_dir, card, network.state_dict(), test_input, test_output)
+        Model.save(self._run.model_dir, card, network, self._test_input(stride))
 
-    def _test_input(self, network: nn.Module) -> NDArray[np.float32]:
-        """Return a patch (C, [Z,] Y, X) with some foreground."""
-        stride, _ = _geometry(network)
+    def _test_input(self, stride: Sequence[int]) -> NDArray[Any]:
+        """Return raw pixels (C, [Z,] Y, X) with some foreground."""
         side = _TEST_SIDE[len(stride)]
         size = [step * max(1, side // step) for step in stride]
         window = [1] * (3 - len(size)) + size
-        places = self._example.arrays().foreground
-        corner = choose_corner(self._example.shape, window, places, np.random.default_rng(0))
-        image, _, _ = read_patch(self._example, corner, window, self._description.normalisation)
-        inputs = self._description.recipe.apply(image)
-        return np.ascontiguousarray(inputs.reshape(inputs.shape[0], *size))
+        arrays = self._example.arrays()
+        corner = choose_corner(self._example.shape, window, arrays.foreground, np.random.default_rng(0))
+        places = [slice(first, first + length) for first, length in zip(corner, window, strict=True)]
+        pixels = arrays.raw[(slice(None), *places)]
+        missing = [(0, length - have) for length, have in zip(window, pixels.shape[1:], strict=True)]
+        return np.pad(pixels, [(0, 0), *missing], mode="symmetric").reshape(len(pixels), *size)
 
 
 def _geometry(network: nn.Module) -> tuple[list[int], list[int] | None]:

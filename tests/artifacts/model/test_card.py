@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from segloop.artifacts.model.card import ModelCard, card_name, parse_card
+from segloop.artifacts.model.card import VERSION, ModelCard, card_name, parse_card
 from segloop.images.recipe import Recipe
 
 
@@ -56,7 +56,7 @@ def test_a_card_takes_any_folder_for_its_name(folder: str, name: str) -> None:
 def test_a_card_of_version_1_is_upgraded() -> None:
     old = parse_card((Path(__file__).parent / "model_v1.json").read_bytes(), "model_v1.json")
 
-    assert old.version == 3
+    assert (old.version, old.test_input) == (VERSION, "inputs")
     assert old.recipe.build() == Recipe.of_channels(old.recipe.channels)
     assert (old.target.name, old.target.options) == ("semantic", {"classes": 3})
     assert old.parameters == {"foreground": 0.5, "min_size": 12}
@@ -65,7 +65,7 @@ def test_a_card_of_version_1_is_upgraded() -> None:
 def test_a_card_of_version_2_takes_its_channels_as_they_are() -> None:
     old = parse_card((Path(__file__).parent / "model_v2.json").read_bytes(), "model_v2.json")
 
-    assert old.version == 3
+    assert (old.version, old.test_input) == (VERSION, "inputs")
     assert old.recipe.channels == ["DAPI", "merge(a)"]
     assert [each.operation for each in old.recipe.build().inputs] == ["pick", "pick"]
 

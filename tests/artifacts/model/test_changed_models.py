@@ -8,16 +8,20 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
+import torch
 
-from model_fixtures import SPEC, edit_card, forge, save
+from model_fixtures import SPEC, card, edit_card, forge, network, save
+from segloop.artifacts.model.card import VERSION
 from segloop.artifacts.model.model import (
     Model,
     ModelCard,
     installed_models,
 )
 from segloop.core.errors import ModelError
+from segloop.networks import NetworkSpec, build_network
 
 
 @pytest.fixture
@@ -33,6 +37,7 @@ CHANGED: dict[str, Any] = {
     "stride": [8, 8],
     "halo": None,
     "parameters": {"foreground": 0.6, "min_size": 7, "splitting": 0.2},
+    "test_input": "inputs",
 }
 """Another value for each field of a card that changes a prediction, as far as one fits the others."""
 
@@ -194,3 +199,73 @@ def test_a_file_that_appears_while_a_model_is_exported_is_left_alone(
         model.export(tmp_path / "m.zip")
     assert (tmp_path / "m.zip").read_text() == "precious"
     assert {path.name for path in tmp_path.iterdir()} == {"saved", "m.zip"}
+
+
+def test_the_test_of_a_model_begins_with_raw_pixels(model: Model) -> None:
+    stored = np.load(model.path / "test_input.npy")
+
+    assert stored.dtype == np.uint16
+    assert stored.max() > 1000
+    assert model.card.test_input == "pixels"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"normalisation": {"low": 99.8, "high": 1, "clip_low": -1, "clip_high": 4}},
+        {"normalisation": {"low": 20, "high": 99.8, "clip_low": -1, "clip_high": 4}},
+        {"normalisation": {"low": 1, "high": 80, "clip_low": -1, "clip_high": 4}},
+        {"normalisation": {"low": 1, "high": 99.8, "clip_low": 0.5, "clip_high": 4}},
+        {"normalisation": {"low": 1, "high": 99.8, "clip_low": -1, "clip_high": 0.5}},
+        {"recipe": {"inputs": [{"operation": "blank", "channels": []}, {"channels": ["DAPI"]}]}},
+    ],
+    ids=["upside down", "low", "high", "clip_low", "clip_high", "recipe"],
+)
+def test_a_card_that_was_changed_with_all_its_hashes_gives_another_output(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    spec = NetworkSpec("unet", 2, 2, 2, SPEC.kwargs)
+    torch.manual_seed(1)
+    built = build_network(spec).eval()
+    recipe = {"inputs": [{"channels": ["DAPI"]}, {"operation": "blank", "channels": []}]}
+    pixels = np.random.default_rng(0).integers(100, 4000, (1, 16, 24)).astype(np.uint16)
+    model = Model.save(tmp_path / "m", card(network=spec.to_dict(), recipe=recipe), built, pixels)
+    Model.load(model.path).verify()
+
+    forge(model.path, **changes)
+
+    with pytest.raises(ModelError, match="does not give its expected output"):
+        Model.load(model.path).verify()
+
+
+@pytest.mark.parametrize("dtype", ["u1", ">u2", "i4", "u8", "f2", ">f4", "f8"])
+def test_a_test_may_have_pixels_of_any_real_type(tmp_path: Path, dtype: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, (1, 16, 24)).astype(dtype)
+    Model.save(tmp_path / "m", card(), network(), pixels)
+
+    Model.load(tmp_path / "m").verify()
+
+
+def test_a_model_of_version_3_still_verifies_and_is_imported(tmp_path: Path) -> None:
+    old = Model.load(Path(__file__).parent / "model_v3")
+    assert (old.card.version, old.card.test_input) == (VERSION, "inputs")
+
+    imported = Model.import_zip(old.export(tmp_path / "old.zip"))
+
+    imported.verify()
+    assert (imported.path / "test_input.npy").read_bytes() == (old.path / "test_input.npy").read_bytes()
+
+
+def test_a_card_that_names_100000_channels_is_refused(model: Model) -> None:
+    channels = [str(number) for number in range(100_000)]
+    edit_card(model.path, recipe={"inputs": [{"operation": "merge", "channels": channels}]})
+
+    with pytest.raises(ModelError, match="uses more than 1000 channels"):
+        Model.load(model.path)
+
+
+def test_an_immense_test_is_refused_before_it_is_run(model: Model) -> None:
+    np.save(model.path / "test_input.npy", np.zeros((1, 5000, 4000), np.uint8))
+
+    with pytest.raises(ModelError, match=r"test_input\.npy .* is too large to be genuine"):
+        Model.load(model.path).verify()

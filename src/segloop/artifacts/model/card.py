@@ -19,9 +19,10 @@ from segloop.networks import NetworkSpec
 from segloop.targets import make_target
 
 FORMAT = "segloop-model"
-VERSION = 3
+VERSION = 4
 
 _LONGEST_NAME = 100
+_MOST_CHANNELS = 1000
 _NOT_IN_NAMES = r"\x00-\x1f<>:\"/\\|?*"  # somewhere no file may be called by these
 _NAME = rf"^[^{_NOT_IN_NAMES}.][^{_NOT_IN_NAMES}]{{0,{_LONGEST_NAME - 1}}}$"
 
@@ -108,6 +109,8 @@ class ModelCard(_Part):
         Z, Y, X of the training images in micrometres.
     stride, halo : list of int
         Per axis of ``axes``, in pixels; ``halo`` is None where unknown.
+    test_input : {"pixels", "inputs"}
+        What the stored test begins with: raw pixels, or in older models the inputs of the network.
     provenance : dict
         Where it came from: creation time, package versions, dataset, config, scores.
     weights_sha256 : str
@@ -115,7 +118,7 @@ class ModelCard(_Part):
     """
 
     format: Literal["segloop-model"] = "segloop-model"
-    version: Literal[3] = 3
+    version: Literal[4] = 4
     name: str = Field(pattern=_NAME)
     axes: Literal["YX", "ZYX"]
     recipe: RecipeCard
@@ -126,6 +129,7 @@ class ModelCard(_Part):
     stride: list[int]
     halo: list[int] | None = None
     parameters: dict[str, Value] = {}
+    test_input: Literal["pixels", "inputs"] = "pixels"
     provenance: dict[str, Any] = {}
     weights_sha256: str = ""
 
@@ -139,6 +143,8 @@ class ModelCard(_Part):
             n_inputs = len(self.recipe.build().inputs)
         except SegloopError as error:
             raise ValueError(str(error)) from error
+        if len(self.recipe.channels) > _MOST_CHANNELS:
+            raise ValueError(f"the recipe uses more than {_MOST_CHANNELS} channels")
         if spec.dims != len(self.axes):
             raise ValueError(f"axes {self.axes} but a network of {spec.dims} dimensions")
         if maps != spec.out_channels:
@@ -185,6 +191,8 @@ def upgrade_card(values: dict[str, Any]) -> dict[str, Any]:
             inputs = [{"operation": "pick", "channels": [name]} for name in recipe["channels"]]
             values = {**values, "recipe": {"inputs": inputs}}
         values = {**values, "version": 3}
+    if values.get("version") == 3:
+        values = {**values, "test_input": "inputs", "version": 4}
     return values
 
 

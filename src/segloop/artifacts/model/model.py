@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import os
 import time
@@ -11,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.model.card import (
@@ -52,7 +50,6 @@ logger = logging.getLogger(__name__)
 _CARD_DIGEST = "segloop_card"
 """Name of the card's hash among the metadata of the weights."""
 
-_TOLERANCE = 1e-2
 _TRIES = 5
 
 
@@ -146,44 +143,33 @@ class Model:
         raise failure
 
     def verify(self) -> None:
-        """Run the stored test input and compare with the stored output.
+        """Run the stored test, from raw pixels on, and compare with the stored output.
 
         Raises
         ------
         ModelError
             If the model is damaged or computes something else here than where it was made.
         """
-        import torch
-
+        from segloop.artifacts.model import self_test
         from segloop.artifacts.model.building import first_line
 
         parts = self._read(TEST_INPUT, TEST_OUTPUT)
-        test_input, expected = (_as_array(parts[name], name, self.path) for name in (TEST_INPUT, TEST_OUTPUT))
-        _check_test(self.card, test_input, expected)
+        test_input, expected = self_test.read_test(self.card, parts, self.path)
         network = self._build(parts[WEIGHTS])
         try:
-            with torch.inference_mode():
-                output = network(torch.from_numpy(test_input)[None])[0].numpy()
+            output = self_test.run_test(self.card, network, test_input)
         except Exception as error:  # a network may refuse its input in its own way
             raise ModelError(
                 f"The model {self.path} can't be run ({first_line(error)}): get a new copy of it."
             ) from error
-        difference = (
-            float(np.abs(output - expected).max(initial=0)) if output.shape == expected.shape else np.inf
-        )
-        if not difference <= _TOLERANCE * (1 + float(np.abs(expected).max(initial=0))):
-            raise ModelError(
-                f"The model {self.path} does not give its expected output here (off by {difference:.3g}): "
-                "get a new copy of it, or install the package versions that its card names."
-            )
+        self_test.require_expected(self.path, output, expected)
 
     @staticmethod
     def save(
         folder: str | os.PathLike[str],
         card: ModelCard,
-        state_dict: Mapping[str, Tensor],
-        test_input: NDArray[np.float32],
-        test_output: NDArray[np.float32],
+        network: nn.Module,
+        test_input: NDArray[Any],
     ) -> Model:
         """Write a model folder, atomically; an older model there is replaced.
 
@@ -194,12 +180,11 @@ class Model:
         card : ModelCard
             Its ``weights_sha256`` is filled in. A hash of it is stored with the weights, so that no card
             that predicts something else can be put beside them.
-        state_dict : mapping of str to Tensor
-            Weights on any device.
-        test_input : (C, [Z,] Y, X) float32
-            Normalised; sizes are multiples of the network's stride.
-        test_output : (K, [Z,] Y, X) float32
-            The network's outputs (logits) for it in evaluation mode and 32 bit.
+        network : Module
+            In evaluation mode, in 32 bit and on the CPU.
+        test_input : (C, [Z,] Y, X), any real type
+            Raw pixels of the channels of the card's recipe; sizes are multiples of the network's stride. They
+            are stored with the network's output for them.
 
         Raises
         ------
@@ -208,16 +193,20 @@ class Model:
         """
         import safetensors.torch
 
-        _check_test(card, test_input, test_output)
+        from segloop.artifacts.model import self_test
+
+        self_test.require_fit(card, test_input)
+        test_output = self_test.run_test(card, network, test_input)
+        self_test.require_fit(card, test_input, test_output)
         digest = card_digest(card.model_dump(mode="json"))
         metadata = {"format": "pt", _CARD_DIGEST: digest}
-        content = safetensors.torch.save(_without_aliases(state_dict), metadata)
+        content = safetensors.torch.save(_without_aliases(network.state_dict()), metadata)
         card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
         parts = {
             CARD: (card.model_dump_json(indent=2) + "\n").encode(),
             WEIGHTS: content,
-            TEST_INPUT: _array_bytes(test_input),
-            TEST_OUTPUT: _array_bytes(test_output),
+            TEST_INPUT: self_test.array_bytes(test_input),
+            TEST_OUTPUT: self_test.array_bytes(test_output),
         }
         _write_folder(Path(folder), parts)
         return Model(Path(folder), card)
@@ -341,22 +330,6 @@ def _write_folder(folder: Path, parts: Mapping[str, bytes], taken: ModelError | 
             (partial / name).write_bytes(content)
 
 
-def _array_bytes(array: NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array, np.float32), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _as_array(content: bytes, name: str, path: Path) -> NDArray[np.float32]:
-    try:
-        array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-        if array.dtype.kind != "f":
-            raise ValueError(f"{array.dtype} instead of float32")
-        return np.asarray(array, np.float32)
-    except Exception as error:  # a stranger's header may raise anything
-        raise ModelError(f"{name} of the model {path} is damaged: get a new copy of it.") from error
-
-
 def _require_same_card(card: bytes, weights: bytes, path: Path) -> None:
     """Raise `ModelError` if the card is not the one that the weights were saved with."""
     saved = _weights_metadata(weights).get(_CARD_DIGEST)
@@ -374,21 +347,6 @@ def _weights_metadata(content: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         return {}
     return metadata if isinstance(metadata, dict) else {}
-
-
-def _check_test(card: ModelCard, test_input: NDArray[Any], test_output: NDArray[Any]) -> None:
-    spec = NetworkSpec.from_dict(card.network)
-    sizes = test_input.shape[1:]
-    if (
-        test_input.shape[:1] != (spec.in_channels,)
-        or test_output.shape != (spec.out_channels, *sizes)
-        or len(sizes) != spec.dims
-        or any(size % step for size, step in zip(sizes, card.stride, strict=True))
-    ):
-        raise ModelError(
-            f"The test of the model '{card.name}' does not fit its network: input {test_input.shape}, "
-            f"output {test_output.shape}, stride {card.stride}."
-        )
 
 
 def _without_aliases(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
