@@ -7,11 +7,20 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from segloop.core.atomic import atomic_path, clear_leftovers, remove, text_replaced, write_json, write_text
+from segloop.core.atomic import (
+    atomic_path,
+    clear_abandoned,
+    clear_leftovers,
+    remove,
+    text_replaced,
+    write_json,
+    write_text,
+)
 
 
 class InterruptedWriteError(Exception):
@@ -198,6 +207,63 @@ def test_leftovers_are_deleted_where_the_target_is_there(tmp_path: Path) -> None
     clear_leftovers(tmp_path)
     assert listing(tmp_path / "store.zarr") == []
     assert listing(tmp_path) == [".notes", "store.zarr"]
+
+
+HOUR = 3600
+
+
+def aged(path: Path, hours: float) -> None:
+    changed = time.time() - hours * HOUR
+    os.utime(path, (changed, changed))
+
+
+@pytest.mark.parametrize(
+    ("name", "hours", "deleted"),
+    [
+        (".0123abcd.partial-a.txt", 2, True),
+        (".0123abcd.partial-a.txt", 0.5, False),
+        (".0123abcd.partial-b.txt", 2, False),
+        (".0123abcd.replaced-a.txt", 2, False),
+        (".0123.partial-a.txt", 2, False),
+        ("a.txt", 2, False),
+    ],
+)
+def test_only_what_a_dead_process_was_writing_is_deleted_where_others_may_write(
+    tmp_path: Path, name: str, hours: float, deleted: bool
+) -> None:
+    (tmp_path / name).touch()
+    aged(tmp_path / name, hours)
+
+    clear_abandoned(tmp_path, lambda _, name: name == "a.txt")
+
+    assert listing(tmp_path) == ([] if deleted else [name])
+
+
+def test_a_folder_in_which_a_file_still_grows_is_not_deleted(tmp_path: Path) -> None:
+    partial = tmp_path / ".0123abcd.partial-store.zarr"
+    (partial / "0").mkdir(parents=True)
+    (partial / "0" / "chunk").touch()
+    for path in (partial / "0", partial):
+        aged(path, 2)
+
+    clear_abandoned(tmp_path, lambda *_: True)
+    assert listing(tmp_path) == [partial.name]
+
+    aged(partial / "0" / "chunk", 2)
+    clear_abandoned(tmp_path, lambda *_: True)
+    assert listing(tmp_path) == []
+
+
+def test_a_link_with_the_name_of_a_leftover_stays(tmp_path: Path) -> None:
+    (tmp_path / ".0123abcd.partial-a.txt").symlink_to(tmp_path / "precious")
+
+    clear_abandoned(tmp_path, lambda *_: True)
+
+    assert len(listing(tmp_path)) == 1
+
+
+def test_looking_for_leftovers_in_a_folder_that_is_missing_does_nothing(tmp_path: Path) -> None:
+    clear_abandoned(tmp_path / "nowhere", lambda *_: True)
 
 
 @pytest.mark.skipif(os.name != "nt", reason="elsewhere an open file can be replaced")

@@ -109,3 +109,13 @@ def test_a_whole_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     assert found == made
     np.testing.assert_array_equal(found.arrays().raw, made.arrays().raw)
     assert CachedSample.open(tmp_path / "missing", "tiny") is None
+
+
+def test_an_entry_that_a_killed_process_was_writing_is_deleted_though_there_is_room(tmp_path: Path) -> None:
+    torn, whole = entry(tmp_path, ".01234567.partial-key", 100, used=1), entry(tmp_path, "key", 100, used=1)
+    growing = entry(tmp_path, ".89abcdef.partial-key", 100, used=1)
+    os.utime(torn / "raw.npy", (1, 1))
+
+    assert prune(tmp_path, [], limit_bytes=10**9) == []
+
+    assert set(tmp_path.iterdir()) == {whole, growing}

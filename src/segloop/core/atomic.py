@@ -21,6 +21,7 @@ _PARTIAL, _REPLACED = "partial", "replaced"
 _LEFTOVER = re.compile(rf"\.([0-9a-f]{{8}})\.({_PARTIAL}|{_REPLACED})-(.+)", re.DOTALL)
 _PATIENCE_S = 2.0
 _LONGEST_NAME = 255  # bytes
+_ABANDONED_S = 3600.0  # seconds without a change, after which nobody is writing any more
 
 
 def _temporary_name(path: Path, token: str, role: str = _PARTIAL) -> Path:
@@ -198,6 +199,36 @@ def clear_leftovers(folder: Path) -> None:
             rename(partial if partial.exists() else aside, target)
     for path, _ in found:
         remove(path)
+
+
+def clear_abandoned(folder: Path, is_ours: Callable[[Path, str], bool]) -> None:
+    """Delete what a killed process was writing by `atomic_path` in a folder in which others may be writing.
+
+    Only what has not changed for an hour is deleted. What can't be deleted stays.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; it may be missing.
+    is_ours : callable
+        Whether to delete a file or folder, by its path and the name that it would have got.
+    """
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            match = _LEFTOVER.fullmatch(path.name)
+            if match is None or match[2] != _PARTIAL or path.is_symlink():
+                continue
+            with suppress(OSError):
+                if time.time() - _last_change(path) > _ABANDONED_S and is_ours(path, match[3]):
+                    remove(path)
+
+
+def _last_change(path: Path) -> float:
+    """Return when a file, or anything in a folder, was last changed."""
+    paths = [path]
+    for parent, folders, files in os.walk(path):
+        paths += [Path(parent) / name for name in (*folders, *files)]
+    return max(each.lstat().st_mtime for each in paths)
 
 
 def remove(path: Path) -> None:

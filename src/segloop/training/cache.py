@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.core import user_folders
-from segloop.core.atomic import atomic_path, remove, write_json
+from segloop.core.atomic import atomic_path, clear_abandoned, remove, write_json
 from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
 
@@ -217,7 +217,8 @@ def _checksum_of_values(values: Mapping[str, Any]) -> int:
 def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> list[Path]:
     """Delete the entries that were not used for longest until the cache fits its limit.
 
-    Those used within a day stay, since another training may go on with them.
+    Those used within a day stay, since another training may go on with them. What a killed process was
+    writing is deleted in any case.
 
     Parameters
     ----------
@@ -235,6 +236,7 @@ def prune(root: Path, keep: Iterable[Path], limit_bytes: int | None = None) -> l
     """
     if not root.is_dir():
         return []
+    clear_abandoned(root, lambda *_: True)
     kept = set(keep)
     entries = [entry for path in root.iterdir() if (entry := _look_at(path)) is not None]
     total = sum(size for _, _, size in entries)

@@ -1,4 +1,6 @@
 import io
+import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -414,3 +416,33 @@ def test_every_saved_tensor_keeps_its_value_and_type(model: Model) -> None:
     for name, tensor in expected.items():
         assert torch.equal(tensor, found[name])
         assert tensor.dtype == found[name].dtype
+
+
+def aged(path: Path) -> None:
+    for each in (*path.rglob("*"), path):
+        os.utime(each, (1, 1))
+
+
+def test_importing_and_exporting_clear_what_killed_ones_have_left(model: Model, tmp_path: Path) -> None:
+    into, others = tmp_path / "models", ".01234567.partial-image.ome.zarr"
+    shutil.copytree(model.path, into / ".89abcdef.partial-other")
+    (into / others / "0").mkdir(parents=True)
+    aged(into)
+    torn = tmp_path / ".89abcdef.partial-m.zip"
+    torn.write_text("torn")
+    aged(torn)
+
+    Model.import_zip(model.export(tmp_path / "m.zip"), into)
+
+    assert {path.name for path in into.iterdir()} == {"m", others}
+    assert not torn.exists()
+
+
+def test_importing_leaves_what_another_import_is_writing(model: Model, tmp_path: Path) -> None:
+    other = tmp_path / "models" / ".89abcdef.partial-other"
+    shutil.copytree(model.path, other)
+    os.utime(other / "model.json")
+
+    Model.import_zip(model.export(tmp_path / "m.zip"), tmp_path / "models")
+
+    assert other.is_dir()

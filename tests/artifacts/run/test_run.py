@@ -144,16 +144,24 @@ def test_a_damaged_plan_says_what_to_do(tmp_path: Path, text: str) -> None:
         _ = run.plan
 
 
-def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", [".", "checkpoints", "previews"])
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path, folder: str) -> None:
     run = Run.create(tmp_path / "run", TrainConfig())
-    run.last_checkpoint.write_text("whole")
-    with suppress(FileNotFoundError), atomic_path(run.last_checkpoint) as partial:
+    file = run.path / folder / "whole"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("whole")
+    before = set(file.parent.iterdir())
+    with suppress(FileNotFoundError), atomic_path(file) as partial:
         torn = partial
     torn.write_text("torn")
 
     run.remove_leftovers()
 
-    assert list(run.checkpoints_dir.iterdir()) == [run.last_checkpoint]
+    assert set(file.parent.iterdir()) == before
+
+
+def test_a_run_without_previews_has_no_leftovers_there(tmp_path: Path) -> None:
+    Run.create(tmp_path / "run", TrainConfig()).remove_leftovers()
 
 
 def test_a_run_in_the_folder_one_is_in_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

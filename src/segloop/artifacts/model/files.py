@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
-from segloop.core.atomic import atomic_path
+from segloop.core.atomic import atomic_path, clear_abandoned
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import reading, writing
 from segloop.core.own_files import read_own_bytes
@@ -91,6 +91,13 @@ class ZipFiles:
             raise ModelError(f"{name} in the model {self.path} is damaged: get a new copy of it.") from error
 
 
+def clear_abandoned_models(folder: Path) -> None:
+    """Delete the models that killed processes were writing in a folder."""
+    clear_abandoned(
+        folder, lambda path, _: path.is_dir() and {each.name for each in path.iterdir()} <= set(FILES)
+    )
+
+
 @contextmanager
 def unless_taken(taken: ModelError | None) -> Iterator[None]:
     """Raise ``taken`` where the body finds that what it writes is there already."""
@@ -110,6 +117,7 @@ def write_zip(path: Path, parts: Mapping[str, bytes], taken: ModelError) -> None
     ModelError
         ``taken`` if the file is there already; another one if it can't be written.
     """
+    clear_abandoned(path.parent, lambda _, name: name == path.name)
     with (
         writing(path, ModelError),
         unless_taken(taken),

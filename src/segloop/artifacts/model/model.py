@@ -22,7 +22,14 @@ from segloop.artifacts.model.card import (
     parse_card,
 )
 from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
-from segloop.artifacts.model.files import Files, FolderFiles, ZipFiles, unless_taken, write_zip
+from segloop.artifacts.model.files import (
+    Files,
+    FolderFiles,
+    ZipFiles,
+    clear_abandoned_models,
+    unless_taken,
+    write_zip,
+)
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import writing
@@ -262,6 +269,7 @@ class Model:
         parts = source._read(*FILES)
         with writing(folder, ModelError):
             folder.mkdir(parents=True, exist_ok=True)
+        clear_abandoned_models(folder)
         _write_folder(destination, parts, taken)
         return cls(destination, source.card)
 

@@ -292,8 +292,9 @@ class Run:
 
     def remove_leftovers(self) -> None:
         """Delete what a killed process was just writing; a model that it was just replacing comes back."""
-        for folder in (self.path, self.checkpoints_dir):
-            clear_leftovers(folder)
+        for folder in (self.path, self.checkpoints_dir, self.path / PREVIEW_FOLDER):
+            if folder.is_dir():
+                clear_leftovers(folder)
 
     def drop_metrics_after(self, epoch: int) -> None:
         """Delete the rows of epochs after ``epoch``, which a continued run will do again.
