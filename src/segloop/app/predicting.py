@@ -102,7 +102,7 @@ def rethreshold_files(
         If the folder can't be written.
     """
     if not Path(folder).is_dir():
-        raise ImageError(f"There is no folder {folder}.")
+        raise ImageError(f"There is no folder {folder}: choose the folder that predictions were written to.")
     job_folder = Path(folder) / RETHRESHOLD_FOLDER
     path = str(Path(folder).absolute())
     submit(job_folder, RethresholdTask(predictions=path, thresholds=dict(parameters), otsu=otsu))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import threading
@@ -15,6 +14,7 @@ from segloop.core.atomic import write_json
 from segloop.core.errors import SegloopError
 from segloop.core.file_errors import cannot_write, writing
 from segloop.core.file_names import free_name, plain_file_name
+from segloop.core.own_files import read_own_json
 
 _one_writer = threading.Lock()
 """Held while the choices of any workspace are read, changed and written."""
@@ -45,7 +45,7 @@ class Workspace:
     def last_path() -> Path:
         """Return the folder of the workspace used last, else ``segloop`` in the user's home folder."""
         try:
-            named = Path(json.loads(_last_file().read_text(encoding="utf-8"))["workspace"])
+            named = Path(read_own_json(_last_file())["workspace"])
             if named.is_dir():
                 return named
         except (OSError, ValueError, KeyError, TypeError):
@@ -144,7 +144,7 @@ class Workspace:
 
     def _state(self) -> dict[str, Any]:
         try:
-            state = json.loads(self._state_file.read_text(encoding="utf-8"))
+            state = read_own_json(self._state_file)
         except (OSError, ValueError):
             return {}
         return state if isinstance(state, dict) else {}

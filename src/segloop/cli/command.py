@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import traceback
 
 import click
@@ -43,7 +44,9 @@ def run(arguments: list[str]) -> int:
         status = segloop.main(["--debug", *arguments] if debug else arguments, standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        say(shown.getvalue().rstrip("\n"), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         say("Interrupted. Everything finished so far is kept.", err=True)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from segloop.config.groups import GROUPS, find_group, flat, nested, open_node
-from segloop.config.knob import validate
+from segloop.config.knob import knobs, validate
 from segloop.config.predict import PredictConfig
 from segloop.config.train import TrainConfig
 from segloop.core.atomic import write_text
 from segloop.core.errors import ConfigError, SegloopError
+from segloop.core.own_yaml import read_own_yaml
 
 C = TypeVar("C", TrainConfig, PredictConfig)
 
 _NAMES: dict[type, str] = {TrainConfig: "train", PredictConfig: "predict"}
+
+_SHOWN = 60  # characters of a setting that can't be read
 
 CONF_DIR = Path(__file__).parent / "conf"
 
@@ -55,6 +60,7 @@ def compose(schema: type[C], overrides: Sequence[str] = ()) -> C:
     from omegaconf.errors import OmegaConfBaseException
 
     register_schema()
+    _parsed(overrides)
     try:
         with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
             node = hydra_compose(_NAMES[schema], list(overrides))
@@ -73,14 +79,13 @@ def apply(config: C, overrides: Sequence[str]) -> C:
     ConfigError
         If a key does not exist, or a value has the wrong type or is out of bounds.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    parsed = _parsed(overrides)
     node: Any = OmegaConf.merge(open_node(type(config)), _literal(to_dict(config)))
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
         # As Hydra does, choose the groups before setting values in them.
         for override in sorted(parsed, key=lambda override: find_group(override.key_or_group) is None):
             key, value = override.key_or_group, override.value()
@@ -161,13 +166,17 @@ def load(schema: type[C], path: str | os.PathLike[str]) -> C:
     from yaml import YAMLError
 
     try:
-        node = OmegaConf.load(Path(path))
+        # The user may have named a link; a run is looked through for links before.
+        node = OmegaConf.load(StringIO(read_own_yaml(Path(path).resolve())))
     except FileNotFoundError as error:
-        raise ConfigError(f"There is no config file {path}.") from error
-    except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise ConfigError(f"{path} is not a readable YAML config: {_first_line(error)}") from error
+        raise ConfigError(f"There is no config file {path}: check its name.") from error
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        why = _first_line(error).rstrip(".")
+        raise ConfigError(
+            f"{path} is not a readable YAML config ({why}): correct it, or restore it from a copy."
+        ) from error
     if not OmegaConf.is_dict(node):
-        raise ConfigError(f"{path} is not a readable YAML config: it holds no keys with values.")
+        raise ConfigError(f"{path} is not a readable YAML config (it holds no keys with values): correct it.")
     try:
         return from_dict(schema, upgrade(cast(dict[str, Any], OmegaConf.to_container(node))))
     except ConfigError as error:
@@ -206,8 +215,55 @@ def _unknown_item(file: str | None, error: Exception) -> str:
     return _first_line(error)
 
 
+def _parsed(overrides: Sequence[str]) -> list[Any]:
+    """Return Hydra's overrides.
+
+    Raises
+    ------
+    ConfigError
+        If one can't be read.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    parsed = []
+    for override in overrides:
+        try:
+            parsed += parser.parse_overrides([override])
+        except (HydraException, RecursionError) as error:
+            raise ConfigError(_not_an_override(override)) from error
+        if not parsed[-1].key_or_group:
+            raise ConfigError(_not_an_override(override))
+    return parsed
+
+
+def _not_an_override(text: str) -> str:
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return (
+        f"The setting {shown!r} can't be read: write name=value, such as network.size=large or "
+        "patch.size=[96,96], and quote a value with special characters."
+    )
+
+
 def _first_line(error: Exception) -> str:
+    """Return one sentence about what Hydra or OmegaConf refused, with a remedy where it gives none."""
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ValidationError
+
     cause = error.__cause__ if error.__cause__ is not None else error
     line = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     key = getattr(cause, "full_key", None)
-    return f"{key}: {line}" if key else line
+    if key and isinstance(cause, ConfigKeyError | ConfigAttributeError):
+        return f"There is no setting {key!r}{_similar(str(key))}."
+    text = f"{key}: {line}" if key else line
+    return f"{text}; correct the value." if isinstance(cause, ValidationError) else text
+
+
+def _similar(key: str) -> str:
+    """Return the end of a sentence that names the settings most like one that does not exist."""
+    known = {knob.path for schema in _NAMES for knob in knobs(schema())}
+    names = {*known, *(path.partition(".")[0] for path in known)}
+    close = get_close_matches(key, sorted(names), n=3) or [
+        path for path in sorted(known) if key.rpartition(".")[2] == path.rpartition(".")[2]
+    ]
+    return f": choose {' or '.join(close)}, or correct its name" if close else ": correct its name"

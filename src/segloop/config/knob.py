@@ -19,6 +19,7 @@ def knob(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
+    lengths: tuple[int, ...] = (),
     advanced: bool = False,
 ) -> Any:
     """Declare a dataclass field that forms, documentation and validation can read.
@@ -33,6 +34,8 @@ def knob(
         Unit of the value, such as ``"px"`` or ``"min"``.
     minimum, maximum : float, optional
         Inclusive bounds of a number, or of each number in a list.
+    lengths : tuple of int, optional
+        How many numbers a list may have; any number by default.
     advanced : bool, optional
         True for what a form folds away.
     """
@@ -42,6 +45,7 @@ def knob(
         "unit": unit,
         "min": minimum,
         "max": maximum,
+        "lengths": lengths,
         "advanced": advanced,
     }
     if isinstance(default, type):
@@ -72,7 +76,7 @@ def knobs(config: Any, prefix: str = "") -> Iterator[Knob]:
 
 
 def validate(config: Any) -> None:
-    """Check all numbers of a config object against their bounds.
+    """Check all numbers, and lists of them, of a config object against their bounds.
 
     Raises
     ------
@@ -81,6 +85,10 @@ def validate(config: Any) -> None:
     """
     for found in knobs(config):
         values = found.value if isinstance(found.value, list) else [found.value]
+        lengths = found.field.metadata.get("lengths")
+        if lengths and len(values) not in lengths:
+            expected = " or ".join(str(length) for length in lengths if length)
+            raise ConfigError(f"{found.path} has {len(values)} numbers: give {expected}, or none.")
         for value in values:
             if isinstance(value, bool | Enum) or not isinstance(value, int | float):
                 continue

@@ -40,6 +40,7 @@ class PredictConfig:
         "Tile size",
         "Y, X (or Z, Y, X) of the part computed at once; empty chooses by memory. The result is the same.",
         unit="px",
+        lengths=(0, 2, 3),
         minimum=1,
         advanced=True,
     )

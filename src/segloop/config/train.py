@@ -98,6 +98,7 @@ class PatchConfig:
         "Patch size",
         "Y, X (or Z, Y, X) in pixels; empty chooses by image size and memory.",
         unit="px",
+        lengths=(0, 2, 3),
         minimum=1,
     )
     batch_size: int = knob(

@@ -37,7 +37,8 @@ def append_line(path: Path, value: dict[str, Any], durable: bool = False) -> Non
     ValueError
         If ``value`` holds NaN or infinity.
     """
-    line = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    line = text.encode(errors="backslashreplace") + b"\n"  # of a file name that is not UTF-8
     descriptor = open_own_to_append(path)
     try:
         if _is_torn(descriptor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,9 +94,18 @@ def _bio_image(path: Path, module: str | None) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the readers' warnings, which concern their internals, from users."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    logger = logging.getLogger("bioio.bio_image")
+    logger.addFilter(_concerns_nobody)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.removeFilter(_concerns_nobody)
+
+
+def _concerns_nobody(record: logging.LogRecord) -> bool:
+    return False
 
 
 def _channel_names(bio: Any, n_channels: int, samples: int) -> tuple[str, ...]:

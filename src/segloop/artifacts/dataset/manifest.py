@@ -26,6 +26,8 @@ Split = Literal["train", "val", "test"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
 
+_SHOWN = 200  # characters of a name in a damaged file
+
 
 class Verdict(StrEnum):
     """The curator's decision about a sample; training uses accepted ones only."""
@@ -266,4 +268,4 @@ def explain(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     what = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {what}" if where else what
+    return f"{where[:_SHOWN]}: {what[:_SHOWN]}" if where else what[:_SHOWN]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Importe
 from segloop.artifacts.prediction.provenance import Provenance
 from segloop.core.atomic import write_json
 from segloop.core.errors import ImageError
+from segloop.core.own_files import read_own_json
 from segloop.images.names import stem_of
 
 IMPORT_RECORD = "import.json"
@@ -72,7 +72,7 @@ def write_import_record(folder: Path, importer: str, originals: Mapping[str, Pat
 def _read_import(record: Path) -> tuple[str, dict[str, str]]:
     """Return the importer and the originals of an import; none if there is no such record."""
     try:
-        values = json.loads(record.read_text(encoding="utf-8"))
+        values = read_own_json(record)
         if values["format"] == _FORMAT:
             return str(values["importer"]), {str(name): str(path) for name, path in values["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -226,7 +226,7 @@ def parse_card(content: bytes, where: str) -> ModelCard:
             f"{CARD} of the model {where} is damaged ({error}): get a new copy of it."
         ) from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise ModelError(f"{where} is not a Segloop model.")
+        raise ModelError(f"{where} is not a Segloop model: choose another file or folder.")
     version = values.get("version")
     if isinstance(version, int) and version > VERSION:
         raise ModelError(
@@ -239,4 +239,6 @@ def parse_card(content: bytes, where: str) -> ModelCard:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         problem = f"{place}: {first['msg']}" if place else first["msg"]
-        raise ModelError(f"{CARD} of the model {where} is not valid ({problem}).") from error
+        raise ModelError(
+            f"{CARD} of the model {where} is not valid ({problem}): get a new copy of it."
+        ) from error

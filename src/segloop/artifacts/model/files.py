@@ -60,26 +60,32 @@ class ZipFiles:
                 entries = archive.infolist()
             self._size = path.stat().st_size
         except FileNotFoundError as error:
-            raise ModelError(f"There is no file {path}.") from error
+            raise ModelError(f"There is no file {path}: check its name.") from error
         except DAMAGED as error:
-            raise ModelError(f"{path} is not a model: it can't be read as a zip file ({error}).") from error
+            raise ModelError(
+                f"{path} is not a model: it can't be read as a zip file ({error}): get a new copy of it."
+            ) from error
         names = [entry.filename for entry in entries]
         if CARD not in names:
-            raise ModelError(f"{path} is not a model: {CARD} is missing in it.")
+            raise ModelError(
+                f"{path} is not a model, {CARD} is missing in it: "
+                "choose a zip that `segloop model export` wrote."
+            )
         for entry in entries:
             self._check(entry)
         if len(set(names)) != len(names):
-            raise ModelError(f"{path} is not a genuine model: it holds a file twice.")
+            raise ModelError(f"{path} is not a genuine model: it holds a file twice: get a new copy of it.")
 
     def _check(self, entry: zipfile.ZipInfo) -> None:
         name = entry.filename
         if name not in FILES:
             raise ModelError(
-                f"{self.path} is not a genuine model: it holds '{name[:80]}', which no model has."
+                f"{self.path} is not a genuine model: it holds '{name[:80]}', which no model has: "
+                "get a new copy of it."
             )
         fault = fault_of_entry(entry, self._size, _LIMITS[name], _LARGEST_RATIO, _SMALL)
         if fault:
-            raise ModelError(f"{self.path} is not a genuine model: {name} {fault}.")
+            raise ModelError(f"{self.path} is not a genuine model, {name} {fault}: get a new copy of it.")
 
     def read(self, name: str) -> bytes:
         """Return a file's content, or raise `ModelError`."""

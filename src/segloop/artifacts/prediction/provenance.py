@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +17,14 @@ from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import reading
 from segloop.core.fingerprint import Fingerprint
+from segloop.core.own_files import parse_json, read_own_bytes
 from segloop.images.image import PixelSize
 from segloop.targets import Target, make_target
 
 FORMAT: Literal["segloop-prediction"] = "segloop-prediction"
 VERSION: Literal[2] = 2
+
+_LARGEST = 4 << 20  # bytes
 
 _NOT_IN_A_NAME = frozenset("/\\:\0" if os.name == "nt" else "/\0")
 
@@ -182,13 +184,13 @@ class Provenance(_Record):
         """
         path = Path(path)
         with reading(path, ImageError, "predict the image again"):
-            content = path.read_bytes()
+            content = read_own_bytes(path, _LARGEST)
         try:
-            values = json.loads(content)
+            values = parse_json(content)
             if isinstance(values, dict) and values.get("format") == FORMAT:
                 values = _upgraded(values, path)
             record = cls.model_validate(values)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise ImageError(
                 f"{path} is not a readable record of a prediction: predict the image again."
             ) from error

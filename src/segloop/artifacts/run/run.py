@@ -133,9 +133,9 @@ class Run:
             If the folder is missing or is not a run, or one of its files or folders is a link.
         """
         if not Path(path).is_dir():
-            raise RunError(f"There is no run {path}.")
+            raise RunError(f"There is no run {path}: check its name, and that its drive is connected.")
         if not cls.is_run(path):
-            raise RunError(f"{path} is not a run: it has no {CONFIG_FILE}.")
+            raise RunError(f"{path} is not a run, it has no {CONFIG_FILE}: choose the folder of a training.")
         require_own_entries(Path(path), _FILES, _FOLDERS, RunError)
         return cls(path)
 

@@ -1,0 +1,42 @@
+"""YAML that may come from a stranger: no more of it is taken than a config has."""
+
+from __future__ import annotations
+
+import os
+
+from segloop.core.own_files import NotReadableError, read_own_bytes
+
+_LARGEST = 1 << 20  # bytes
+_DEEPEST = 30
+_MOST_VALUES = 20_000
+
+
+def read_own_yaml(path: str | os.PathLike[str]) -> str:
+    """Return the text of a YAML file that is safe to parse; see `segloop.core.own_files.read_own_bytes`.
+
+    Raises
+    ------
+    NotReadableError
+        If it is not a plain file, larger than 1 MB, not YAML, uses references, or holds too many values.
+    OSError
+        If it is missing or the system can't read it.
+    """
+    import yaml
+
+    content = read_own_bytes(path, _LARGEST)
+    depth = n_values = 0
+    try:
+        text = content.decode("utf-8")
+        for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.AliasEvent):
+                raise NotReadableError("it uses references, which no config needs")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            n_values += isinstance(event, yaml.NodeEvent)
+            if depth > _DEEPEST or n_values > _MOST_VALUES:
+                raise NotReadableError("it is nested too deeply or holds too many values")
+    except yaml.YAMLError as error:
+        raise NotReadableError(f"it is not YAML, {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise NotReadableError("it is not UTF-8 text") from error
+    return text
