@@ -146,6 +146,7 @@ def _require_lone_stars(source: PathLike) -> None:
 
 def _walk(folder: Path) -> list[Path]:
     found: list[Path] = []
+    linked = _LinkedFolders(folder)
     for root, folders, files in os.walk(folder, followlinks=True):
         found += [
             Path(root, name)
@@ -157,14 +158,36 @@ def _walk(folder: Path) -> list[Path]:
         folders[:] = [
             name
             for name in folders
-            if name not in stores and not name.startswith(".") and not _is_loop(Path(root, name))
+            if name not in stores and not name.startswith(".") and linked.is_new(Path(root, name))
         ]
     return found
 
 
-def _is_loop(folder: Path) -> bool:
-    """Whether a folder is a link to one of those that it was reached through."""
-    return folder.is_symlink() and any(folder.samefile(parent) for parent in folder.absolute().parents)
+class _LinkedFolders:
+    """The folders that links lead to, so that each is searched once, however the links cross.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that is searched; what lies in it is found without links.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._seen: set[Path] = set()
+
+    def is_new(self, folder: Path) -> bool:
+        """Whether a folder is to be searched: it is no link, or one to where nothing was searched yet."""
+        if not folder.is_symlink():
+            return True
+        try:
+            target = folder.resolve(strict=True)
+        except (OSError, RuntimeError):  # links that lead to each other
+            return False
+        if target.is_relative_to(self._root) or self._root.is_relative_to(target) or target in self._seen:
+            return False
+        self._seen.add(target)
+        return True
 
 
 def common_folder(folders: Sequence[Path]) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +14,10 @@ from xml.etree import ElementTree
 from segloop.core.errors import ImageError
 
 # No real image has as many planes; a header that says so must not fill the memory.
-_MOST_PLANES = 10_000_000
+MOST_PLANES = 1_000_000
+
+_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]{0,10000}>")
+_PLANE_SIZE = re.compile(r"\bSize[CTZ]\s*=\s*[\"'](\d{1,18})[\"']")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,12 @@ class DeclaredImage:
 def names_files(xml: str) -> bool:
     """Whether a header may place planes into other files; quick, without parsing it."""
     return "FileName" in xml or "BinaryOnly" in xml
+
+
+def most_planes(xml: str) -> int:
+    """Return how many planes the largest image of a header declares; quick, without parsing it."""
+    sizes = (_PLANE_SIZE.findall(pixels) for pixels in _PIXELS.findall(xml))
+    return max((math.prod(map(int, each)) for each in sizes), default=0)
 
 
 def parse_header(xml: str, path: object) -> Any | None:
@@ -147,7 +158,7 @@ def _image(element: Any, own: _OwnFile, path: object) -> DeclaredImage:
     except ValueError as error:
         raise ImageError(f"{path} has damaged OME metadata ({error}): export it again.") from error
     shape = (t, max(1, c // max(1, samples)), z)
-    if min(t, c, z, y, x) < 1 or shape[0] * shape[1] * shape[2] > _MOST_PLANES:
+    if min(t, c, z, y, x) < 1 or shape[0] * shape[1] * shape[2] > MOST_PLANES:
         raise ImageError(
             f"{path} has damaged OME metadata (sizes T {t}, C {c}, Z {z}, Y {y}, X {x}): export it again."
         )

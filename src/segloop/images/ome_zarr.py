@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from segloop.core.errors import ImageError
 
 _NEWEST = (0, 5)
+_MOST_CHUNKS = 1_000_000
 _MARKERS = (".zgroup", ".zattrs", ".zarray", "zarr.json")
 
 
@@ -120,6 +122,23 @@ def require_image(folder: Path) -> None:
             raise ImageError(
                 f"{folder} is incomplete (its array {first} is missing): copy or export it again."
             )
+        _require_few_chunks(folder, first)
+
+
+def _require_few_chunks(folder: Path, name: str) -> None:
+    """Raise `ImageError` if an array is cut into so many chunks that listing them takes minutes."""
+    found = _metadata(folder / name)
+    grid = as_dict(as_dict(found.get("chunk_grid")).get("configuration"))
+    try:
+        sizes = zip(found["shape"], found.get("chunks") or grid["chunk_shape"], strict=True)
+        number = math.prod(-(-int(size) // int(chunk)) for size, chunk in sizes)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return  # opening it says what is wrong
+    if number > _MOST_CHUNKS:
+        raise ImageError(
+            f"{folder} is cut into {number:,} chunks, more than the {_MOST_CHUNKS:,} that can be read: save "
+            "it with larger chunks."
+        )
 
 
 def known_version(folder: Path) -> str:
@@ -141,6 +160,17 @@ def known_version(folder: Path) -> str:
             "save it as 0.5."
         )
     return number[0] if number else stated
+
+
+def _metadata(array: Path) -> dict[str, Any]:
+    """Return the metadata of a Zarr array of format 2 or 3; empty if they are damaged."""
+    for name in ("zarr.json", ".zarray"):
+        if (array / name).is_file():
+            try:
+                return as_dict(json.loads((array / name).read_text(encoding="utf-8")))
+            except (OSError, ValueError, RecursionError):
+                return {}
+    return {}
 
 
 def _images_below(folder: Path) -> Iterator[Path]:

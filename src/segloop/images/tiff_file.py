@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segloop.core.errors import ImageError
+from segloop.images.ome_xml import MOST_PLANES, most_planes
 from segloop.images.refusals import unsupported, unsupported_feature
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
+
+
+_LARGEST_HEADER = 32 << 20  # characters; 100,000 planes take about 10 MB
 
 
 @contextmanager
@@ -33,7 +37,17 @@ def opened(path: Path) -> Iterator[TiffFile]:
 
 
 def require_series(path: Path, tiff: TiffFile, messages: Sequence[str]) -> None:
-    """Raise `ImageError` if a TIFF holds no image, or fewer pages than its header lists."""
+    """Raise `ImageError` if a TIFF holds no image, fewer pages than it lists, or immense metadata."""
+    header = tiff.pages.first.description if len(tiff.pages) else ""
+    if len(header) > _LARGEST_HEADER:
+        raise ImageError(
+            f"{path} has metadata of more than {_LARGEST_HEADER >> 20} MB, too many to be read: export it "
+            "again without them."
+        )
+    if most_planes(header) > MOST_PLANES:
+        raise ImageError(
+            f"{path} has damaged OME metadata (more than {MOST_PLANES:,} planes): export it again."
+        )
     if not len(tiff.series):
         raise ImageError(f"{path} holds no image: export it again.")
     if any("invalid page offset" in message for message in messages):
