@@ -65,7 +65,7 @@ def test_layers_become_the_channels_of_one_image(pixels, tmp_path):
 
 def test_layers_of_different_size_can_not_be_channels_of_one_image(pixels):
     layer = LayerImage("dapi", (pixels[0, 0, 0], pixels[0, 0, 0, :9]), "YX", ("dapi", "actin"))
-    with pytest.raises(ImageError, match="`dapi` differ in size: tick layers of one size"):
+    with pytest.raises(ImageError, match="`dapi` differ in size: tick layers of the same size"):
         layer.image()
 
 

@@ -50,7 +50,7 @@ def task_for(folder: Path) -> PredictTask:
 def test_a_job_under_way_is_not_disturbed(tmp_path: Path) -> None:
     submit(tmp_path, task_for(tmp_path))
     EventLog(tmp_path).state(JobState.running)
-    with pytest.raises(JobError, match="is under way: wait for it or stop it"):
+    with pytest.raises(JobError, match="is still running: wait for it or stop it"):
         submit(tmp_path, RethresholdTask(predictions="p"))
     assert read_task(tmp_path) == task_for(tmp_path)
     assert JobFolder(tmp_path).state() is JobState.running

@@ -186,7 +186,7 @@ def test_zarr_reads_as_0_where_not_filled_yet(tmp_path: Path) -> None:
 
 def test_zarr_is_not_created_over_something(tmp_path: Path) -> None:
     (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(ImageError, match=r"a\.zarr is there already"):
+    with pytest.raises(ImageError, match=r"a\.zarr already exists"):
         create_zarr(tmp_path / "a.zarr", (8, 8), "uint8", axes="YX")
 
 

@@ -338,7 +338,7 @@ def test_an_error_in_reading_reaches_the_caller(make_network: MakeNetwork) -> No
 
 def test_an_image_of_other_channels_is_refused(plane: np.ndarray, make_network: MakeNetwork) -> None:
     engine = Engine(make_network(channels=2), make_target("instance"))
-    with pytest.raises(ModelError, match="has 1 channels, the model expects 2"):
+    with pytest.raises(ModelError, match="has 1 channels, but the model expects 2"):
         engine.run_whole(plane)
 
 

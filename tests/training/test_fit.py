@@ -303,7 +303,7 @@ def test_a_model_for_other_channels_is_refused(
 def test_no_foreground_at_all_is_said(nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path) -> None:
     empty = {name: (raw, np.zeros_like(labels)) for name, (raw, labels) in nuclei.items()}
 
-    with pytest.raises(DatasetError, match="any foreground that counts"):
+    with pytest.raises(DatasetError, match="any foreground outside of exclude regions"):
         train(config(make_dataset(empty), TINY), tmp_path / "run")
 
     run = Run.open(tmp_path / "run")
@@ -317,7 +317,7 @@ def test_without_validation_samples_some_training_ones_validate(
 ) -> None:
     run = train(config(make_dataset(nuclei, val=[]), TINY), tmp_path / "run")
 
-    assert "1 of the training samples validate instead" in messages(run, "warning")[0]
+    assert "1 of the training samples are used for validation instead" in messages(run, "warning")[0]
     assert "val_dice" in run.metrics()
 
 
@@ -330,7 +330,7 @@ def test_a_single_sample_is_learnt_without_validation(
 
     run = train(config(dataset, TINY), tmp_path / "run")
 
-    assert "no samples left to validate on" in messages(run, "warning")[0]
+    assert "No samples are left for validation" in messages(run, "warning")[0]
     assert "val_dice" not in run.metrics()
     Model.load(run.path).verify()
 

@@ -254,7 +254,7 @@ def test_without_a_usable_last_checkpoint_the_best_one_is_continued(
 
     again = resume_with(run.path, ["stop.max_steps=9"])
 
-    assert any("going on from the best validation" in text for text in messages(again, "warning"))
+    assert any("continuing from the best one" in text for text in messages(again, "warning"))
     assert f"Resuming after epoch {best}." in messages(again, "info")
     epochs = [epoch for epoch, _ in again.metrics()["train_loss"]]
     assert epochs == list(range(1, len(epochs) + 1))

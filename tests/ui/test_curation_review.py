@@ -60,13 +60,13 @@ def stack(workspace, tmp_path):
 def test_a_key_says_on_the_canvas_what_it_did(dock, viewer, canvas, settle):
     first = dock.review.sample.id
     canvas.key(Qt.Key.Key_R)
-    assert dock.viewer_app.canvas_message.text == f"{first} rejected, Ctrl+Z takes it back"
+    assert dock.viewer_app.canvas_message.text == f"{first} rejected, Ctrl+Z undoes it"
     settle(dock)
     canvas.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert dock.viewer_app.canvas_message.text == f"Undone in {first}"
     settle(dock)
     canvas.key(Qt.Key.Key_E)
-    assert dock.viewer_app.canvas_message.text == "Drawing exclude regions, E puts the tool away"
+    assert dock.viewer_app.canvas_message.text == "Drawing exclude regions, E stops drawing"
 
 
 def test_another_shape_chosen_while_drawing_changes_the_tool_at_once(

@@ -236,7 +236,7 @@ def test_a_dataset_without_validation_samples_says_so(open_dock, qtbot, dataset,
     dock = open_dock("Training")
     qtbot.waitUntil(dock.start_button.isEnabled, timeout=LONG)
     assert "4 train, 0 val" in dock.dataset.facts.text()
-    assert "too few accepted samples to validate on" in dock.dataset.facts.text()
+    assert "too few accepted samples for validation" in dock.dataset.facts.text()
     click(dock.start_button)
     assert dock.message.remedy.text() == "Start anyway"
     assert workspace.runs() == []

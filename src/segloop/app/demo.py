@@ -91,7 +91,7 @@ def run_demo(
         run = train(dataset.path, config, out=run_folder)
 
     held_aside = [dataset.sample(name) for name in dataset.split("test")]
-    say(f"Predicting the {len(held_aside)} images held aside")
+    say(f"Predicting the {len(held_aside)} held-out images")
     predictions = workspace.predictions_dir / "nuclei"
     with follow(predictions / JOB_FOLDER):
         predict_files(
@@ -101,7 +101,7 @@ def run_demo(
             config=PredictConfig(outputs=["labels", "probability"]),
         )
 
-    say("Scoring them beside smoothed Otsu + connected components")
+    say("Scoring them, and smoothed Otsu + connected components for comparison")
     truth = dataset.label_file(held_aside[0]).path.parent
     evaluation = evaluate(
         predictions,

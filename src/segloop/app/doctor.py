@@ -91,7 +91,7 @@ def describe(facts: dict[str, Any]) -> list[str]:
         f"Folder     {name}: {entry['path']} ({entry['free_gb']} GB free)"
         for name, entry in facts["folders"].items()
     ]
-    return [*lines, "", *(facts["advice"] or ["Everything needed is here."])]
+    return [*lines, "", *(facts["advice"] or ["Everything that Segloop needs is installed."])]
 
 
 def _version(package: str) -> str | None:

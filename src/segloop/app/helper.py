@@ -131,7 +131,7 @@ class PredictionHelper:
                     process.send(submission)
                     submission.executor = process
             except (OSError, JobError) as error:  # the jobs are lost, and the dock says so
-                logger.error("The jobs that waited could not be handed over: %s", error)
+                logger.error("The waiting jobs could not be passed to a new process: %s", error)
 
 
 class _Submission:

@@ -147,7 +147,7 @@ class Job:
         if said.startswith("Error: "):
             return said.removeprefix("Error: ")
         return f"The process of {self.path.name} ended without finishing; what it had saved is kept." + (
-            f" It last said: {said}" if _TROUBLE.search(said) else ""
+            f" Its last message: {said}" if _TROUBLE.search(said) else ""
         )
 
     def _refusal(self) -> str:

@@ -80,7 +80,8 @@ class LayerImage:
         for other in images[1:]:
             if other.shape != first.shape:
                 raise ImageError(
-                    f"The layers ticked as channels of `{self.name}` differ in size: tick layers of one size."
+                    f"The layers ticked as channels of `{self.name}` differ in size: tick layers of the "
+                    "same size."
                 )
         names = self.channel_names
         if len(images) > 1:

@@ -60,7 +60,9 @@ def submit(folder: Path, task: Task) -> None:
     events = folder / EVENTS_FILE
     state = JobFolder(folder).state()
     if events.exists() and not (state.ended or (isinstance(task, TrainTask) and state is JobState.waiting)):
-        raise JobError(f"A job in {folder} is under way: wait for it or stop it, or choose another folder.")
+        raise JobError(
+            f"A job in {folder} is still running: wait for it or stop it, or choose another folder."
+        )
     write_task(folder, task)
     if not isinstance(task, TrainTask) and events.exists():
         with writing(folder, JobError):

@@ -90,7 +90,7 @@ def _from_folders(
     from segloop.images.pairing import Source, pair_by_stem
 
     if isinstance(data, CuratedDataset):
-        raise DatasetError("A dataset has its labels already: leave out labels=.")
+        raise DatasetError("A dataset already has its labels: leave out labels=.")
     pairing = pair_by_stem(cast(Source, data), labels)
     for problem in pairing.problems:
         logger.warning("%s", problem)

@@ -25,7 +25,8 @@ pair_option = click.option(
     "--pair",
     "rule",
     metavar="RAW=SEG",
-    help="Rule for pairing, such as '*_raw=*_mask'; 're:' before regular expressions. By name if absent.",
+    help="Rule for pairing, such as '*_raw=*_mask'; start it with 're:' for regular expressions. By "
+    "default, files are paired by name.",
 )
 
 

@@ -23,7 +23,7 @@ from segloop.cli.output import say
 @click.option(
     "--label-kind",
     type=click.Choice(["instances", "semantic"]),
-    help="Whether values number objects or name classes; guessed from the labels if absent.",
+    help="Whether values number objects or name classes; by default guessed from the labels.",
 )
 @pair_option
 @json_option

@@ -17,7 +17,7 @@ from segloop.core.wording import counted
 @click.option(
     "--output",
     metavar="NAME[,NAME]",
-    help="What to write, such as labels, mask, classes or probability; the model's main output if absent.",
+    help="What to write, such as labels, mask, classes or probability; by default the model's main output.",
 )
 @click.option(
     "--format", "file_format", type=click.Choice(["auto", "tiff", "zarr"]), default="auto", show_default=True

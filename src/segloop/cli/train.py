@@ -16,7 +16,9 @@ from segloop.cli.arguments import json_option, print_data, split_overrides
 )
 @click.option("--init", metavar="MODEL", help="Model or run to start from.")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="Config file to repeat, such as RUN/config.yaml."
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Config file of a run to repeat, such as RUN/config.yaml.",
 )
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Run to continue.")
 @click.option(
@@ -56,7 +58,7 @@ def train(
         raise click.UsageError(f"Only one dataset is expected, but got {', '.join(plain)}.")
     if resume is not None:
         if plain or config or init or out or multirun or plan_only:
-            raise click.UsageError("--resume takes the run alone (and stop.* overrides).")
+            raise click.UsageError("--resume takes only the run and stop.* overrides.")
         return _report(_resume(resume, overrides), as_json)
     if plan_only:
         if not plain and config is None:
@@ -68,7 +70,7 @@ def train(
         raise click.UsageError("Name a dataset, or a --config that names one.")
     if multirun:
         if config is not None or not plain:
-            raise click.UsageError("--multirun takes a dataset and overrides, no --config.")
+            raise click.UsageError("--multirun takes only a dataset and overrides.")
         from segloop.cli.multirun import sweep
 
         return sweep(Path(plain[0]), out, init, overrides)

@@ -1,4 +1,4 @@
-"""Where the work runs."""
+"""Device and precision of the computation."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ class Precision(Enum):
 
 @dataclass
 class DeviceConfig:
-    """Where the work runs."""
+    """Device and precision of the computation."""
 
     kind: DeviceKind = knob(
-        DeviceKind.auto, "Device", "auto takes CUDA where there is a GPU, else Apple's MPS, else the CPU."
+        DeviceKind.auto,
+        "Device",
+        "auto chooses CUDA if there is a GPU, otherwise Apple's MPS, otherwise the CPU.",
     )
     precision: Precision = knob(
         Precision.auto,
         "Precision",
-        "full is 32 bit; mixed is 16 bit where it is safe; auto takes mixed on CUDA, and for training steps "
-        "in 2D on CPUs with native bfloat16.",
+        "full is 32 bit; mixed is 16 bit where that is safe; auto chooses mixed on CUDA, and for 2D "
+        "training steps on CPUs with native bfloat16.",
         advanced=True,
     )

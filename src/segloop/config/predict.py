@@ -33,12 +33,13 @@ class PredictConfig:
     channels: list[str] = knob(
         [],
         "Channels",
-        "Names or numbers of the channels to feed the model's inputs, in its order; empty matches by name.",
+        "Names or numbers of the channels for the model's inputs, in the model's order; empty matches "
+        "them by name.",
     )
     tile_size: list[int] = knob(
         [],
         "Tile size",
-        "Y, X (or Z, Y, X) of the part computed at once; empty chooses by memory. The result is the same.",
+        "Y, X (or Z, Y, X) of the part predicted at once; empty chooses by memory. The result is the same.",
         unit="px",
         lengths=(0, 2, 3),
         minimum=1,
@@ -50,7 +51,7 @@ class PredictConfig:
     axes: str = knob(
         "",
         "Axes",
-        "What the axes of TIFFs that do not name them mean, in order, such as YXC or TYX; empty guesses.",
+        "Axes of TIFFs that do not name them, in order, such as YXC or TYX; empty guesses them.",
         advanced=True,
     )
     float_probability: bool = knob(
@@ -59,6 +60,6 @@ class PredictConfig:
     threshold: dict[str, Any] = knob(
         {},
         "Thresholds",
-        "Parameters of the model's target, such as `threshold.foreground=0.4`; empty takes the model's own.",
+        "Parameters of the model's target, such as `threshold.foreground=0.4`; empty uses those of the model.",
     )
-    device: DeviceConfig = knob(DeviceConfig, "Device", "Where the work runs.")
+    device: DeviceConfig = knob(DeviceConfig, "Device", "Device and precision of the computation.")

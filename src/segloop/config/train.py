@@ -28,8 +28,8 @@ class RecipeConfig:
     channels: list[str] = knob(
         [],
         "Channels",
-        "Names or numbers (from 0) of the channels to use, in order; empty means all of them. An operation "
-        "gives an input of its own: `merge(DAPI, GFP, how=max)`, `blank()`.",
+        "Names or numbers (from 0) of the channels to use, in order; empty means all of them. An "
+        "operation computes an input: `merge(DAPI, GFP, how=max)`, `blank()`.",
     )
 
 
@@ -79,7 +79,7 @@ class NetworkConfig:
     dimensions: int = knob(
         0,
         "Dimensions",
-        "2 or 3; 0 takes 3 where the images have more than one slice.",
+        "2 or 3; 0 chooses 3 if the images have more than one slice.",
         minimum=0,
         maximum=3,
         advanced=True,
@@ -132,16 +132,24 @@ class AugmentationConfig:
     flips: bool = knob(True, "Flips", "Mirror along Y and X (and Z).")
     rotations: bool = knob(True, "Rotations", "Rotate by multiples of 90 degrees in the YX plane.")
     scale_intensity: float = knob(
-        0.3, "Contrast", "Multiply intensities by up to 1 plus or minus this.", minimum=0, maximum=0.9
+        0.3,
+        "Contrast",
+        "Multiply intensities by a random factor, at most this far from 1.",
+        minimum=0,
+        maximum=0.9,
     )
     shift_intensity: float = knob(
-        0.1, "Brightness", "Add up to plus or minus this to the scaled intensities.", minimum=0, maximum=1
+        0.1,
+        "Brightness",
+        "Add a random value, at most this far from 0, to the scaled intensities.",
+        minimum=0,
+        maximum=1,
     )
     gamma: float = knob(
         0.3, "Gamma", "Raise intensities to a power between 1/(1+g) and 1+g.", minimum=0, maximum=2
     )
     noise: float = knob(
-        0.05, "Noise", "Standard deviation of the strongest added Gaussian noise.", minimum=0, maximum=1
+        0.05, "Noise", "Largest standard deviation of the Gaussian noise that is added.", minimum=0, maximum=1
     )
     more: dict[str, Any] = knob(
         {},
@@ -160,7 +168,7 @@ class OptimiserConfig:
         1e-3, "Learning rate", "Largest step size of the optimiser.", minimum=1e-7, maximum=1
     )
     weight_decay: float = knob(
-        1e-4, "Weight decay", "Pull of the weights towards zero.", minimum=0, maximum=1
+        1e-4, "Weight decay", "How strongly weights are pulled towards zero.", minimum=0, maximum=1
     )
 
 
@@ -200,7 +208,7 @@ class TrainConfig:
     init: str = knob("", "Start from", "Model or run whose weights to start from; empty starts from scratch.")
     seed: int = knob(0, "Seed", "Seed of all random choices.", minimum=0, maximum=2**31 - 1, advanced=True)
     target: TargetConfig = knob(TargetConfig, "Target", "What the network learns.")
-    network: NetworkConfig = knob(NetworkConfig, "Network", "What is trained.")
+    network: NetworkConfig = knob(NetworkConfig, "Network", "The network that is trained.")
     stop: StopConfig = knob(StopConfig, "Duration", "When training ends.")
     loss: dict[str, Any] = knob(
         {},
@@ -218,4 +226,4 @@ class TrainConfig:
         AugmentationConfig, "Augmentation", "Random changes to each patch."
     )
     optimiser: OptimiserConfig = knob(OptimiserConfig, "Optimiser", "How the weights are fitted.")
-    device: DeviceConfig = knob(DeviceConfig, "Device", "Where the work runs.")
+    device: DeviceConfig = knob(DeviceConfig, "Device", "Device and precision of the computation.")

@@ -229,8 +229,8 @@ def _stack(planes: tuple[Plane, ...]) -> tuple[NDArray[Any], str, tuple[str, ...
     spatial = {2: "YX", 3: "ZYX"}.get(np.ndim(first.data) - int(first.rgb))
     if spatial is None:
         raise DatasetError(
-            f"Layer {first.name} has {np.ndim(first.data)} dimensions: choose one of a plane or a stack "
-            "(split time points and channels into layers first)."
+            f"Layer {first.name} has {np.ndim(first.data)} dimensions: choose a layer that is a "
+            "plane or a stack (split time points and channels into layers first)."
         )
     if len(planes) == 1 and not first.rgb:
         return np.asarray(first.data), spatial, None

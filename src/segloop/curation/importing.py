@@ -189,7 +189,7 @@ class PlannedImport:
             return
         if self.folder.exists():
             raise DatasetError(
-                f"{self.folder}, which is to receive the imported labels, exists already: remove it, or "
+                f"{self.folder}, the folder for the imported labels, already exists: remove it, or "
                 "choose another name for the dataset."
             )
         try:

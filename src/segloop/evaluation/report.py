@@ -276,7 +276,7 @@ def _figures(rows: Iterable[ReportRow], instances: bool, classes: bool, note: st
         marks.append(
             '<span><i class="ring"></i>outlined: predicted object without a match at IoU 0.50</span>'
         )
-    said = "Objects that match have one colour in truth and prediction." if instances else ""
+    said = "Matched objects have the same colour in truth and prediction." if instances else ""
     lead = " ".join(filter(None, (escape(note), said)))
     return (
         f'<h2>Images</h2><p class="soft">{lead}</p><p class="legend"><b>Difference</b>{"".join(marks)}</p>'

@@ -45,7 +45,7 @@ def guarded(path: Path) -> Iterator[None]:
 def damaged(path: object) -> ImageError:
     """Return the error for a file that no reader understands."""
     return ImageError(
-        f"{path} can't be read, it is damaged or not what its suffix says: copy or export it again, "
+        f"{path} can't be read because it is damaged or its suffix is wrong: copy or export it again, "
         "or save it as TIFF."
     )
 

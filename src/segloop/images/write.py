@@ -128,7 +128,7 @@ def create_zarr(
         )
     names = _checked_names(channel_names, shape, axes, target)
     if target.exists():
-        raise ImageError(f"{target} is there already; choose another name or delete it.")
+        raise ImageError(f"{target} already exists; choose another name or delete it.")
     with writing(target, ImageError):
         target.parent.mkdir(parents=True, exist_ok=True)
         return _new_zarr(target, stem_of(target), shape, np.dtype(dtype), axes, chunks, names, pixel_size_um)

@@ -276,7 +276,7 @@ class Engine:
         """
         if len(block) != self.in_channels:
             raise ModelError(
-                f"The image has {len(block)} channels, the model expects {self.in_channels}: "
+                f"The image has {len(block)} channels, but the model expects {self.in_channels}: "
                 "choose them under Channels."
             )
         try:

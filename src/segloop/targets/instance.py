@@ -98,7 +98,7 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
     def initial_parameters(self, sizes: NDArray[np.int64]) -> tuple[InstanceParameters, str]:
         """Choose the smallest size by the objects in the labels."""
         smallest = suggested_min_size(sizes)
-        note = f"Objects below {smallest} pixels will be removed, by the sizes in the labels."
+        note = f"Objects below {smallest} pixels will be removed, based on object sizes in the labels."
         return self.parameters.model_copy(update={"min_size": smallest}), note if smallest > 1 else ""
 
     @property
@@ -217,7 +217,7 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
         index = middle_of_plateau(scores, n_objects)
         return Choice(
             index,
-            f"Splitting {SPLITTING_CANDIDATES[index]:g} is in the middle of what works best on the "
+            f"Splitting {SPLITTING_CANDIDATES[index]:g} is the middle of the values that work best on the "
             f"{n_objects} objects of the validation images.",
         )
 

@@ -49,5 +49,5 @@ class Output:
 LABELS = Output("labels", "uint16", title="objects", description="Each object has its own number")
 MASK = Output("mask", layer="mask", description="Foreground and background")
 CLASSES = Output("classes", description="The most probable class of each pixel")
-PROBABILITY = Output("probability", layer="image", description="The maps that the thresholds act on")
+PROBABILITY = Output("probability", layer="image", description="The maps that thresholds are applied to")
 """The target's maps themselves, which it does not decode: uint8, or float16 if asked for."""

@@ -101,7 +101,9 @@ class MonaiBuilder:
 class AffineOptions(ParameterSet):
     """How much patches are scaled and rotated."""
 
-    scale: float = parameter(0.15, "Scale", "Scale by up to 1 plus or minus this.", minimum=0, maximum=0.9)
+    scale: float = parameter(
+        0.15, "Scale", "Scale by a random factor, at most this far from 1.", minimum=0, maximum=0.9
+    )
     rotate: float = parameter(
         0.3, "Rotate", "Rotate by up to this angle in the YX plane.", unit="rad", minimum=0, maximum=3.15
     )
@@ -112,7 +114,7 @@ class ElasticOptions(ParameterSet):
     """How much patches are deformed."""
 
     spacing: float = parameter(
-        24.0, "Smoothness", "Neighbours within this distance move alike.", unit="px", minimum=2, step=1
+        24.0, "Smoothness", "Pixels within about this distance move together.", unit="px", minimum=2, step=1
     )
     magnitude: float = parameter(
         3.0, "Strength", "Largest displacement of a pixel, approximately.", unit="px", minimum=0, step=0.5

@@ -51,7 +51,7 @@ def find_checkpoint(run: Run) -> tuple[Checkpoint | None, str]:
         if epoch is not None:
             is_last = file == run.last_checkpoint
             what = "damaged" if run.last_checkpoint in files else "missing"
-            note = "" if is_last else f"The last checkpoint is {what}: going on from the best validation."
+            note = "" if is_last else f"The last checkpoint is {what}: continuing from the best one."
             return Checkpoint(file, epoch), note
     raise RunError(
         f"The checkpoint {files[0]} is damaged: start a new training with --init on this run's model."

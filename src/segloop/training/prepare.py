@@ -104,7 +104,7 @@ def _entry(
     try:
         found = CachedSample.open(folder, header.sample.id)
     except DamagedEntryError:
-        warn(f"The prepared copy of {header.image.name} in the cache was damaged; it is made again.")
+        warn(f"The prepared copy of {header.image.name} in the cache is damaged; it is prepared again.")
         found = None
     if found is None:
         _make(dataset, header, target, normalisation, folder, context)

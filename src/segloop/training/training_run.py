@@ -84,8 +84,8 @@ class Material:
 def _require_foreground(material: Material, dataset: CuratedDataset) -> None:
     if not any(len(sample.arrays().foreground) for sample in material.train):
         raise DatasetError(
-            f"No training sample of {dataset.path} has any foreground that counts, so there is nothing "
-            "to learn: check the segmentations, and the regions that exclude."
+            f"No training sample of {dataset.path} has any foreground outside of exclude regions, "
+            "so there is nothing to learn: check the segmentations and the regions."
         )
 
 
@@ -192,7 +192,7 @@ class TrainingRun:
         samples = prepare(dataset, headers, target, self._config.normalisation, root, self._context, warn)
         if not samples:
             raise DatasetError(
-                f"No sample of {dataset.path} can be learned from; the messages above say why."
+                f"No sample of {dataset.path} can be used for training; the messages above say why."
             )
         samples = keep_in_memory(samples)
         prune(root, [sample.folder for sample in samples])
@@ -303,7 +303,7 @@ class TrainingRun:
             score = summary(at_best, target.metrics)
             text += f"; the model is that of epoch {checkpoints.best_epoch} (in validation {score})"
         elif not math.isnan(scores.get("train_loss", math.nan)):
-            text += "; the model is the latest, it was not validated"
+            text += "; the latest model is kept, without validation"
         self._say(f"{text}.")
         # To train for longer takes more epochs, even if the time was used up by the last of them.
         all_done = not progress.stopped and trainer.current_epoch >= schedule.limits.max_epochs

@@ -156,7 +156,7 @@ def test_a_zip_is_a_model_too(model: Model, tmp_path: Path) -> None:
 def test_exporting_never_overwrites(model: Model, tmp_path: Path) -> None:
     file = model.export(tmp_path / "m")
     assert file.name == "m.zip"
-    with pytest.raises(ModelError, match="exists already"):
+    with pytest.raises(ModelError, match="already exists"):
         model.export(file)
 
 
@@ -171,7 +171,7 @@ def test_an_imported_model_goes_by_the_name_of_its_zip(model: Model, tmp_path: P
 def test_importing_a_name_twice_is_refused(model: Model, tmp_path: Path) -> None:
     file = model.export(tmp_path / "m.zip")
     Model.import_zip(file, tmp_path / "mine")
-    with pytest.raises(ModelError, match="exists already"):
+    with pytest.raises(ModelError, match="already exists"):
         Model.import_zip(file, tmp_path / "mine")
 
 

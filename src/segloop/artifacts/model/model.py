@@ -229,7 +229,7 @@ class Model:
         path = Path(file)
         if path.suffix.lower() != ".zip":
             path = path.with_name(path.name + ".zip")
-        taken = ModelError(f"{path} exists already: choose another name or delete it first.")
+        taken = ModelError(f"{path} already exists: choose another name or delete it first.")
         if os.path.lexists(path):
             raise taken
         parts = self._read(*FILES)
@@ -261,7 +261,7 @@ class Model:
             raise ModelError(f"No model can have the name '{name}': rename {file} first.")
         destination = folder / name
         taken = ModelError(
-            f"{destination} exists already: delete it first if the new model should replace it."
+            f"{destination} already exists: delete it first if the new model should replace it."
         )
         if os.path.lexists(destination):
             raise taken
@@ -317,7 +317,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
         )
     installed = ", ".join(found.path.name for found in installed_models()) or "none yet"
     raise ModelError(
-        f"There is no model {name}: give a model folder, a run, a .zip file, "
+        f"There is no model {name}: choose a model folder, a run, a .zip file, "
         f"or the name of an installed model ({installed})."
     )
 

@@ -91,7 +91,7 @@ def plan_patches(
     if any(side > full for side, full in zip(size, largest, strict=True)):
         warnings.append(
             f"Patches of {_text(size)} are larger than the images ({_text(largest)} at most): "
-            "the rest is filled by reflection and not learned from."
+            "the rest is filled by reflection and ignored."
         )
     voxels = math.prod(size)
     batch_size = config.batch_size

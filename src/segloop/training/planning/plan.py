@@ -123,7 +123,7 @@ def plan_training(
     ids = found.headers if usable is None else usable
     train, val = split_samples(found, ids, previous, warnings.append)
     if not train:
-        raise DatasetError("No sample of the dataset can be learned from: check why they were left out.")
+        raise DatasetError("No sample of the dataset can be used for training: check why they were left out.")
     if usable is not None:
         objects = Counted(
             *(ObjectCount(sum(usable[i] for i in part), len(part), len(part)) for part in (train, val))

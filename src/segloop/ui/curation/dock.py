@@ -82,7 +82,7 @@ class CurationDock(Page):
             self.review.regions.begin()
             self.view.draw(sample, kind, self.review.options.shape)
             self.viewer_app.canvas_message.show(
-                f"Drawing {kind} regions, {key_of('Curation', kind)} puts the tool away"
+                f"Drawing {kind} regions, {key_of('Curation', kind)} stops drawing"
             )
         else:
             self._on_tool()
@@ -199,7 +199,7 @@ class CurationDock(Page):
         self.message.setToolTip(message.detail)
 
     def _on_acted(self, text: str, undoable: bool) -> None:
-        hint = f", {key_of('Curation', 'undo')} takes it back" if undoable else ""
+        hint = f", {key_of('Curation', 'undo')} undoes it" if undoable else ""
         self.viewer_app.canvas_message.show(text + hint)
 
     def _on_shown(self, snapshot: Snapshot) -> None:

@@ -68,8 +68,8 @@ class NewDatasetPanel(QWidget):
         self._folders = self._make_folders()
         self._layers = self._make_layers()
         self.from_layers.toggled.connect(self._on_source)
-        self.val = _percent(20, "Fraction of the samples that training is checked on while it runs")
-        self.test = _percent(0, "Fraction of the samples that training never sees, for the final score")
+        self.val = _percent(20, "Fraction of the samples used for validation during training")
+        self.test = _percent(0, "Fraction of the samples kept for the final score; training never sees them")
         self.group_by = QLineEdit(placeholderText="each image on its own")
         self.group_by.setToolTip(
             "Regular expression on the file stem: images with the same first group stay in one split, "
@@ -173,8 +173,8 @@ class NewDatasetPanel(QWidget):
         self.set_channels(())
         self.rule = QLineEdit(placeholderText="equal names, or such as *_raw=*_mask")
         self.rule.setToolTip(
-            "Rule for pairing where names are not enough: pattern of the raw images = pattern of the "
-            "segmentations; what the stars stand for must be equal"
+            "Rule for pairing if names are not enough: pattern of the raw images = pattern of the "
+            "segmentations; the text that * stands for must be the same"
         )
         self.axes = QLineEdit(placeholderText="as the files say, or such as YXC")
         self.axes.setToolTip("Axes of raw images whose files do not name them, in order: T, C, Z, Y, X")
@@ -200,7 +200,7 @@ class NewDatasetPanel(QWidget):
 
     def _make_seg_folder(self) -> PathChooser:
         chooser = PathChooser(PathKind.folder, "folder with labels")
-        chooser.line.setToolTip("Label images named like the raw images; _mask and the like may differ")
+        chooser.line.setToolTip("Label images named like the raw images; additions such as _mask are ignored")
         chooser.changed.connect(self.files_changed)
         return chooser
 

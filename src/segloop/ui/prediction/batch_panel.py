@@ -23,7 +23,7 @@ from segloop.app.presenters.prediction.file_list import FileList, FileRow
 
 _MAX_ROWS = 8
 _RECORD = Qt.ItemDataRole.UserRole
-_RETHRESHOLD_TIP = "Decode the kept probabilities of all files again; the network does not run"
+_RETHRESHOLD_TIP = "Apply thresholds to the saved probabilities of all files, without running the network"
 _NOT_KEPT_TIP = "No probabilities were kept: tick probability under Output and predict again"
 
 

@@ -231,7 +231,7 @@ class LayerList(QWidget):
             possible = possible_axes(layer)
             if len(possible) < 2:
                 continue
-            combo = QComboBox(toolTip="What the axes before Y and X are; name them in napari to settle it")
+            combo = QComboBox(toolTip="Meaning of the axes before Y and X; you can also name them in napari")
             for axes in possible:
                 combo.addItem(AXES_WORDS[axes], axes)
             combo.setCurrentIndex(possible.index(self.axes(layer)))

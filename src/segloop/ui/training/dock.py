@@ -68,7 +68,7 @@ class TrainingDock(Page):
         self.plan = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.plan_fold.body.addWidget(self.plan)
         self.start_button = QPushButton("Start training")
-        self.start_button.setToolTip("Train in a process of its own; napari stays free and may be closed")
+        self.start_button.setToolTip("Train in a separate process; you can keep using napari, or close it")
         self.no_runs = QLabel(_NO_RUNS, wordWrap=True)
         self.run_panel = RunPanel(self.viewer_app)
         self.table = RunTable()

@@ -221,7 +221,7 @@ class SettingsPanel(QWidget):
     def _show_size(self) -> None:
         scratch = not self.start_from.value()
         self._size_row.setEnabled(scratch)
-        self._size_row.setToolTip("" if scratch else "The network comes with the model to start from")
+        self._size_row.setToolTip("" if scratch else "The model to start from determines the network")
 
 
 class _Minutes(QDoubleSpinBox):

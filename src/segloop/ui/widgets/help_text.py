@@ -21,15 +21,15 @@ STEPS = {
         "Choose a dataset with accepted samples.",
         "Choose what to learn: separate objects, or foreground and classes. To adapt a model to your "
         "images, start from it instead of from scratch.",
-        "Set how long training may take and press Start training. It runs in a process of its own: you "
-        "may go on working, or close napari.",
+        "Set how long training may take and press Start training. It runs in a separate process: "
+        "you can keep working, or close napari.",
         "Watch the curves. The model with the best validation score is kept. Press Predict with it to try "
         "it.",
     ),
     "Prediction": (
         "Choose a model, then tick the image layers to apply it to, or choose files or a folder.",
         "Check that channels and pixel size fit. A warning offers a button that solves it.",
-        "Press Predict. The result lies on top of its image.",
+        "Press Predict. The result is shown on top of its image.",
         "Move the thresholds until the objects look right. Then save the result, or correct it in Curation.",
     ),
 }
@@ -51,7 +51,7 @@ WORDS = (
     (
         "Loss",
         "What training makes smaller: how far the network's output is from the labels. Training loss that "
-        "falls while validation loss rises means that the network learns the training images by heart: "
+        "falls while validation loss rises means that the network memorises the training images: "
         "stop, or add images.",
     ),
     (

@@ -121,7 +121,7 @@ def test_the_ends_of_the_list_are_said(review):
     review.presenter.set_filter(Filter.undecided)
     for _ in range(3):
         review.presenter.show_next()
-    assert review.error == "c is the last one of the undecided ones."
+    assert review.error == "c is the last one of the undecided samples."
 
 
 def test_the_base_is_chosen_by_number_or_name(review):

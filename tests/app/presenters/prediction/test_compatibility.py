@@ -62,7 +62,7 @@ def test_a_stack_is_refused_with_a_remedy_that_helps():
     found = check(card(), stack)
     assert not found.fits
     assert found.remedies == (Remedy.slice_by_slice,)
-    assert [remark.text for remark in found.remarks] == ["`s` is a stack of 3 slices, the model is 2D."]
+    assert [remark.text for remark in found.remarks] == ["`s` is a stack of 3 slices, but the model is 2D."]
     assert check(card(), stack, slice_by_slice=True).fits
 
 

@@ -54,7 +54,7 @@ def test_a_dataset_is_summarised_in_a_line(changes, line):
     [
         ({}, ""),
         ({"val": 0, "validating": 24}, "24 of the 120 training samples will validate instead"),
-        ({"train": 3, "val": 0, "validating": 0}, "too few accepted samples to validate on"),
+        ({"train": 3, "val": 0, "validating": 0}, "too few accepted samples for validation"),
         ({"train": 0, "val": 0, "validating": 0}, ""),
     ],
 )

@@ -237,7 +237,7 @@ def test_a_training_without_validation_is_asked_about(stage, accepted, asks):
     stage.start()
     assert bool(stage.runs) is not asks
     if asks:
-        assert "too few accepted samples to validate on" in stage.said[-1].text
+        assert "too few accepted samples for validation" in stage.said[-1].text
         stage.said[-1].action()
         stage.tasks.finish()
     assert stage.runs == ["nuclei"]

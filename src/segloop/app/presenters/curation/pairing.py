@@ -239,7 +239,7 @@ class PairingPresenter:
             raise DatasetError(f"No folder with the {what} is chosen: choose one.")
         pairs = [row.pair for row in self.rows if row.pair is not None and self.is_used(row)]
         if not pairs:
-            raise DatasetError("No pair is ticked: tick those to make samples of.")
+            raise DatasetError("No pair is ticked: tick the pairs to use.")
         return pairs
 
     def _on_table(self, table: PairingTable) -> None:

@@ -304,7 +304,7 @@ class ReviewPresenter:
             self._messages.acted.emit(session.current.id, False)
         else:
             listed = session.filter.value
-            of = "" if listed == "all" else f" of the {listed} ones"
+            of = "" if listed == "all" else f" of the {listed} samples"
             self._messages.info(f"{session.current.id} is the {end} one{of}.")
 
     def _on_moved(self, _: str) -> None:

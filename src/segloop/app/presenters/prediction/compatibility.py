@@ -139,7 +139,7 @@ def _check(card: ModelCard, image: Image, first: Image, config: PredictConfig) -
     from segloop.prediction.fitting import fit
 
     if card.axes == "YX" and image.n_slices > 1 and not config.slice_by_slice:
-        text = f"`{image.name}` is a stack of {image.n_slices} slices, the model is 2D."
+        text = f"`{image.name}` is a stack of {image.n_slices} slices, but the model is 2D."
         return [Remark(Level.error, text, Remedy.slice_by_slice)]
     try:
         remarks = fit(card, image, config).remarks

@@ -381,7 +381,8 @@ class PredictionPresenter:
 
     def _on_painted(self, name: str) -> None:
         self.messages.info(
-            f"You painted on {name}, so it is yours now: moving a threshold makes a new layer beside it. "
+            f"You painted on {name}, so Segloop no longer changes it: moving a threshold creates a new "
+            "layer. "
             "Save yours with File > Save Selected Layers.",
         )
 
@@ -396,11 +397,11 @@ def _load_models(app: App, extra: Sequence[str], context: Context) -> list[Model
 
 
 def _lost(failure: str, is_files: bool) -> str:
-    _, _, last = failure.partition("It last said: ")
+    _, _, last = failure.partition("Its last message: ")
     kept = "; what was finished is kept" if is_files else ""
     return (
         f"The prediction process ended unexpectedly{kept}. "
-        + (f"It last said: {last} " if last else "")
+        + (f"Its last message: {last} " if last else "")
         + "If this happens again, choose a smaller tile size."
     )
 

@@ -80,11 +80,11 @@ class DatasetSummary:
         if self.validating:
             return (
                 f"No accepted sample is set aside for validation: {self.validating} of the {self.train} "
-                "training samples will validate instead."
+                "training samples will be used for validation instead."
             )
         return (
-            "There are too few accepted samples to validate on: the model will have no score, and the newest "
-            "one is kept, not the best."
+            "There are too few accepted samples for validation: the model will have no score, and the "
+            "latest one is kept instead of the best."
         )
 
 

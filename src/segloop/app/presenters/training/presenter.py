@@ -318,7 +318,7 @@ class TrainingPresenter:
             names = " and ".join(sorted(active))
             doubts.append(f"{names} is still training; two trainings at once slow each other down.")
         if self.summary is not None and not self.summary.validating:
-            doubts.append(self.summary.validation_note or "No sample is left to validate on.")
+            doubts.append(self.summary.validation_note or "No sample is left for validation.")
         return doubts
 
     def stop(self) -> None:
