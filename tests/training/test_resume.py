@@ -295,7 +295,7 @@ def test_a_damaged_sample_of_the_cache_is_made_again_and_said(
 
     second = train(config(dataset, TINY, "stop.max_steps=4"), tmp_path / "second")
 
-    said = [text for text in messages(second, "warning") if "in the cache was damaged" in text]
+    said = [text for text in messages(second, "warning") if "in the cache is damaged" in text]
     assert len(said) == 1
     assert second.metrics()["train_loss"] == first.metrics()["train_loss"]
 

@@ -60,6 +60,6 @@ class PredictConfig:
     threshold: dict[str, Any] = knob(
         {},
         "Thresholds",
-        "Parameters of the model's target, such as `threshold.foreground=0.4`; empty uses those of the model.",
+        "Parameters of the model's target, such as `threshold.foreground=0.4`; empty uses the model's.",
     )
     device: DeviceConfig = knob(DeviceConfig, "Device", "Device and precision of the computation.")

@@ -53,7 +53,7 @@ def test_a_dataset_is_summarised_in_a_line(changes, line):
     ("changes", "words"),
     [
         ({}, ""),
-        ({"val": 0, "validating": 24}, "24 of the 120 training samples will validate instead"),
+        ({"val": 0, "validating": 24}, "24 of the 120 training samples will be used for validation instead"),
         ({"train": 3, "val": 0, "validating": 0}, "too few accepted samples for validation"),
         ({"train": 0, "val": 0, "validating": 0}, ""),
     ],
