@@ -304,7 +304,7 @@ def test_channels_last_are_recognised_and_said(tmp_path: Path, n_channels: int) 
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack")
     image = open_image(tmp_path / "a.tif")
     assert image.shape == (1, n_channels, 1, 64, 50)
-    assert "read as YXC: if that is wrong, set them" in image.notes[0]
+    assert "read as YXC: if that is wrong, say which they are" in image.notes[0]
     assert np.array_equal(read_all(image)[:, 0], np.moveaxis(array, -1, 0))
 
 
@@ -322,7 +322,7 @@ def test_axes_that_were_guessed_may_be_given(tmp_path: Path, axes: str, shape: t
     array = noise(6, 40, 33)
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack")
     guessed = open_image(tmp_path / "a.tif")
-    assert "does not name its axes; they are read as ZYX" in guessed.notes[0]
+    assert "does not name its axes, they are read as ZYX" in guessed.notes[0]
     image = open_image(tmp_path / "a.tif", axes=axes)
     assert image.notes == ()
     assert image.shape == shape

@@ -49,7 +49,7 @@ def test_a_channel_that_is_missing_is_named_if_others_fit_by_name(two_channels: 
         fit(two_channels.card, _image(2, ["membranes", "DAPI"]), PredictConfig())
     assert str(caught.value) == (
         "`a.tif` has no channel nuclei (it has membranes, DAPI), "
-        "but the model expects 2 (nuclei, membranes): choose them under Channels "
+        "the model expects 2 (nuclei, membranes): choose them under Channels "
         "(such as channels=[0,1])"
     )
 
@@ -63,7 +63,7 @@ def test_another_number_of_channels_is_refused_with_the_remedy(two_channels: Mod
     with pytest.raises(ModelError) as caught:
         fit(two_channels.card, _image(3, ["a", "b", "c"]), PredictConfig())
     assert str(caught.value) == (
-        "`a.tif` has 3 channels, but the model expects 2 (nuclei, membranes): choose them under Channels "
+        "`a.tif` has 3 channels, the model expects 2 (nuclei, membranes): choose them under Channels "
         "(such as channels=[0,1])"
     )
 
@@ -88,7 +88,7 @@ def test_the_setting_that_a_refusal_advises_is_the_right_one(
 def test_channels_that_were_only_counted_do_not_match_by_name(make_model: Callable[..., Path]) -> None:
     model = Model.load(make_model())
     card = model.card.model_copy(update={"recipe": RecipeCard.of(Recipe.of_channels(["Channel 0"]))})
-    with pytest.raises(ModelError, match="3 channels, but the model expects 1"):
+    with pytest.raises(ModelError, match="3 channels, the model expects 1"):
         fit(card, _image(3), PredictConfig())
 
 
@@ -98,7 +98,7 @@ def test_chosen_channels_are_taken(two_channels: Model) -> None:
 
 
 def test_too_few_chosen_channels_are_refused(two_channels: Model) -> None:
-    with pytest.raises(ModelError, match=r"1 channel chosen for `a\.tif`, but the model expects 2"):
+    with pytest.raises(ModelError, match=r"1 channel chosen for `a\.tif`, the model expects 2"):
         fit(two_channels.card, _image(3), PredictConfig(channels=["0"]))
 
 
@@ -110,14 +110,14 @@ def test_a_chosen_channel_that_does_not_exist_is_named(two_channels: Model) -> N
 def test_a_2d_model_on_a_stack_is_refused_with_the_remedy(make_model: Callable[..., Path]) -> None:
     card = Model.load(make_model()).card
     with pytest.raises(
-        ModelError, match=r"`a\.tif` is a stack of 6 slices, but the model is 2D: switch on Slice by"
+        ModelError, match=r"`a\.tif` is a stack of 6 slices, the model is 2D: switch on Slice by"
     ):
         fit(card, _image(1, z=6), PredictConfig())
     assert fit(card, _image(1, z=6), PredictConfig(slice_by_slice=True)).slice_by_slice
 
 
 def test_a_3d_model_on_a_single_slice_is_refused(make_model: Callable[..., Path]) -> None:
-    with pytest.raises(ModelError, match=r"`a\.tif` has a single slice, but the model is 3D"):
+    with pytest.raises(ModelError, match=r"`a\.tif` has a single slice, the model is 3D"):
         fit(Model.load(make_model(3)).card, _image(1), PredictConfig())
 
 

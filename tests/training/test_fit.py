@@ -317,7 +317,7 @@ def test_without_validation_samples_some_training_ones_validate(
 ) -> None:
     run = train(config(make_dataset(nuclei, val=[]), TINY), tmp_path / "run")
 
-    assert "1 of the training samples are used for validation instead" in messages(run, "warning")[0]
+    assert "1 of the training samples validate instead" in messages(run, "warning")[0]
     assert "val_dice" in run.metrics()
 
 
@@ -330,7 +330,7 @@ def test_a_single_sample_is_learnt_without_validation(
 
     run = train(config(dataset, TINY), tmp_path / "run")
 
-    assert "No samples are left for validation" in messages(run, "warning")[0]
+    assert "no samples left to validate on" in messages(run, "warning")[0]
     assert "val_dice" not in run.metrics()
     Model.load(run.path).verify()
 

@@ -105,7 +105,7 @@ def test_a_recipe_of_operations_is_trained_kept_and_enforced(
                 np.stack([scaled[0], 2.5 * (scaled[2] - scaled[1]), scaled[:2].max(0), 0 * scaled[0]])
             )
             expected = torch.sigmoid(model.network()(inputs[None]))[0, 0]
-        with pytest.raises(ModelError, match=r"no channel Channel 2 .* but the model expects 3"):
+        with pytest.raises(ModelError, match=r"no channel Channel 2 .* the model expects 3"):
             segloop.Model.load(run.path).predict(raw[:2], axes="CYX")
 
     assert card.recipe.channels == ["Channel 0", "Channel 2", "Channel 1"]

@@ -97,7 +97,7 @@ def test_no_validation_sample_is_a_warning(nuclei: Pictures, make_dataset: MakeD
     found = planned(make_dataset(one, val=[]))
 
     assert found.val_samples == ()
-    assert "No samples are left for validation" in found.warnings[0]
+    assert "no samples left to validate on" in found.warnings[0]
     assert "validates on none" in found.notes[0]
 
 

@@ -59,9 +59,7 @@ def test_a_group_is_borrowed_whole(nuclei: Pictures, make_dataset: MakeDataset) 
     train, val, said = split(dataset)
 
     assert [train, val] in ([names[::2], names[1::2]], [names[1::2], names[::2]])
-    assert said == [
-        "No validation sample can be used: 3 of the training samples are used for validation instead."
-    ]
+    assert said == ["No validation sample can be used: 3 of the training samples validate instead."]
 
 
 def test_a_single_group_is_not_torn_apart(nuclei: Pictures, make_dataset: MakeDataset) -> None:
@@ -71,7 +69,7 @@ def test_a_single_group_is_not_torn_apart(nuclei: Pictures, make_dataset: MakeDa
     train, val, said = split(dataset)
 
     assert (train, val) == (names, [])
-    assert "No samples are left for validation" in said[0]
+    assert "no samples left to validate on" in said[0]
 
 
 def test_the_split_of_before_stays_and_new_samples_are_learned_from(
@@ -130,4 +128,4 @@ def test_what_was_learned_from_never_validates_later(nuclei: Pictures, make_data
     train, val, said = split(dataset, previous)
 
     assert (sorted(train), val) == (names[1:], [])
-    assert "No samples are left for validation" in said[0]
+    assert "no samples left to validate on" in said[0]
