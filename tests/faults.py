@@ -49,18 +49,29 @@ class Faults:
             if isinstance(flags, int) and flags & WRITING and isinstance(path, str | os.PathLike):
                 self._change(path)
         elif event in CHANGES:
-            self._change(arguments[0])
+            self._change(_named(*arguments))
 
     def _on_fsync(self, descriptor: Any) -> None:
         self._change(self._folder)
         self._fsync(descriptor)
 
     def _change(self, path: Any) -> None:
-        if isinstance(path, int) or not os.fspath(path).startswith(self._folder):
+        if isinstance(path, int) or not os.fsdecode(path).startswith(self._folder):
             return
         self.count += 1
         if self.count == self._fail_at:
             raise OSError(self._errno, os.strerror(self._errno), os.fspath(path))
+
+
+def _named(path: Any, *arguments: Any) -> Any:
+    """Return the path of a call; one below an open folder, as `shutil.rmtree` deletes files, is looked up."""
+    folder = arguments[0] if arguments and isinstance(arguments[0], int) else -1
+    if folder < 0 or not isinstance(path, str) or Path(path).is_absolute():
+        return path
+    try:
+        return str(Path(f"/proc/self/fd/{folder}").readlink() / path)
+    except OSError:  # not on this system
+        return path
 
 
 FAULTS = Faults()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segloop.artifacts.prediction.provenance import Prediction, Provenance, find_records
-from segloop.core.commit import Commit, hidden_name, needs_recovery, recover
+from segloop.core.commit import Commit, hidden_folder, hidden_name, recover
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.core.lock import FileLock
@@ -87,14 +87,14 @@ class Place:
                 commit.discard()
 
     def finish_interrupted(self) -> None:
-        """Put in place what a kill or a power cut left of a prediction that was already decided.
+        """Put in place, or remove, what a kill or a power cut left of a prediction that was being written.
 
         Raises
         ------
         ImageError
             If another process is writing this prediction, or the folder can't be written.
         """
-        if needs_recovery(self.folder, self.name):
+        if os.path.lexists(hidden_folder(self.folder, self.name)):
             with self._lock(), writing(self.folder, ImageError):
                 recover(self.folder, self.name, self.is_own)
 
