@@ -26,15 +26,9 @@ def spec_of(dims: int, in_channels: int, out_channels: int) -> NetworkSpec:
     return NetworkSpec("unet", dims, in_channels, out_channels, kwargs)
 
 
-def save_model(
-    folder: Path, network: torch.nn.Module, spec: NetworkSpec, target: Any, **card: Any
-) -> Path:
+def save_model(folder: Path, network: torch.nn.Module, spec: NetworkSpec, target: Any, **card: Any) -> Path:
     """Save a network with a test input; return the folder."""
     network.eval()
-    shape = (1, spec.in_channels, *(4 * step for step in network.stride))  # type: ignore[attr-defined]
-    test_input = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        test_output = network(test_input)
     values = {
         "name": folder.name,
         "axes": "YX" if spec.dims == 2 else "ZYX",
@@ -51,7 +45,9 @@ def save_model(
         halo=list(network.halo),  # type: ignore[attr-defined,call-overload]
         **values,
     )
-    Model.save(folder, model_card, network.state_dict(), test_input[0].numpy(), test_output[0].numpy())
+    shape = (len(model_card.recipe.channels), *(4 * step for step in model_card.stride))
+    test_input = torch.randn(shape, generator=torch.Generator().manual_seed(1)).numpy()
+    Model.save(folder, model_card, network, test_input)
     return folder
 
 

@@ -269,3 +269,7 @@ def test_an_immense_test_is_refused_before_it_is_run(model: Model) -> None:
 
     with pytest.raises(ModelError, match=r"test_input\.npy .* is too large to be genuine"):
         Model.load(model.path).verify()
+
+
+def test_equal_models_have_equal_hashes(tmp_path: Path) -> None:
+    assert len({save(tmp_path / f"m{number}").sha256 for number in range(8)}) == 1

@@ -191,7 +191,10 @@ class EventLog:
             return self._stop_seen
 
     def _forget_stop(self) -> None:
-        (self.folder / STOP_FILE).unlink(missing_ok=True)
+        stop = self.folder / STOP_FILE
+        if os.path.lexists(stop):
+            with writing(stop, JobError):
+                stop.unlink(missing_ok=True)
         with self._lock:
             self._stop_seen = False
 

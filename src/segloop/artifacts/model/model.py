@@ -206,7 +206,8 @@ class Model:
         test_output = self_test.run_test(card, network, test_input)
         self_test.require_fit(card, test_input, test_output)
         digest = card_digest(card.model_dump(mode="json"))
-        metadata = {"format": "pt", _CARD_DIGEST: digest}
+        # One entry only: safetensors writes several in any order, and equal models are to have equal hashes.
+        metadata = {_CARD_DIGEST: digest}
         content = safetensors.torch.save(_without_aliases(network.state_dict()), metadata)
         card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
         parts = {
