@@ -213,7 +213,7 @@ class TrainConfig:
     loss: dict[str, Any] = knob(
         {},
         "Losses",
-        "Registered losses in place of the target's own, by the name of the term: `loss.distance=NAME`, "
+        "Loss of each part of the target instead of the default one: `loss.distance=NAME`, "
         "with options `loss.distance={name:NAME,OPTION:VALUE}`.",
         advanced=True,
     )

@@ -83,7 +83,7 @@ def test_a_sample_file_with_the_id_of_another_is_refused(dataset: CuratedDataset
     folder = dataset.path / "samples"
     shutil.copy(folder / f"{second}.json", folder / f"{first}.json")
     before = (folder / f"{second}.json").read_bytes()
-    with pytest.raises(DatasetError, match=f"describes the sample '{second}'"):
+    with pytest.raises(DatasetError, match=f"describes another sample, '{second}'"):
         CuratedDataset.open(dataset.path).edit(first, lambda now: now.edit(note="x"), "note")
     assert (folder / f"{second}.json").read_bytes() == before
 

@@ -95,7 +95,7 @@ class SampleStore:
             why = explain(error) if isinstance(error, ValidationError) else error
             raise DatasetError(f"{file} can't be read ({why}): {_RESTORE}.") from error
         if sample.id != sample_id:
-            raise DatasetError(f"{file} describes the sample {sample.id!r}: restore it from a copy.")
+            raise DatasetError(f"{file} describes another sample, {sample.id!r}: restore it from a copy.")
         self._remember(sample, state)
         return sample
 

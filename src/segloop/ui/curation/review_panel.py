@@ -223,7 +223,7 @@ class ReviewPanel(QWidget):
         self._split_group = QButtonGroup(self)
         tips = {
             "train": "Training learns from it",
-            "val": "Training is checked on it while it runs",
+            "val": "Used to validate the training while it runs",
             "test": "Kept aside for the final score",
         }
         splits = QHBoxLayout()
