@@ -63,7 +63,7 @@ class RunPanel(QWidget):
 
     def show_run(self, run: ShownRun) -> None:
         """Show another run."""
-        self.title.setText(f"<b>{run.name}</b>")
+        self.title.setText(run.name)
         self.title.setToolTip(str(run.path))
         self.progress.finish()
         self.curves.show_curves(run.curves)
@@ -77,7 +77,7 @@ class RunPanel(QWidget):
             self.log.appendPlainText("\n".join(update.lines))
         if update.metrics:
             self.curves.refresh()
-        self.title.setText(f"<b>{run.name}</b>: {run.status}")
+        self.title.setText(f"{run.name}: {run.status}")
         self._show_progress(run.progress, stoppable=not run.stopping)
         self.resume.setVisible(run.can_resume)
         self.longer.setVisible(run.can_train_longer)
