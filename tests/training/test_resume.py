@@ -337,7 +337,9 @@ def test_of_two_processes_that_resume_a_run_at_once_one_trains(runs: MakeRun, tm
 
     assert sorted(process.returncode for process in processes) == [0, 1]
     refused = next(error for error, each in zip(errors, processes, strict=True) if each.returncode)
-    assert "is in use by process" in refused or "still being trained" in refused
+    # On a busy machine one may begin only after the other has ended.
+    reasons = ("is in use by process", "still being trained", "to train it for longer")
+    assert any(reason in refused for reason in reasons), refused
     steps = [step for _, step in run.metrics()["step"]]
     assert steps == sorted(set(steps))
     assert steps[-1] == 400
