@@ -144,6 +144,25 @@ def test_a_follower_can_begin_after_an_earlier_attempt(tmp_path: Path) -> None:
     assert [event.text for event in update.events_of(MessageEvent)] == ["now"]
 
 
+def test_a_follower_reads_all_events_of_the_next_job_in_the_folder(tmp_path: Path) -> None:
+    log = EventLog(tmp_path)
+    log.message("earlier")
+    log.state(JobState.finished)
+    job = Job(tmp_path)
+    follower = JobFollower(job, since=(tmp_path / EVENTS_FILE).stat().st_size)
+    assert follower.look().events == ()
+
+    (tmp_path / EVENTS_FILE).unlink()
+    log = EventLog(tmp_path)
+    log.state(JobState.running)
+    log.message("A message that makes this log longer than the one before.")
+
+    update = follower.look()
+    assert update.state is JobState.running
+    assert len(update.events) == 2
+    assert "longer than the one before" in job.folder.message
+
+
 def test_a_folder_that_can_not_be_read_for_a_while_is_no_end(
     watcher: JobWatcher,
     repeater: ByHand,

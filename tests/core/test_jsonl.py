@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segloop.core.jsonl import append_line, read_lines, read_lines_backwards
+from segloop.core.jsonl import LineReader, append_line, read_lines, read_lines_backwards
 
 
 def test_what_was_appended_is_read_in_order(tmp_path: Path) -> None:
@@ -80,3 +80,24 @@ def test_backwards_tells_where_lines_start(tmp_path: Path) -> None:
 
 def test_backwards_a_missing_file_has_no_lines(tmp_path: Path) -> None:
     assert list(read_lines_backwards(tmp_path / "none.jsonl")) == []
+
+
+def test_a_reader_reads_what_is_new_and_all_of_a_file_that_took_the_place(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    append_line(file, {"time": 1})
+    append_line(file, {"time": 2})
+    reader, later = LineReader(file), LineReader(file, file.stat().st_size)
+    assert (reader.read(), later.read()) == ([{"time": 1}, {"time": 2}], [])
+    append_line(file, {"time": 3})
+    assert (reader.read(), later.read()) == ([{"time": 3}], [{"time": 3}])
+    assert not reader.replaced
+
+    file.unlink()
+    for time in (4, 5, 6, 7):  # longer than the first
+        append_line(file, {"time": time})
+
+    for each in (reader, later):
+        assert [line["time"] for line in each.read()] == [4, 5, 6, 7]
+        assert each.replaced
+        assert each.read() == []
+        assert not each.replaced

@@ -77,7 +77,7 @@ class JobFollower:
 
     def __init__(self, job: Job, since: int = 0) -> None:
         self.job = job
-        self._offset = since
+        self._new = job.folder.reader(since)
         self._latest: JobUpdate | None = None
 
     def look(self) -> JobUpdate:
@@ -86,11 +86,10 @@ class JobFollower:
         try:
             # The state first: when it has ended, all events are there.
             state = self.job.state()
-            events, offset = self.job.folder.events(self._offset)
             failure = self.job.failure() if state.ended else ""
+            events = self._new.read()  # last, because what was read does not come again
         except (OSError, SegloopError) as error:
             return replace(before, events=(), first=False, problem=str(error))
-        self._offset = offset
         progress, started, ended_by = before.progress, before.started, before.ended_by
         for event in events:
             if isinstance(event, ProgressEvent):
@@ -179,5 +178,5 @@ class JobWatcher:
         self._latest = update
         follower = self._follower
         self.updated.emit(update)
-        # Whoever received the update may have chosen another job.
+        # A receiver of the update may have chosen another job.
         return self._follower is follower and not (self._until_ended and update.state.ended)

@@ -11,6 +11,7 @@ from typing import Any
 from segloop.core.own_files import open_own, open_own_to_append
 
 _BLOCK = 1 << 16
+_HEAD = 512  # bytes of the first line; times in it differ from file to file
 
 
 def append_line(path: Path, value: dict[str, Any], durable: bool = False) -> None:
@@ -86,6 +87,45 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     end = data.rfind(b"\n") + 1
     parsed = (_parse(line) for line in data[:end].splitlines())
     return [value for value in parsed if value is not None], offset + end
+
+
+class LineReader:
+    """Reads what is new in a file each time, and all of it after another file has taken its place.
+
+    Parameters
+    ----------
+    path : Path
+        The file; a missing file counts as empty.
+    offset : int, optional
+        Where to begin, in bytes.
+
+    Attributes
+    ----------
+    replaced : bool
+        Whether the last `read` found another file than the one before.
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self._path = path
+        self._offset = offset
+        self._head = _head(path) if offset else b""
+        self.replaced = False
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the objects in the lines that were completed since the last call; see `read_lines`."""
+        head = _head(self._path)
+        replaced = not head.startswith(self._head)
+        lines, offset = read_lines(self._path, 0 if replaced else self._offset)
+        self._head, self._offset, self.replaced = head, offset, replaced
+        return lines
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with open_own(path) as file:
+            return file.read(_HEAD).partition(b"\n")[0]
+    except FileNotFoundError:
+        return b""
 
 
 def read_lines_backwards(path: Path, end: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -34,7 +34,7 @@ from segloop.core.atomic import write_text
 from segloop.core.context import Context, Progress
 from segloop.core.errors import JobError
 from segloop.core.file_errors import reading, writing
-from segloop.core.jsonl import append_line, read_lines
+from segloop.core.jsonl import LineReader, append_line, read_lines
 
 EVENTS_FILE = "events.jsonl"
 STOP_FILE = "stop"
@@ -199,6 +199,46 @@ class EventLog:
             self._stop_seen = False
 
 
+class EventReader:
+    """Reads the new events of a job each time, and all of them after another job has begun in its folder.
+
+    Parameters
+    ----------
+    path : Path
+        The event log; it may not exist yet.
+    offset : int, optional
+        Byte of the log to begin at.
+
+    Attributes
+    ----------
+    replaced : bool
+        Whether the last `read` found the log of another job.
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self._path = path
+        with reading(path, JobError):
+            self._lines = LineReader(path, offset)
+        self.replaced = False
+
+    def read(self) -> list[JobEvent]:
+        """Return the events that were written since the last call.
+
+        Raises
+        ------
+        JobError
+            If the log can't be read.
+        """
+        with reading(self._path, JobError):
+            lines = self._lines.read()
+        self.replaced = self._lines.replaced
+        return _parsed(lines)
+
+
+def _parsed(lines: list[dict[str, Any]]) -> list[JobEvent]:
+    return [event for line in lines if (event := parse_event(line)) is not None]
+
+
 class JobFolder:
     """A job as other processes see it: its events, its state, and the request to stop.
 
@@ -211,7 +251,7 @@ class JobFolder:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self._lock = threading.Lock()
-        self._offset = 0
+        self._new = self.reader()
         self._last: dict[type[Any], JobEvent] = {}
 
     def events(self, since_offset: int = 0) -> tuple[list[JobEvent], int]:
@@ -227,8 +267,11 @@ class JobFolder:
         path = self.folder / EVENTS_FILE
         with reading(path, JobError):
             lines, offset = read_lines(path, since_offset)
-        events = [event for line in lines if (event := parse_event(line)) is not None]
-        return events, offset
+        return _parsed(lines), offset
+
+    def reader(self, since_offset: int = 0) -> EventReader:
+        """Return a reader of the events from a byte offset on, and of all events of a job that follows."""
+        return EventReader(self.folder / EVENTS_FILE, since_offset)
 
     def events_of(self, kind: type[E]) -> list[E]:
         """Return all events of a type so far, oldest first."""
@@ -237,7 +280,9 @@ class JobFolder:
     def last(self, kind: type[E]) -> E | None:
         """Return the newest event of a type, or None; reads only what was appended since the last call."""
         with self._lock:
-            found, self._offset = self.events(self._offset)
+            found = self._new.read()
+            if self._new.replaced:
+                self._last.clear()
             for event in found:
                 self._last[type(event)] = event
             newest = self._last.get(kind)
