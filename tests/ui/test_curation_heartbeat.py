@@ -12,6 +12,7 @@ from heartbeat import Heartbeat
 from segloop.app.sample import make_sample_dataset
 
 STEPS = 9
+ROUNDS = 2
 ALLOWED_S = 0.1
 """Longest stall beyond the one of bare napari."""
 
@@ -32,29 +33,47 @@ def test_a_step_to_the_next_sample_stalls_no_longer_than_napari_takes_to_show_it
         settle(dock)
         shown.append([np.array(layer.data) for layer in dock.view.layers])
 
-    bare = []
-    for number, arrays in enumerate(shown):
-        heart.start()
-        for layer, array in zip(dock.view.layers, arrays, strict=True):
+    def bare(number):
+        for layer, array in zip(dock.view.layers, shown[number], strict=True):
             layer.data = array
-        if arrays[0].shape != shown[number - 1][0].shape:
+        if shown[number][0].shape != shown[number - 1][0].shape:
             viewer.reset_view()
-        qtbot.waitUntil(lambda: len(heart.gaps) > 20)
-        bare.append(heart.stop()[0])
 
-    for _ in range(STEPS):
-        canvas.key(Qt.Key.Key_B)
-        settle(dock)
-    with_dock = []
-    for _ in range(STEPS):
-        heart.start()
+    def with_dock(_):
         canvas.key(Qt.Key.Key_A)
         settle(dock)
-        qtbot.waitUntil(lambda: len(heart.gaps) > 20)
-        with_dock.append(heart.stop()[0])
+
+    def step_back():
+        for _ in range(STEPS):
+            canvas.key(Qt.Key.Key_B)
+            settle(dock)
+
+    def undo():
+        for _ in range(STEPS):
+            dock.run_command("undo")
+            settle(dock)
+
+    def stalls(step):
+        found = []
+        for number in range(STEPS):
+            heart.start()
+            step(number)
+            qtbot.waitUntil(lambda: len(heart.gaps) > 20)
+            found.append(heart.stop()[0])
+        return found
+
+    # Another program may stall any step once: of each, the shortest stall of several counts.
+    rounds = {bare: [], with_dock: []}
+    go_back = step_back
+    for _ in range(ROUNDS):
+        rounds[bare].append(stalls(bare))
+        go_back()
+        rounds[with_dock].append(stalls(with_dock))
+        go_back = undo
+    bare_s, with_dock_s = ([min(step) for step in zip(*each, strict=True)] for each in rounds.values())
     assert dock.review.session.counts().accepted == STEPS
 
-    each = {"with_the_dock": sorted(with_dock, reverse=True), "bare_napari": sorted(bare, reverse=True)}
+    each = {"with_the_dock": sorted(with_dock_s, reverse=True), "bare_napari": sorted(bare_s, reverse=True)}
     heart.record(record_property, **each)
-    assert statistics.median(with_dock) < statistics.median(bare) + ALLOWED_S
-    assert max(with_dock) < max(bare) + ALLOWED_S
+    assert statistics.median(with_dock_s) < statistics.median(bare_s) + ALLOWED_S
+    assert max(with_dock_s) < max(bare_s) + ALLOWED_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Image
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QTabBar
 
@@ -146,3 +146,15 @@ def test_layers_come_back_as_they_were(viewer):
     assert shown.visible, "a layer handed to the user shows whichever dock is in front"
     layers.close()
     assert late.visible
+
+
+def test_a_dock_may_close_before_it_has_scrolled_to_what_it_shows(viewer, workspace, open_dock, qtbot):
+    with qtbot.captureExceptions() as faults:
+        for name in LOOP:
+            dock = open_dock(name)
+            dock.scroll_to(dock.message)
+            viewer.window.remove_dock_widget(dock.docking.dock)
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+            QApplication.processEvents()
+
+    assert faults == []

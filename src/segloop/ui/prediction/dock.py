@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from segloop.app.presenters.prediction.messages import Message
@@ -290,7 +288,7 @@ class PredictionDock(Page):
     def _on_folder(self) -> None:
         self.sources.predicted.set_value("")
         self._show_batch()
-        QTimer.singleShot(0, partial(self.scroll.ensureWidgetVisible, self.batch, 0, 0))
+        self.scroll_to(self.batch)
 
     # Layers.
 

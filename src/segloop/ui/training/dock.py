@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
 from segloop.app.presenters.message import Message
@@ -147,7 +147,7 @@ class TrainingDock(Page):
         self.run_panel.longer.setEnabled(not self.presenter.starting)
 
     def _on_started(self) -> None:
-        QTimer.singleShot(0, lambda: self.scroll.ensureWidgetVisible(self.run_panel, 0, 0))
+        self.scroll_to(self.run_panel)
 
     def _show_run(self) -> None:
         run = self.presenter.run

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QFrame, QScrollArea, QShortcut, QVBoxLayout, QWidget
 
@@ -62,6 +62,7 @@ class Page(QWidget):
         self._name = name
         self._commands: Mapping[str, Callable[[], object]] = {}
         self._docked = False
+        self._scroll_target: QWidget | None = None
         self.docking = Docking(self, name, self.viewer_app.open_docks)
         self.workers = Workers(self)
         self.workspace_bar = WorkspaceBar()
@@ -108,6 +109,15 @@ class Page(QWidget):
             self.message.show_error(error if isinstance(error, SegloopError) else str(error))
             return False
         return True
+
+    def scroll_to(self, widget: QWidget) -> None:
+        """Bring a widget of the column into view, after what was just shown or hidden is laid out."""
+        self._scroll_target = widget
+        QTimer.singleShot(0, self._scroll)  # Qt drops the call if the dock is deleted before
+
+    def _scroll(self) -> None:
+        if self._scroll_target is not None:
+            self.scroll.ensureWidgetVisible(self._scroll_target, 0, 0)
 
     def bind_commands(
         self, actions: Mapping[str, Callable[[], object]], whole_window: Collection[str] = ()
