@@ -52,15 +52,17 @@ def test_labels_equal_those_of_a_new_prediction(
         "float_probability": as_float,
     }
     predict_image(*load(nuclei_model), image, PredictConfig(**settings), tmp_path / "kept", "a")
-    anew = predict_image(
+    redone = predict_image(
         *load(nuclei_model), image, PredictConfig(**settings, threshold=NEW), tmp_path / "new", "a"
     )
     before = _read(next((tmp_path / "kept").glob("a.labels.*")))
     summary = rethreshold_folder(tmp_path / "kept", NEW)
     assert (summary.n_done, summary.problems) == (1, ())
     for kind in (LABELS, MASK):
-        assert np.array_equal(_read(tmp_path / "kept" / anew.outputs[kind].name), _read(anew.outputs[kind]))
-    assert not np.array_equal(_read(tmp_path / "kept" / anew.outputs[LABELS].name), before)
+        assert np.array_equal(
+            _read(tmp_path / "kept" / redone.outputs[kind].name), _read(redone.outputs[kind])
+        )
+    assert not np.array_equal(_read(tmp_path / "kept" / redone.outputs[LABELS].name), before)
 
 
 def test_a_lone_probability_gets_labels_beside_it(
@@ -140,9 +142,9 @@ def test_a_stack_of_slices_and_time_points_keeps_its_way_of_decoding(
     predict_image(*load(nuclei_model), image, PredictConfig(**settings), tmp_path / "kept", "a")
     predict_image(*load(nuclei_model), image, PredictConfig(**settings, threshold=NEW), tmp_path / "new", "a")
     rethreshold_folder(tmp_path / "kept", NEW)
-    again, anew = (tifffile.imread(tmp_path / name / "a.labels.tif") for name in ("kept", "new"))
-    assert anew.shape == (2, 3, 169, 169)
-    assert np.array_equal(again, anew)
+    again, redone = (tifffile.imread(tmp_path / name / "a.labels.tif") for name in ("kept", "new"))
+    assert redone.shape == (2, 3, 169, 169)
+    assert np.array_equal(again, redone)
 
 
 def test_a_lost_probability_is_reported_and_the_others_are_done(
