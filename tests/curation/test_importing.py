@@ -123,3 +123,17 @@ def test_a_roi_set_that_was_chosen_by_hand_is_imported(folder: Path) -> None:
     origins = {sample.id: sample.segmentation("manual").source.original for sample in dataset.samples()}
     assert origins == {"a1_raw": "../rois/RoiSet_a1.zip", "a3_raw": "../rois/RoiSet_other.zip"}
     assert all(dataset.labels(sample, "manual").max() == 2 for sample in dataset.samples())
+
+
+def test_a_folder_that_appears_meanwhile_is_left_as_it_is(folder: Path) -> None:
+    planned = plan_import(folder / "raw", {"seg": str(folder / "rois" / "*a1.zip")}, folder / "cells")
+    (folder / "cells-imported").mkdir()
+    (folder / "cells-imported" / "mine.txt").write_text("precious")
+
+    with (
+        pytest.raises(DatasetError, match=r"cells-imported, the folder .*, already exists"),
+        planned.written(Context()),
+    ):
+        pass
+
+    assert [path.name for path in (folder / "cells-imported").iterdir()] == ["mine.txt"]

@@ -92,32 +92,30 @@ class FileLock:
         What it protects, as in "the dataset cells".
     error : type of SegloopError
         Raised if another process holds the lock, or the file can't be written.
+    wait : float, optional
+        How long to wait for the lock while it is held, in seconds.
     """
 
     _held_here: ClassVar[set[str]] = set()
     """Paths of the locks that this process holds."""
 
-    def __init__(self, path: Path, noun: str, error: type[SegloopError]) -> None:
+    def __init__(self, path: Path, noun: str, error: type[SegloopError], wait: float = 0.0) -> None:
         self.path = path
+        self._wait = wait
         self._noun = noun
         self._error = error
         self._held: Owner | None = None
         self._key = os.path.abspath(path)  # noqa: PTH100
 
-    def acquire(self, wait: float = 0.0) -> None:
-        """Take the lock.
-
-        Parameters
-        ----------
-        wait : float, optional
-            How long to wait for it while it is held, in seconds.
+    def acquire(self) -> None:
+        """Take the lock, as soon as it is free.
 
         Raises
         ------
         SegloopError
             Of the lock's kind, if another process holds it, or the file can't be written.
         """
-        deadline = time.monotonic() + wait
+        deadline = time.monotonic() + self._wait
         tries = 0
         while tries < _TRIES:
             try:

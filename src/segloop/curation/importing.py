@@ -187,11 +187,15 @@ class PlannedImport:
         if not self.imports:
             yield self.pairing
             return
-        if self.folder.exists():
-            raise DatasetError(
-                f"{self.folder}, the folder for the imported labels, already exists: remove it, or "
-                "choose another name for the dataset."
-            )
+        with writing(self.folder, DatasetError):
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self.folder.mkdir()
+            except FileExistsError:
+                raise DatasetError(
+                    f"{self.folder}, the folder for the imported labels, already exists: remove it, or "
+                    "choose another name for the dataset."
+                ) from None
         try:
             yield self._write(context)
         except BaseException:

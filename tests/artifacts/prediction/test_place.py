@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from prediction_records import make_record
 from segloop.artifacts.prediction.place import Place, find_predictions
 from segloop.artifacts.prediction.provenance import Provenance
+from segloop.core.commit import hidden_folder
 from segloop.core.errors import ImageError
 
 
@@ -93,3 +95,20 @@ def test_a_name_may_be_as_long_as_a_file_name_can_be(tmp_path: Path) -> None:
     write(Place(tmp_path, name), f"{name}.tif")
 
     assert [found.stem for found in find_predictions(tmp_path)] == [name]
+
+
+def test_looking_finishes_what_a_dead_writer_left_and_a_new_writer_waits_for_it(tmp_path: Path) -> None:
+    write(Place(tmp_path, "a"), "a.tif")
+    hidden = hidden_folder(tmp_path, "a")
+    hidden.mkdir()
+    (hidden / "a.tif").write_text("half")
+
+    assert [found.stem for found in find_predictions(tmp_path)] == ["a"]
+
+    assert not hidden.exists()
+    place = Place(tmp_path, "a")
+    looking = place._lock()
+    looking.acquire()
+    threading.Timer(0.3, looking.release).start()
+    write(place, "a.labels.tif")
+    assert files(tmp_path) == ["a.json", "a.labels.tif"]

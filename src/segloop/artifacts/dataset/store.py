@@ -23,6 +23,7 @@ from segloop.core.errors import DatasetError
 from segloop.core.file_errors import cannot_read, writing
 from segloop.core.lock import FileLock
 from segloop.core.own_files import read_own_bytes, read_own_json
+from segloop.core.paths import is_file, is_folder
 
 INDEX_FILE = "dataset.json"
 SAMPLES_FOLDER = "samples"
@@ -67,12 +68,8 @@ class SampleStore:
         DatasetError
             If another program keeps the dataset locked, or the folder can't be written.
         """
-        lock = FileLock(self.folder / LOCK_FILE, f"The dataset {self.folder}", DatasetError)
-        lock.acquire(_WAIT_S)
-        try:
+        with FileLock(self.folder / LOCK_FILE, f"The dataset {self.folder}", DatasetError, _WAIT_S):
             yield
-        finally:
-            lock.release()
 
     def read(self, sample_id: str) -> Sample:
         """Read a sample.
@@ -288,8 +285,8 @@ def read_index(path: str | os.PathLike[str]) -> tuple[Path, DatasetIndex, bool]:
     if folder.name == INDEX_FILE:
         folder = folder.parent
     file = folder / INDEX_FILE
-    if not file.is_file():
-        what = "is not a curated dataset" if folder.is_dir() else "does not exist"
+    if not is_file(file):
+        what = "is not a curated dataset" if is_folder(folder) else "does not exist"
         raise DatasetError(
             f"{folder} {what}: choose a folder with a {INDEX_FILE}, or create a dataset first."
         )

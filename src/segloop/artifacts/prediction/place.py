@@ -15,6 +15,8 @@ from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.core.lock import FileLock
 
+_WAIT_S = 1.0  # looking at the predictions of a folder holds each lock for an instant
+
 
 @dataclass(frozen=True)
 class Place:
@@ -73,7 +75,7 @@ class Place:
         """
         with writing(self.folder, ImageError):
             self.folder.mkdir(parents=True, exist_ok=True)
-        with self._lock():
+        with self._lock(_WAIT_S):
             with writing(self.folder, ImageError):
                 recover(self.folder, self.name, self.is_own)
             ours = self.earlier_names()
@@ -98,9 +100,9 @@ class Place:
             with self._lock(), writing(self.folder, ImageError):
                 recover(self.folder, self.name, self.is_own)
 
-    def _lock(self) -> FileLock:
+    def _lock(self, wait: float = 0.0) -> FileLock:
         lock = self.folder / hidden_name(self.name, "lock")
-        return FileLock(lock, f"The prediction {self.path}", ImageError)
+        return FileLock(lock, f"The prediction {self.path}", ImageError, wait)
 
     def earlier_names(self) -> set[str]:
         """Return the names of the outputs of the prediction that is here; none where there is none.
