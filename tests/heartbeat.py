@@ -31,7 +31,7 @@ class Heartbeat:
         return [round(1000 * pause) for pause in pauses[:5]]
 
     def start(self) -> None:
-        """Begin, or begin anew."""
+        """Begin, or begin again."""
         self.gaps.clear()
         self.collections.clear()
         gc.callbacks.append(self._on_collection)

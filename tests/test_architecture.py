@@ -129,7 +129,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 def test_no_folders_of_a_package_import_each_other_in_a_circle() -> None:
-    """A folder and what lies beside it: whoever reads one does not need the other to understand it."""
+    """A folder and what lies beside it: to understand one, nobody needs to read the other."""
     code = (
         "import grimp, networkx\n"
         "graph = grimp.build_graph('segloop', cache_dir=None)\n"

@@ -1,4 +1,4 @@
-"""Tasks are submitted with care and executed alike, whoever executes them."""
+"""Tasks are submitted with care and executed alike by each process that executes them."""
 
 from __future__ import annotations
 
@@ -125,3 +125,12 @@ def test_a_change_of_thresholds_without_probabilities_fails_and_says_so(tmp_path
     job = JobFolder(tmp_path / RETHRESHOLD_FOLDER)
     assert job.state() is JobState.failed
     assert "keeps no probabilities" in job.message
+
+
+def test_a_name_that_is_not_unicode_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    task = PredictTask(model="m", inputs=["a.tif", "caf\udce9.tif"], out=str(tmp_path / "out"))
+
+    with pytest.raises(JobError, match=r"^caf\\udce9\.tif is not valid Unicode: rename it\.$"):
+        submit(tmp_path / "job", task)
+
+    assert not (tmp_path / "job" / "task.json").exists()

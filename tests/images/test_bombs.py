@@ -119,7 +119,7 @@ BOMBS: dict[str, tuple[str, Callable[[Path], Path], str]] = {
     "listed channels": (
         "open",
         lambda folder: ome_tiff(folder / "bomb.ome.tif", 10**6, listed=True),
-        "metadata of more than 32 MB",
+        "metadata of more than 48 MB",
     ),
     "channels": (
         "open",

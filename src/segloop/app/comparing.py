@@ -13,6 +13,7 @@ from segloop.config.predict import PredictConfig
 from segloop.core.atomic import write_json, write_text
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, SegloopError
+from segloop.core.paths import exists
 from segloop.images.image import default_names
 from segloop.targets.output import CLASSES, LABELS
 
@@ -127,7 +128,7 @@ def compare(
 def _names(models: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     named: dict[str, str] = {}
     for model in models:
-        stem = Path(model).resolve().name.removesuffix(".zip") if Path(model).exists() else str(model)
+        stem = Path(model).resolve().name.removesuffix(".zip") if exists(model) else str(model)
         name, number = stem, 2
         while name in named:
             name, number = f"{stem}-{number}", number + 1

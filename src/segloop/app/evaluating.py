@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.core.context import Context
 from segloop.core.errors import PairingError
+from segloop.core.paths import is_folder
 from segloop.images.listing import image_files
 from segloop.images.pairing import Pairing, pair_by_stem
 
@@ -189,7 +190,7 @@ def _raws_of(raw: Source, truth: Source, problems: list[str]) -> dict[Path, Path
 def _recorded_outputs(folder: Path) -> dict[Path, str]:
     """Return the kind of every output that the records of predictions in a folder list."""
     kinds: dict[Path, str] = {}
-    for prediction in find_predictions(folder) if folder.is_dir() else ():
+    for prediction in find_predictions(folder) if is_folder(folder) else ():
         kinds |= {path: kind for kind, path in prediction.outputs().items()}
     return kinds
 

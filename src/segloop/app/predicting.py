@@ -15,6 +15,7 @@ from segloop.config import compose
 from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
+from segloop.core.paths import is_folder
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -101,7 +102,7 @@ def rethreshold_files(
     JobError
         If the folder can't be written.
     """
-    if not Path(folder).is_dir():
+    if not is_folder(folder):
         raise ImageError(f"There is no folder {folder}: choose the folder that predictions were written to.")
     job_folder = Path(folder) / RETHRESHOLD_FOLDER
     path = str(Path(folder).absolute())

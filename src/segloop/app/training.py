@@ -24,6 +24,7 @@ from segloop.config.from_python import Settings, resolve
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import ConfigError, RunError
+from segloop.core.paths import exists
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -78,7 +79,7 @@ def make_config(
 def absolute_if_path(model: str | os.PathLike[str]) -> str:
     """Return the absolute path of a model that is a file or folder; a name is returned unchanged."""
     model = os.fspath(model)
-    return str(Path(model).resolve()) if Path(model).exists() else model
+    return str(Path(model).resolve()) if exists(model) else model
 
 
 def plan_training(

@@ -15,6 +15,7 @@ from segloop.core.errors import SegloopError
 from segloop.core.file_errors import cannot_write, writing
 from segloop.core.file_names import free_name, plain_file_name
 from segloop.core.own_files import read_own_json
+from segloop.core.paths import is_folder
 
 _one_writer = threading.Lock()
 """Held while the choices of any workspace are read, changed and written."""
@@ -46,7 +47,7 @@ class Workspace:
         """Return the folder of the workspace used last, else ``segloop`` in the user's home folder."""
         try:
             named = Path(read_own_json(_last_file())["workspace"])
-            if named.is_dir():
+            if is_folder(named):
                 return named
         except (OSError, ValueError, KeyError, TypeError):
             pass

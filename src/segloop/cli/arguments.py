@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from segloop.cli.output import say
+from segloop.core.paths import exists
 
 _OVERRIDE = re.compile(r"^[+~]{0,2}[A-Za-z_][\w./@]*=")
 
@@ -35,7 +35,7 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     plain: list[str] = []
     overrides: list[str] = []
     for argument in arguments:
-        is_override = _OVERRIDE.match(argument) is not None and not Path(argument).exists()
+        is_override = _OVERRIDE.match(argument) is not None and not exists(argument)
         (overrides if is_override else plain).append(argument)
     return plain, overrides
 

@@ -10,6 +10,7 @@ import click
 
 from segloop.cli.arguments import axes_option, json_option, pair_option, print_data
 from segloop.cli.output import say
+from segloop.core.paths import exists
 
 
 @click.group()
@@ -168,7 +169,7 @@ def _by_name(values: Sequence[str]) -> dict[str, str]:
     for number, value in enumerate(values, 1):
         name, equals, source = value.partition("=")
         # A folder whose own name contains "=" is meant as it stands.
-        if not equals or any(separator in name for separator in "/\\") or Path(value).exists():
+        if not equals or any(separator in name for separator in "/\\") or exists(value):
             name, source = default_name(number), value
         try:
             require_safe_name(name, "the name of a segmentation")

@@ -18,6 +18,7 @@ from segloop.artifacts.job.job import JobFolder
 from segloop.cli.output import say
 from segloop.cli.progress import new_bar, show
 from segloop.core.errors import SegloopError
+from segloop.core.paths import is_folder
 from segloop.core.wording import printable
 
 _INTERVAL_S = 0.2
@@ -30,14 +31,14 @@ def follow(folder: Path) -> Iterator[None]:
     The first Ctrl+C (or SIGTERM) asks the job to stop and keep what it has; a second one interrupts it.
     """
     job = JobFolder(folder)
-    offset = job.events(0)[1] if folder.is_dir() else 0
+    _, offset = job.events() if is_folder(folder) else ([], 0)
     printer = _EventPrinter()
     watcher = JobWatcher(ThreadRepeater(_INTERVAL_S))
     watcher.updated.connect(printer.on_update)
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if job.stop_requested() or not folder.is_dir():
+        if job.stop_requested() or not is_folder(folder):
             raise KeyboardInterrupt
         say("\nStopping; press Ctrl+C again to end at once.", err=True)
         job.request_stop()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from segloop.config import registries
 from segloop.core.errors import SegloopError
+from segloop.core.paths import exists
 from segloop.core.registry import Registry
 from segloop.images.listing import split_pattern
 from segloop.images.names import natural_key
@@ -110,7 +111,7 @@ def find_import(source: str | os.PathLike[str]) -> Import | None:
     """
     path = Path(source)
     paths = [path]
-    if not path.exists():
+    if not exists(path):
         root, pattern = split_pattern(source)
         paths = sorted(root.glob(pattern), key=natural_key) if has_magic(pattern) else []
     for name in IMPORTERS.names():

@@ -8,6 +8,7 @@ from glob import has_magic
 from pathlib import Path
 
 from segloop.core.errors import ImageError
+from segloop.core.paths import exists, is_folder
 from segloop.images.names import SUFFIXES, natural_key
 from segloop.images.ome_zarr import holds_image, is_zarr, listed_labels
 
@@ -34,15 +35,15 @@ def image_files(source: PathLike, *, fields_apart: bool = False) -> list[Path]:
         If there is none, or ``**`` doesn't stand alone in a pattern.
     """
     path = Path(source)
-    if path.exists() and is_image(path):
+    if exists(path) and is_image(path):
         return [path]
-    if path.is_dir():
+    if is_folder(path):
         found = _walk(path)
         if not found:
             raise ImageError(
                 f"The folder {path} holds no images; choose one with files such as .tif, .png or .zarr."
             )
-    elif path.exists():
+    elif exists(path):
         raise ImageError(f"{path} is not an image by its suffix; choose a file such as .tif, .png or .zarr.")
     else:
         root, pattern = split_pattern(source)
@@ -97,19 +98,19 @@ def is_image(path: Path) -> bool:
     """
     if path.name.startswith("."):
         return False
-    if path.is_dir():
+    if is_folder(path):
         return path.suffix.lower() == ".zarr" or (is_zarr(path) and holds_image(path))
     return path.suffix.lower() in SUFFIXES
 
 
 def label_groups(path: Path) -> list[Path]:
     """Return the label images stored inside an OME-Zarr image, in its group ``labels``."""
-    return listed_labels(path) if path.is_dir() else []
+    return listed_labels(path) if is_folder(path) else []
 
 
 def is_pattern(source: PathLike) -> bool:
     """Whether a text is a glob pattern; what exists under that very name is not."""
-    return has_magic(str(source)) and not Path(source).exists()
+    return has_magic(str(source)) and not exists(source)
 
 
 def split_pattern(source: PathLike) -> tuple[Path, str]:
@@ -120,7 +121,7 @@ def split_pattern(source: PathLike) -> tuple[Path, str]:
     root = Path()
     parts = Path(source).parts
     for number, part in enumerate(parts):
-        if has_magic(part) and not (root / part).exists():
+        if has_magic(part) and not exists(root / part):
             return root, str(Path(*parts[number:]))
         root = root / part
     return root.parent, root.name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.core.errors import ImageError
+from segloop.core.paths import is_file
 from segloop.images.image import AXES, Image, pixel_dtype
 from segloop.images.ome_xml import (
     DeclaredImage,
@@ -105,7 +106,7 @@ def require_planes(image: DeclaredImage, path: Path) -> None:
         Naming the files that are missing, or the first plane that no file holds.
     """
     files = [file for file in image.files() if file is not None]
-    missing = [file for file in files if not (path.parent / file).is_file()]
+    missing = [file for file in files if not is_file(path.parent / file)]
     if missing:
         listed = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise ImageError(
@@ -241,7 +242,7 @@ class OmePixels:
 
 def _companion(path: Path, name: str) -> Any:
     file = path.parent / name
-    if not file.is_file():
+    if not is_file(file):
         raise ImageError(
             f"{path} needs the file {name}, which is missing: copy it into {path.parent}, "
             "or export the image again."

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from segloop.core.errors import ImageError, PairingError
+from segloop.core.paths import exists
 from segloop.images.listing import common_folder, image_files, is_image, label_groups, root_of
 from segloop.images.names import (
     OUTPUTS,
@@ -456,7 +457,7 @@ def _list(source: Source) -> tuple[dict[Path, str], Path]:
         files = [Path(file) for file in source]
         if not files:
             raise ImageError("The list of images is empty; name at least one.")
-        missing = [file for file in files if not file.exists()]
+        missing = [file for file in files if not exists(file)]
         if missing:
             raise ImageError(f"{missing[0]} does not exist; check its name and that its drive is connected.")
         root = common_folder([_absolute(file.parent) for file in files])

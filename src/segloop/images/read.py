@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from segloop.core.errors import ImageError
+from segloop.core.paths import is_unicode
 from segloop.images.image import Image
 from segloop.images.names import EXTRA_READERS, SUFFIXES
 from segloop.images.ome_zarr import is_zarr
@@ -75,7 +76,7 @@ def scene_names(path: PathLike) -> tuple[str, ...]:
 
 def _existing(path: PathLike) -> Path:
     file = Path(path)
-    if not _is_text(os.fspath(file)):
+    if not is_unicode(file):
         shown = os.fspath(file).encode(errors="backslashreplace").decode()
         raise ImageError(f"{shown} has a name that is not valid Unicode: rename it.")
     with guarded(file):
@@ -93,15 +94,6 @@ def _existing(path: PathLike) -> Path:
         elif file.stat().st_size == 0:
             raise ImageError(f"{file} is empty (0 bytes); copy or export it again.")
     return file
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be written into files and shown; one from a disk may not be UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _requires_reader(file: Path) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tifffile import TiffFile
 
 
-_LARGEST_HEADER = 32 << 20  # characters; 100,000 planes take about 10 MB
+_LARGEST_HEADER = 48 << 20  # characters; 300 for each plane allow for over 160,000 planes
 
 
 @contextmanager

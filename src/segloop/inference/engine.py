@@ -272,7 +272,7 @@ class Engine:
     def _forward(self, block: NDArray[np.float32], advance: Callable[[float], None]) -> NDArray[np.float32]:
         """Return the maps (K, z, y, x) of a block (C, z, y, x) whose sizes are multiples of the stride.
 
-        ``advance`` is told before each layer how far (0 to 1) the pass has come; it may raise to end it.
+        ``advance`` is called before each layer with the fraction done (0 to 1); raising ends the pass.
         """
         if len(block) != self.in_channels:
             raise ModelError(

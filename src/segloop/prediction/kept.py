@@ -20,6 +20,7 @@ from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import reading
 from segloop.core.fingerprint import fingerprint
+from segloop.core.paths import exists
 from segloop.core.wording import counted
 from segloop.images.read import open_image
 from segloop.prediction.output_plan import plan_outputs
@@ -247,7 +248,7 @@ def count_objects(labels: NDArray[Any], unit: str = "px") -> str:
 
 
 def _fingerprint(source: str) -> Any:
-    if not source or not Path(source).exists():
+    if not source or not exists(source):
         return None
     with reading(source, ImageError):
         return fingerprint(source)

@@ -79,8 +79,8 @@ class Docking(QObject):
     def eventFilter(self, dock: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Raise the dock when the menu is used to open it again.
 
-        napari's menu hides a dock that is shown, also when it is behind another tab; whoever chooses it then
-        wants to see it.
+        napari's menu hides a dock that is shown, also when it is behind another tab, though the
+        user then wants to see it.
         """
         if event.type() == QEvent.Type.Hide:
             self._was_in_view = self.in_view

@@ -157,7 +157,7 @@ class CuratedDataset(DatasetReader):
         self.edit(sample.id, lambda _: sample, action)
 
     def edit(self, sample_id: str, change: Callable[[Sample], Sample], action: str) -> Sample:
-        """Change a sample as it is on disk at this moment, whoever changed it last.
+        """Change a sample as it is on disk at this moment, also if another program changed it last.
 
         Other programs wait meanwhile, so no change of theirs is lost.
 

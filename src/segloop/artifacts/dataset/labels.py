@@ -20,6 +20,7 @@ from segloop.artifacts.dataset.segmentation import CorrectedCopy, ImageRef, Labe
 from segloop.artifacts.dataset.store import LABELS_FOLDER, require_own
 from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
+from segloop.core.paths import exists
 from segloop.images.image import UNKNOWN_SIZE, PixelSize
 
 VERSION_FILE = "labels.ome.zarr"
@@ -172,7 +173,7 @@ class LabelStore:
 
 def require_existing(path: Path, sample: Sample) -> None:
     """Raise `DatasetError` if a sample's file is missing."""
-    if not path.exists():
+    if not exists(path):
         raise DatasetError(
             f"{path}, an image of sample {sample.id}, is missing: put it back, or reject the sample."
         )

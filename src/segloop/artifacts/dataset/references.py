@@ -11,6 +11,7 @@ from segloop.artifacts.dataset.segmentation import (
     PredictionSource,
     SegmentationSource,
 )
+from segloop.core.paths import exists
 
 _LEVELS_UP = 3
 
@@ -53,10 +54,10 @@ def from_reference(reference: str, folder: Path, home: str) -> Path:
         Where it was created; used if it was moved without its images.
     """
     path = absolute(folder / reference)
-    if path.exists() or not home or Path(reference).is_absolute():
+    if exists(path) or not home or Path(reference).is_absolute():
         return path
     at_home = absolute(Path(home) / reference)
-    return at_home if at_home.exists() else path
+    return at_home if exists(at_home) else path
 
 
 def with_references(source: SegmentationSource, folder: Path) -> SegmentationSource:

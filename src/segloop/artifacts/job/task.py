@@ -7,6 +7,7 @@ or a scheduler's job (``segloop run-task FOLDER``).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,8 @@ from segloop.core.atomic import write_text
 from segloop.core.errors import JobError
 from segloop.core.file_errors import reading, writing
 from segloop.core.own_files import parse_json, read_own_bytes
+from segloop.core.paths import is_unicode
+from segloop.core.wording import printable
 
 TASK_FILE = "task.json"
 OLD_TASK_FILE = "request.json"
@@ -130,13 +133,30 @@ def write_task(folder: str | os.PathLike[str], task: Task) -> Path:
     Raises
     ------
     JobError
-        If the folder can't be written.
+        If the folder can't be written, or a name in the task is not valid Unicode.
     """
     path = Path(folder) / TASK_FILE
+    try:
+        text = task.model_dump_json(indent=2) + "\n"
+    except ValueError as error:  # of pydantic, for a surrogate
+        names = printable(", ".join(name for name in _texts(task.model_dump()) if not is_unicode(name)))
+        raise JobError(f"{names} is not valid Unicode: rename it.") from error
     with writing(path, JobError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, task.model_dump_json(indent=2) + "\n")
+        write_text(path, text)
     return path
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts in nested lists and dictionaries, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from _texts(list(pair))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def read_task(folder: str | os.PathLike[str]) -> Task:

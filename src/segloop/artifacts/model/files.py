@@ -13,6 +13,7 @@ from segloop.core.atomic import atomic_path, clear_abandoned
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import reading, writing
 from segloop.core.own_files import read_own_bytes
+from segloop.core.paths import exists
 from segloop.core.zip_reading import DAMAGED, fault_of_entry, read_entry
 
 _LIMITS = {CARD: 4 * 2**20, WEIGHTS: 4 * 2**30, TEST_INPUT: 256 * 2**20, TEST_OUTPUT: 256 * 2**20}
@@ -55,15 +56,15 @@ class ZipFiles:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if not exists(path):
+            raise ModelError(f"There is no file {path}: check its name.")
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
             self._size = path.stat().st_size
-        except FileNotFoundError as error:
-            raise ModelError(f"There is no file {path}: check its name.") from error
         except DAMAGED as error:
             raise ModelError(
-                f"{path} is not a model: it can't be read as a zip file ({error}): get a new copy of it."
+                f"{path} is not a model, it can't be read as a zip file ({error}): get a new copy of it."
             ) from error
         names = [entry.filename for entry in entries]
         if CARD not in names:
@@ -74,13 +75,13 @@ class ZipFiles:
         for entry in entries:
             self._check(entry)
         if len(set(names)) != len(names):
-            raise ModelError(f"{path} is not a genuine model: it holds a file twice: get a new copy of it.")
+            raise ModelError(f"{path} is not a genuine model, it holds a file twice: get a new copy of it.")
 
     def _check(self, entry: zipfile.ZipInfo) -> None:
         name = entry.filename
         if name not in FILES:
             raise ModelError(
-                f"{self.path} is not a genuine model: it holds '{name[:80]}', which no model has: "
+                f"{self.path} is not a genuine model, it holds '{name[:80]}', which no model has: "
                 "get a new copy of it."
             )
         fault = fault_of_entry(entry, self._size, _LIMITS[name], _LARGEST_RATIO, _SMALL)

@@ -35,6 +35,7 @@ from segloop.core.errors import ModelError
 from segloop.core.file_errors import writing
 from segloop.core.own_entries import require_own_entries
 from segloop.core.own_files import parse_json
+from segloop.core.paths import is_file, is_folder
 from segloop.core.user_folders import models_folder
 from segloop.networks import NetworkSpec
 from segloop.targets import ParameterSet, Target, make_target
@@ -304,14 +305,14 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     if name and Path(name).name == name and name not in (".", ".."):
         candidates += [models_folder() / name, models_folder() / f"{name}.zip"]
     for path in candidates:
-        if path.is_file():
+        if is_file(path):
             return path
         for folder in (path, path / "model"):
-            if (folder / CARD).is_file():
+            if is_file(folder / CARD):
                 if folder != path:
                     require_own_entries(path, (), [folder.name], ModelError)
                 return folder
-    if Path(model).is_dir():
+    if is_folder(model):
         raise ModelError(
             f"The folder {name} holds no model ({CARD} is missing); "
             "a run has one as soon as its first validation is done."

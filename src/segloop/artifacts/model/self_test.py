@@ -91,7 +91,7 @@ def require_fit(card: ModelCard, test_input: NDArray[Any], test_output: NDArray[
         output = "" if test_output is None else f"output {test_output.shape}, "
         raise ModelError(
             f"The test of the model '{card.name}' does not fit its network: input {test_input.shape}, "
-            f"{output}stride {card.stride}."
+            f"{output}stride {card.stride}. Get a new copy of it."
         )
 
 

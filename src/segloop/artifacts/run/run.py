@@ -20,6 +20,7 @@ from segloop.core.file_errors import cannot_read, cannot_write, writing
 from segloop.core.lock import FileLock
 from segloop.core.own_entries import require_own_entries
 from segloop.core.own_files import open_own_to_append, read_own_bytes, read_own_json
+from segloop.core.paths import is_file, is_folder
 
 CONFIG_FILE = "config.yaml"
 PLAN_FILE = "plan.json"
@@ -132,7 +133,7 @@ class Run:
         RunError
             If the folder is missing or is not a run, or one of its files or folders is a link.
         """
-        if not Path(path).is_dir():
+        if not is_folder(path):
             raise RunError(f"There is no run {path}: check its name, and that its drive is connected.")
         if not cls.is_run(path):
             raise RunError(f"{path} is not a run, it has no {CONFIG_FILE}: choose the folder of a training.")
@@ -150,7 +151,7 @@ class Run:
     def is_run(path: str | os.PathLike[str]) -> bool:
         """Whether a folder is a run."""
         folder = Path(path)
-        return (folder / CONFIG_FILE).is_file() and (folder / _CHECKPOINTS_FOLDER).is_dir()
+        return is_file(folder / CONFIG_FILE) and is_folder(folder / _CHECKPOINTS_FOLDER)
 
     @property
     def name(self) -> str:
@@ -304,6 +305,8 @@ class Run:
         OSError
             If the file can't be read or written.
         """
+        if not self.metrics_file.exists():
+            return
         columns, rows = self._read_table()
         kept = [row for row in rows if (number := _epoch(row)) is not None and number <= epoch]
         self._write_rows(columns or [*COLUMNS], kept)

@@ -1,1 +1,1 @@
-"""Small widgets that the three docks share; each shows what it is told and emits what the user wants."""
+"""Small widgets that the three docks share; each shows what it is given and emits what the user wants."""

@@ -24,7 +24,7 @@ def options_form(registry: Registry[Any], name: str) -> ParameterForm:
     try:
         kind = options_type_of(registry.get(name))
     except SegloopError:
-        # Who uses the item is told why.
+        # The user is told why when the item is used.
         logger.exception("The options of the %s %s can't be shown", registry.noun, name)
     return ParameterForm(kind)
 

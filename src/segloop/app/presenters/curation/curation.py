@@ -17,6 +17,7 @@ from segloop.app.presenters.tasks import Clock, Memory, Tasks
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
+from segloop.core.paths import is_folder
 from segloop.curation.session import ReviewSession
 
 Stage = Literal["looking", "empty", "creating", "reviewing"]
@@ -161,7 +162,7 @@ def _list(workspace: Workspace, context: Context) -> list[Path]:
 def _find(workspace: Workspace, context: Context) -> tuple[Path, ...]:
     """Return the dataset to open: the one reviewed last, else the newest; nothing if there is none."""
     last = workspace.recall(_DATASET_KEY, "")
-    if last and (workspace.path / last).is_dir():
+    if last and is_folder(workspace.path / last):
         return (workspace.path / last,)
     return tuple(workspace.datasets()[:1])
 

@@ -13,6 +13,7 @@ from segloop.app.run_length import short_training
 from segloop.artifacts.model.model import Model
 from segloop.core.context import Context
 from segloop.core.errors import ModelError
+from segloop.core.paths import exists
 from segloop.core.wording import counted
 from segloop.targets import Metric
 
@@ -130,7 +131,7 @@ def load_entries(found: Mapping[str, Path], extra: Sequence[str], context: Conte
     named = {str(path): name for name, path in found.items()}
     for path in (*named, *(path for path in extra if path not in named)):
         context.check()
-        if path not in named and not Path(path).exists():
+        if path not in named and not exists(path):
             continue
         try:
             model = Model.load(path)

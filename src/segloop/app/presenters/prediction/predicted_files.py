@@ -16,6 +16,7 @@ from segloop.app.presenters.prediction.messages import BUSY
 from segloop.app.presenters.prediction.predicted_image import PredictedImage, read_predicted_image
 from segloop.app.presenters.prediction.running import Activity
 from segloop.artifacts.job.job import EVENTS_FILE
+from segloop.core.paths import is_file, is_folder
 from segloop.core.wording import counted
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class PredictedFiles:
         else:
             workspace = self._app.workspace
             path = Path(first)
-            name = path.name if path.is_dir() else path.stem.strip("*?[]") or path.parent.name
+            name = path.name if is_folder(path) else path.stem.strip("*?[]") or path.parent.name
             folder = workspace.new_folder(workspace.predictions_dir, name)
         self._settings.files_job = str(folder / JOB_FOLDER)
         self.list.begin(folder)
@@ -85,7 +86,7 @@ class PredictedFiles:
     def follow_earlier(self) -> None:
         """Follow a prediction that was started earlier in this workspace, or show what became of it."""
         folder = self._settings.files_job
-        if self._job.busy or not folder or not (Path(folder) / EVENTS_FILE).is_file():
+        if self._job.busy or not folder or not is_file(Path(folder) / EVENTS_FILE):
             return
         job = Job(Path(folder))
         self.list.begin(job.path.parent)

@@ -18,6 +18,7 @@ from segloop.config import compose
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
+from segloop.core.paths import is_folder
 
 CONFIG_KEY = "training.config"
 """Where the workspace remembers the settings."""
@@ -56,7 +57,7 @@ class WorkspaceContents:
     def dataset(self) -> str:
         """Path of the dataset to offer first: the one chosen last, else the newest; empty without any."""
         last = self.config.dataset
-        if last and Path(last).is_dir():
+        if last and is_folder(last):
             return last
         return str(self.datasets[0]) if self.datasets else ""
 

@@ -109,7 +109,7 @@ class ShownRun:
     def update(self, update: RunUpdate) -> Message | None:
         """Take note of what is new; return what the user should be told about it.
 
-        Of a run that had ended before it was shown, only what needs a remedy is told.
+        Of a run that had ended before it was shown, only what needs a remedy is reported.
         """
         before, self.latest = self.latest, update
         self.curves.add(update.metrics)
