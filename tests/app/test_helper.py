@@ -187,6 +187,7 @@ def test_after_kill_9_the_job_is_lost_and_the_next_one_works(helper, workspace, 
     psutil.Process(helper.pid).kill()
     assert end(job) is JobState.lost
     assert "ended without finishing" in job.failure()
+    assert "the memory was full" in job.failure()
     assert helper.pid is None
     assert end(submit(helper, workspace, model, nuclei).job) is JobState.finished
 

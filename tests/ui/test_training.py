@@ -262,7 +262,9 @@ def test_a_killed_training_is_told_and_resumed(ready, qtbot, workspace):
 
     kill(run)
     wait_for_title(ready, qtbot, "ended unexpectedly")
-    assert ready.message.text == "The process of nuclei ended without finishing; what it had saved is kept."
+    assert ready.message.text.startswith(
+        "The process of nuclei ended without finishing; what it had saved is kept."
+    )
     assert ready.message.level == "error"
 
     assert ready.message.remedy.text() == "Resume"
@@ -297,7 +299,10 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
         qtbot.waitUntil(lambda: "unexpectedly" not in panel.title.text(), timeout=LONG)
         assert ready.message.text == ""
 
-    assert said == ["The process of nuclei ended without finishing; what it had saved is kept."] * 20
+    assert {text.partition(" The system")[0] for text in said} == {
+        "The process of nuclei ended without finishing; what it had saved is kept."
+    }
+    assert len(said) == 20
     done = len(Run(run).metrics()["train_loss"])
     assert done > 10
     wait_for_epochs(ready, qtbot, done + 2)

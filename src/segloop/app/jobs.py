@@ -14,7 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
-from segloop.app.processes import kill_tree, last_line, start_segloop, wait_until_ended
+from segloop.app.processes import (
+    has_ended,
+    kill_tree,
+    last_line,
+    start_segloop,
+    wait_for_status,
+    wait_until_ended,
+)
 from segloop.app.tasks import submit
 from segloop.app.workspace import Workspace
 from segloop.artifacts.job.events import MessageEvent, StateEvent
@@ -32,6 +39,11 @@ KEEP_GRACE_S = 30.0
 """Time that a job in the state stopping has to finish what it saves, in seconds."""
 
 # In the last line that a process printed: an error, as opposed to a message from before.
+_SIGKILL = 9  # by number: Windows has no such signal
+_OUT_OF_MEMORY = (
+    " The system ended it, most likely because the memory was full: close other programs, or choose smaller "
+    "tiles or patches."
+)
 _TROUBLE = re.compile(r"error|exception|fault|abort|killed|memory", re.IGNORECASE)
 
 
@@ -146,9 +158,20 @@ class Job:
         said = last_line(self._log) if self._log is not None else ""
         if said.startswith("Error: "):
             return said.removeprefix("Error: ")
-        return f"The process of {self.path.name} ended without finishing; what it had saved is kept." + (
-            f" Its last message: {said}" if _TROUBLE.search(said) else ""
-        )
+        sentence = f"The process of {self.path.name} ended without finishing; what it had saved is kept."
+        if _TROUBLE.search(said):
+            return f"{sentence} Its last message: {said}"
+        return sentence + (_OUT_OF_MEMORY if self._was_killed() else "")
+
+    def _was_killed(self) -> bool:
+        process = self._own_process()
+        if process is None or not has_ended(process):
+            return False
+        wait_for_status(process, timeout_s=1)
+        return process.returncode == -_SIGKILL
+
+    def _own_process(self) -> subprocess.Popen[bytes] | None:
+        return self._queued.process if self._queued is not None else self._process
 
     def _refusal(self) -> str:
         return self._queued.refusal if self._queued is not None else ""
@@ -169,7 +192,7 @@ class Job:
             if self.path.is_dir():
                 EventLog(self.path).append(StateEvent(state=JobState.stopped, ended_by="stop"))
             return
-        process = self._queued.process if self._queued is not None else self._process
+        process = self._own_process()
         pid = process.pid if process is not None else self.folder.pid()
         if pid is None:
             return

@@ -79,6 +79,12 @@ def wait_until_ended(process: subprocess.Popen[bytes], timeout_s: float) -> None
         time.sleep(0.005)
 
 
+def wait_for_status(process: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Wait until the exit status of a process that has ended is known, which another thread may read."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout_s)
+
+
 def kill_tree(pid: int) -> None:
     """Kill a process and its children; one that no longer exists, or that the system protects, is skipped."""
     out_of_reach = (psutil.NoSuchProcess, psutil.AccessDenied)
