@@ -35,7 +35,7 @@ def dataset_for(
     seed: int,
     label_kind: LabelKind | None,
 ) -> Iterator[Path]:
-    """Yield the folder of a dataset; one made for this training lies in the run's folder.
+    """Yield the folder of a dataset; one made for this training is in the run's folder.
 
     If the run can't be started, nothing of it is left.
 

@@ -49,7 +49,7 @@ def cannot_write(
 
 
 def cannot_read(path: str | os.PathLike[str], error: OSError, remedy: str = READ_REMEDY) -> str:
-    """Return the sentence for a file or folder that can't be read; parameters as of `cannot_write`."""
+    """Return the sentence for a file or folder that can't be read; parameters as in `cannot_write`."""
     return f"{_named(path)} can't be read ({_reason(error)}): {_remedy(error, remedy)}."
 
 

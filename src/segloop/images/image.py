@@ -130,7 +130,7 @@ class Image:
 
         wanted = list(channels)
         first = wanted[0] if wanted else 0
-        # A run of neighbouring channels is one read (samples of a colour image lie interleaved).
+        # A run of neighbouring channels is one read (samples of a colour image are interleaved).
         if wanted == list(range(first, first + len(wanted))):
             parts = [self.data[t, first : first + len(wanted), z, y, x]]
         else:

@@ -59,7 +59,7 @@ def image_files(source: PathLike, *, fields_apart: bool = False) -> list[Path]:
 
 
 def _without_repeated_sets(files: Sequence[Path], fields_apart: bool) -> list[Path]:
-    """Keep one file, the first, of each OME-TIFF that lies in several files, or of each image in it.
+    """Keep one file, the first, of each OME-TIFF in several files, or of each image in it.
 
     Only files whose names end in ``.ome.tif`` or ``.ome.tiff`` are looked into.
     """
@@ -170,7 +170,7 @@ class _LinkedFolders:
     Parameters
     ----------
     root : Path
-        The folder that is searched; what lies in it is found without links.
+        The folder that is searched; its contents are found without links.
     """
 
     def __init__(self, root: Path) -> None:

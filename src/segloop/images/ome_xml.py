@@ -93,7 +93,7 @@ def metadata_file(root: Any, path: object) -> str | None:
     Raises
     ------
     ImageError
-        If the companion lies outside the folder of the image.
+        If the companion is outside the folder of the image.
     """
     reference = root.find("{*}BinaryOnly")
     return None if reference is None else _inside(reference.get("MetadataFile") or "", path)

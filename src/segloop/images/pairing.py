@@ -149,7 +149,7 @@ def pair_by_stem(
         A folder (searched with its subfolders), a glob pattern, an image, or a list of images; or files by
         subfolder and stem, which need not exist yet. Subfolders
         count from the folder given, the part of a pattern before its first wildcard, or the common folder of
-        a list. Raw images and segmentations may lie in one folder if names or a rule tell them apart. The
+        a list. Raw images and segmentations may be in one folder if names or a rule tell them apart. The
         fields of an OME-TIFF that each have a file of their own are images of their own.
     others : mapping of str to path-like or sequence of path-like, optional
         Further segmentations by name. Images that lack one of them are used without it.

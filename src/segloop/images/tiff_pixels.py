@@ -26,7 +26,7 @@ _CHUNK_PIXELS = 1 << 20
 
 @dataclass(frozen=True)
 class TiffLayout:
-    """How a series of a TIFF lies in the file, and how that maps to ``TCZYX``.
+    """How a series of a TIFF is stored in the file, and how that maps to ``TCZYX``.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class TiffLayout:
         tile_y, tile_x = self.tile
         chunk_x = min(x, tile_x * max(1, 1024 // tile_x))
         chunk_y = min(y, tile_y * max(1, _CHUNK_PIXELS // (chunk_x * tile_y)))
-        # Samples of a colour image lie together, so they are read together.
+        # Samples of a colour image are stored together, so they are read together.
         return 1, self.samples, min(z, max(1, _CHUNK_PIXELS // (chunk_y * chunk_x))), chunk_y, chunk_x
 
 

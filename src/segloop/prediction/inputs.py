@@ -33,7 +33,7 @@ class Item:
 def plan_items(inputs: Sequence[str], out: Path) -> tuple[list[Item], list[str]]:
     """List the images that files, folders and glob patterns name, each once, and name their predictions.
 
-    Earlier predictions are not taken as images where ``out`` lies inside a folder among the inputs.
+    Earlier predictions are not taken as images where ``out`` is inside a folder among the inputs.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def open_docks(viewer: Viewer) -> None:
 def show_newest_result(viewer: Viewer, workspace: Workspace) -> None:
     """Add image and labels of the first prediction in the workspace's newest prediction folder.
 
-    They lie to the left of the sample that the Curation dock shows.
+    They are to the left of the sample that the Curation dock shows.
     """
     folders = workspace.predictions()
     found = find_predictions(folders[0]) if folders else []

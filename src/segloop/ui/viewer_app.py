@@ -142,7 +142,7 @@ class ViewerApp(QObject):
             self._dock_layers.set_front(name)
 
     def _on_focus(self, _: QWidget | None, widget: QWidget | None) -> None:
-        """Docks may lie side by side: the one with the keyboard is in front."""
+        """Docks may be side by side: the one with the keyboard is in front."""
         names = {dock: name for name, dock in self._docks.items()}
         while widget is not None and widget not in names:
             widget = widget.parentWidget()

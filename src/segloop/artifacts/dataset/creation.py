@@ -29,7 +29,7 @@ def create_files(
     axes: str,
     context: Context,
 ) -> tuple[DatasetIndex, Sequence[str], Sequence[str]]:
-    """Write a new dataset, completely or not at all; parameters and errors as of `CuratedDataset.create`.
+    """Write a new dataset, completely or not at all; parameters and errors as in `CuratedDataset.create`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The labels of a sample's segmentations: originals are read where they lie, corrections from the dataset.
+"""The labels of samples: originals are read from their own files, corrections from the dataset.
 
 A corrected version is a label image of its own, ``labels/<sample>/<segmentation>/<number>/labels.ome.zarr``
 (OME-Zarr: compressed, in chunks), written once and never changed.
@@ -94,7 +94,7 @@ class LabelStore:
         return LabelFile(self._version_folder(sample.id, name, number) / VERSION_FILE)
 
     def read(self, sample: Sample, name: str, version: int | None = None) -> NDArray[Any]:
-        """Read a version of a segmentation, as a (Z, Y, X) array of integers; parameters as of `find`.
+        """Read a version of a segmentation, as a (Z, Y, X) array of integers; parameters as in `find`.
 
         Raises
         ------
@@ -154,7 +154,7 @@ class LabelStore:
         return LabelVersion(number=number, created=created, note=note)
 
     def _reserve(self, sample_id: str, name: str, number: int) -> bool:
-        """Create a version's folder; False if it exists, as of a version that was undone."""
+        """Create a version's folder; False if it exists, left by a version that was undone."""
         folder = self._version_folder(sample_id, name, number)
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,4 +1,4 @@
-"""How a dataset remembers where its images lie, so that a study still opens after it was moved."""
+"""How a dataset remembers where its images are, so that a study still opens after it was moved."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def to_reference(image: str | os.PathLike[str], folder: Path) -> str:
     Returns
     -------
     str
-        With forward slashes; relative to ``folder`` if the image lies in it, or near it (below a folder at
+        With forward slashes; relative to ``folder`` if the image is in it, or near it (below a folder at
         most three levels up that isn't the root of the disk); otherwise absolute.
     """
     target, start = absolute(image), absolute(folder)

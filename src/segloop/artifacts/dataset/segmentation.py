@@ -22,7 +22,7 @@ class ImageRef(FrozenModel):
     Attributes
     ----------
     path : str
-        With forward slashes; relative to the dataset's folder where the file lies in it or near it.
+        With forward slashes; relative to the dataset's folder where the file is in it or near it.
     scene : str
         Name of the scene; empty for the first.
     channel : str

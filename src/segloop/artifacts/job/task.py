@@ -43,7 +43,7 @@ class _Task(BaseModel):
 
 
 class TrainTask(_Task):
-    """Train the run in whose folder the task lies, from its ``config.yaml``, or continue it.
+    """Train the run in whose folder the task is, from its ``config.yaml``, or continue it.
 
     Attributes
     ----------

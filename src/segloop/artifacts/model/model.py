@@ -287,7 +287,7 @@ def installed_models() -> tuple[Model, ...]:
         try:
             models.append(Model.load(path))
         except Exception:
-            # What else lies in that folder is not ours to complain about, and must not hide the others.
+            # Other things in that folder are passed over, so that they do not hide the models.
             logger.debug("%s is not listed as a model", path, exc_info=True)
     return tuple(models)
 

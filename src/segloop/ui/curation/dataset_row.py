@@ -42,7 +42,7 @@ class DatasetRow(QWidget):
         layout.addWidget(self.new)
 
     def show_datasets(self, paths: Sequence[Path], current: Path | None) -> None:
-        """Offer datasets, the open one marked (it may lie outside the workspace)."""
+        """Offer datasets, the open one marked (it may be outside the workspace)."""
         self._current = current
         self._paths = tuple(paths) if current is None or current in paths else (current, *paths)
         self.box.clear()

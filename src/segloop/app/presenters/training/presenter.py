@@ -172,7 +172,7 @@ class TrainingPresenter:
             self.config_problem = str(error)
         else:
             self._keep.start()
-        self._plan_anew()
+        self._update_plan()
 
     def remember(self) -> None:
         """Keep the settings for the next time."""
@@ -265,7 +265,7 @@ class TrainingPresenter:
         self.summary, self.dataset_text = summary, text
         self.summary_changed.emit()
         self.start_changed.emit()
-        self._plan_anew()
+        self._update_plan()
 
     # The plan
 
@@ -281,7 +281,7 @@ class TrainingPresenter:
             return self.run.plan
         return self.plan.notes
 
-    def _plan_anew(self) -> None:
+    def _update_plan(self) -> None:
         usable = self.summary is not None and self.summary.usable
         self.plan.set_config(self._config() if usable else None, self.config_problem)
 
