@@ -1,4 +1,4 @@
-"""Tasks are submitted with care and executed alike by each process that executes them."""
+"""Tasks are submitted with care and give the same result in every process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that the system refuses, or that are not Unicode, at every verb."""
+"""Names that the system refuses, or that are not Unicode, at each verb that takes one."""
 
 from __future__ import annotations
 

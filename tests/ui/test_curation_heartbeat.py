@@ -12,7 +12,6 @@ from heartbeat import Heartbeat
 from segloop.app.sample import make_sample_dataset
 
 STEPS = 9
-ROUNDS = 2
 ALLOWED_S = 0.1
 """Longest stall beyond the one of bare napari."""
 
@@ -62,14 +61,12 @@ def test_a_step_to_the_next_sample_stalls_no_longer_than_napari_takes_to_show_it
             found.append(heart.stop()[0])
         return found
 
-    # Another program may stall any step once: of each, the shortest stall of several counts.
+    # Another program may stall any step once: of each, the shorter of two stalls counts.
     rounds = {bare: [], with_dock: []}
-    go_back = step_back
-    for _ in range(ROUNDS):
+    for go_back in (step_back, undo):
         rounds[bare].append(stalls(bare))
         go_back()
         rounds[with_dock].append(stalls(with_dock))
-        go_back = undo
     bare_s, with_dock_s = ([min(step) for step in zip(*each, strict=True)] for each in rounds.values())
     assert dock.review.session.counts().accepted == STEPS
 

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+from itertools import pairwise
 
 import psutil
 import pytest
@@ -280,7 +281,7 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
     ready, qtbot, workspace, viewer
 ):
     rng = random.Random(0)
-    panel, said = ready.run_panel, []
+    panel, said, done = ready.run_panel, [], [0]
     click(ready.start_button)
     wait_for_title(ready, qtbot, "nuclei")
     (run,) = workspace.runs()
@@ -293,6 +294,7 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
         kill(run)
         wait_for_title(ready, qtbot, "ended unexpectedly")
         said.append(ready.message.text)
+        done.append(len(Run(run).metrics().get("train_loss", ())))
         if Run(run).model_dir.exists():
             Model.load(run).verify()
         click(ready.message.remedy)
@@ -303,9 +305,9 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
         "The process of nuclei ended without finishing; what it had saved is kept."
     }
     assert len(said) == 20
-    done = len(Run(run).metrics()["train_loss"])
-    assert done > 1  # how many depends on the load of the computer
-    wait_for_epochs(ready, qtbot, done + 2)
+    # An epoch that was trained but not yet saved is trained again; how many fit in depends on the computer.
+    assert all(after >= before - 1 for before, after in pairwise(done))
+    wait_for_epochs(ready, qtbot, max(done[-1] + 2, 12))
     click(panel.progress.button)
     wait_for_title(ready, qtbot, "stopped")
     Model.load(run).verify()

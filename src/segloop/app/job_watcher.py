@@ -77,7 +77,7 @@ class JobFollower:
 
     def __init__(self, job: Job, since: int = 0) -> None:
         self.job = job
-        self._new = job.folder.reader(since)
+        self._reader = job.folder.reader(since)
         self._latest: JobUpdate | None = None
 
     def look(self) -> JobUpdate:
@@ -87,7 +87,7 @@ class JobFollower:
             # The state first: when it has ended, all events are there.
             state = self.job.state()
             failure = self.job.failure() if state.ended else ""
-            events = self._new.read()  # last, because what was read does not come again
+            events = self._reader.read()  # last, because what was read does not come again
         except (OSError, SegloopError) as error:
             return replace(before, events=(), first=False, problem=str(error))
         progress, started, ended_by = before.progress, before.started, before.ended_by

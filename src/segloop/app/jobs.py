@@ -38,12 +38,12 @@ CANCEL_GRACE_S = 0.4
 KEEP_GRACE_S = 30.0
 """Time that a job in the state stopping has to finish what it saves, in seconds."""
 
-# In the last line that a process printed: an error, as opposed to a message from before.
 _SIGKILL = 9  # by number: Windows has no such signal
-_OUT_OF_MEMORY = (
+_KILLED = (
     " The system ended it, most likely because the memory was full: close other programs, or choose smaller "
     "tiles or patches."
 )
+# In the last line that a process printed: an error, as opposed to a message from before.
 _TROUBLE = re.compile(r"error|exception|fault|abort|killed|memory", re.IGNORECASE)
 
 
@@ -161,7 +161,7 @@ class Job:
         sentence = f"The process of {self.path.name} ended without finishing; what it had saved is kept."
         if _TROUBLE.search(said):
             return f"{sentence} Its last message: {said}"
-        return sentence + (_OUT_OF_MEMORY if self._was_killed() else "")
+        return sentence + (_KILLED if self._was_killed() else "")
 
     def _was_killed(self) -> bool:
         process = self._own_process()

@@ -8,11 +8,9 @@ from glob import has_magic
 from pathlib import Path
 
 from segloop.core.errors import ImageError
-from segloop.core.paths import exists, is_folder
+from segloop.core.paths import PathLike, exists, is_folder
 from segloop.images.names import SUFFIXES, natural_key
 from segloop.images.ome_zarr import holds_image, is_zarr, listed_labels
-
-PathLike = str | os.PathLike[str]
 
 
 def image_files(source: PathLike, *, fields_apart: bool = False) -> list[Path]:

@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from segloop.core.errors import ImageError
-from segloop.core.paths import is_unicode
+from segloop.core.paths import PathLike, is_unicode
 from segloop.images.image import Image
 from segloop.images.names import EXTRA_READERS, SUFFIXES
 from segloop.images.ome_zarr import is_zarr
 from segloop.images.refusals import guarded
 from segloop.images.tiff import is_tiff, open_tiff, tiff_scenes
-
-PathLike = str | os.PathLike[str]
 
 
 def open_image(path: PathLike, scene: str | int | None = None, *, axes: str | None = None) -> Image:

@@ -178,3 +178,26 @@ def test_a_region_more_costs_the_journal_one_region(dataset: CuratedDataset) -> 
     for _ in range(200):
         dataset.undo()
     assert dataset.sample(first).regions == ()
+
+
+@pytest.mark.parametrize("role", ["raw", "segmentation"])
+@pytest.mark.parametrize("path", ["a" * 300, "b/" * 2000, "c" * 100_000], ids=["name", "folders", "immense"])
+def test_a_path_that_is_too_long_gets_a_short_sentence(dataset: CuratedDataset, role: str, path: str) -> None:
+    first = dataset.sample_ids[0]
+    file = dataset.path / "samples" / f"{first}.json"
+    sample = json.loads(file.read_text())
+    image = sample["raw"] if role == "raw" else sample["segmentations"][0]["source"]["image"]
+    image["path"] = path
+    file.write_text(json.dumps(sample))
+
+    opened = CuratedDataset.open(dataset.path)
+    with pytest.raises(DatasetError, match=r"is missing|can't be read") as refused:
+        use_pixels(opened, first)
+    assert len(str(refused.value)) < 5000
+    assert {summary.id for summary in opened.summaries()} >= set(dataset.sample_ids[1:])
+
+
+def use_pixels(dataset: CuratedDataset, sample_id: str) -> None:
+    sample = dataset.sample(sample_id)
+    dataset.raw(sample)
+    dataset.labels(sample)

@@ -12,8 +12,9 @@ import pytest
 from prediction_records import make_record
 from segloop.artifacts.prediction.place import Place, find_predictions
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.core.commit import hidden_folder
+from segloop.core.commit import hidden_folder, hidden_name
 from segloop.core.errors import ImageError
+from segloop.core.lock import FileLock
 
 
 def record(*names: str) -> Provenance:
@@ -106,9 +107,8 @@ def test_looking_finishes_what_a_dead_writer_left_and_a_new_writer_waits_for_it(
     assert [found.stem for found in find_predictions(tmp_path)] == ["a"]
 
     assert not hidden.exists()
-    place = Place(tmp_path, "a")
-    looking = place._lock()
+    looking = FileLock(tmp_path / hidden_name("a", "lock"), "The prediction", ImageError)
     looking.acquire()
     threading.Timer(0.3, looking.release).start()
-    write(place, "a.labels.tif")
+    write(Place(tmp_path, "a"), "a.labels.tif")
     assert files(tmp_path) == ["a.json", "a.labels.tif"]

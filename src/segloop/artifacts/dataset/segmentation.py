@@ -29,7 +29,7 @@ class ImageRef(FrozenModel):
         Name or number of the channel; empty for all (of a segmentation: its only one).
     """
 
-    path: str = Field(min_length=1)
+    path: str = Field(min_length=1, max_length=4096)  # the longest that Linux takes
     scene: str = ""
     channel: str = ""
 

@@ -251,7 +251,7 @@ class JobFolder:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self._lock = threading.Lock()
-        self._new = self.reader()
+        self._reader = self.reader()
         self._last: dict[type[Any], JobEvent] = {}
 
     def events(self, since_offset: int = 0) -> tuple[list[JobEvent], int]:
@@ -280,8 +280,8 @@ class JobFolder:
     def last(self, kind: type[E]) -> E | None:
         """Return the newest event of a type, or None; reads only what was appended since the last call."""
         with self._lock:
-            found = self._new.read()
-            if self._new.replaced:
+            found = self._reader.read()
+            if self._reader.replaced:
                 self._last.clear()
             for event in found:
                 self._last[type(event)] = event

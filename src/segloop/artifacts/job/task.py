@@ -136,14 +136,12 @@ def write_task(folder: str | os.PathLike[str], task: Task) -> Path:
         If the folder can't be written, or a name in the task is not valid Unicode.
     """
     path = Path(folder) / TASK_FILE
-    try:
-        text = task.model_dump_json(indent=2) + "\n"
-    except ValueError as error:  # of pydantic, for a surrogate
-        names = printable(", ".join(name for name in _texts(task.model_dump()) if not is_unicode(name)))
-        raise JobError(f"{names} is not valid Unicode: rename it.") from error
+    for text in _texts(task.model_dump()):
+        if not is_unicode(text):
+            raise JobError(f"{printable(text)} is not valid Unicode: rename it.")
     with writing(path, JobError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
+        write_text(path, task.model_dump_json(indent=2) + "\n")
     return path
 
 
