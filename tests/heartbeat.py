@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
+
+
+@contextmanager
+def collections_noted() -> Iterator[list[float]]:
+    """Note how long each of Python's garbage collections takes meanwhile, in seconds.
+
+    A full one takes the longer the more tests ran in this process before.
+    """
+    seconds: list[float] = []
+    began = 0.0
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            seconds.append(time.perf_counter() - began)
+
+    gc.callbacks.append(note)
+    try:
+        yield seconds
+    finally:
+        gc.callbacks.remove(note)
 
 
 class Heartbeat:

@@ -180,6 +180,24 @@ def test_stop_before_the_training_has_begun_acts_within_a_second(
     assert JobFolder(job.path).state() is JobState.stopped
 
 
+def test_stop_does_not_wait_until_the_system_has_freed_the_memory_of_a_process(
+    endless: TrainConfig, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = start_training(endless, workspace.runs_dir / "nuclei", workspace)
+    pid = pid_of(job)
+    # A suspended process does as little as one that was killed, and exists as long as one likes.
+    psutil.Process(pid).suspend()
+    monkeypatch.setattr("segloop.app.jobs.kill_tree", lambda pid: None)
+
+    asked = time.monotonic()
+    job.stop()
+    wait_for(job, JobState.stopped)
+
+    assert time.monotonic() - asked < 2
+    assert JobFolder(job.path).state() is JobState.stopped
+    psutil.Process(pid).kill()
+
+
 def test_a_training_says_that_it_runs_only_when_it_can_heed_a_stop(
     config: TrainConfig, tmp_path: Path
 ) -> None:

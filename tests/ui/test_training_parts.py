@@ -94,13 +94,12 @@ def wheel(widget):
 
 def test_the_wheel_zooms_once_the_plot_was_clicked_and_a_double_click_shows_all(curves, qtbot):
     show(curves, [(epoch, {"train_loss": 1.0 / epoch}) for epoch in range(1, 20)])
-    qtbot.waitExposed(curves)
-    QApplication.processEvents()
 
     def span():
         low, high = curves.losses.viewRange()[0]
         return high - low
 
+    qtbot.waitUntil(lambda: span() > 17)  # once it was painted
     whole = span()
     wheel(curves)
     assert span() == whole

@@ -38,6 +38,12 @@ CANCEL_GRACE_S = 0.4
 KEEP_GRACE_S = 30.0
 """Time that a job in the state stopping has to finish what it saves, in seconds."""
 
+_END_S = 0.2
+"""How long to wait for a process that was killed, in seconds.
+
+It does no more work from then on, but the system may take seconds to free the memory of a large one.
+"""
+
 _SIGKILL = 9  # by number: Windows has no such signal
 _KILLED = (
     " The system ended it, most likely because the memory was full: close other programs, or choose smaller "
@@ -198,7 +204,7 @@ class Job:
             return
         kill_tree(pid)
         if process is not None:
-            wait_until_ended(process, timeout_s=5)
+            wait_until_ended(process, timeout_s=_END_S)
         recorded = self.folder.recorded_state()
         if self.path.is_dir() and (recorded is None or not recorded.ended):
             # The process can't write it any more, and the job should not be taken for lost later.
