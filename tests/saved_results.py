@@ -65,10 +65,8 @@ def image(folder: Path, seed: int) -> None:
 
 def execute_task(folder: Path, task: Task) -> None:
     """Do a task as the command line does it; a problem with one image is raised."""
-    # A job whose end could not be written counts as running as long as this process lives.
-    job = folder / f"{JOB}{len(list(folder.glob(f'{JOB}*')))}"
-    submit(job, task)
-    problems = execute(job, MODELS).problems
+    submit(folder / JOB, task)
+    problems = execute(folder / JOB, MODELS).problems
     if problems:
         raise ImageError(problems[0])
 
@@ -114,7 +112,7 @@ def predictions(folder: Path) -> State:
         pixels = {}
         for output in record.outputs:
             opened = open_image(outputs[output.kind])
-            pixels[output.kind] = np.asarray(opened.data)
+            pixels[output.kind] = opened.load()
             assert opened.dtype == np.dtype(output.dtype)
             sizes = dict(zip("TCZYX", opened.shape, strict=True))
             assert [sizes[axis] for axis in output.axes] == output.shape

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import tifffile
 from segloop.core.errors import ImageError
 from segloop.images.labels import read_labels
 from segloop.images.read import open_image
-from segloop.images.write import create_zarr, write_image
+from segloop.images.write import complete_zarr, create_zarr, write_image
 
 ALL = slice(None)
 SHAPES = {
@@ -251,3 +252,40 @@ def test_what_is_no_image_is_refused(
 def test_unknown_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"choose a name ending in \.tif or \.zarr"):
         write_image(tmp_path / "a.jpeg", np.zeros((4, 4), np.uint8), axes="YX")
+
+
+def chunks_of(path: Path) -> list[Path]:
+    return [file for file in (path / "0" / "c").rglob("*") if file.is_file()]
+
+
+def filled_by_blocks(path: Path, pixels: np.ndarray) -> None:
+    array = create_zarr(path, pixels.shape, pixels.dtype, axes="YX", chunks=(10, 10))
+    array[...] = pixels
+    complete_zarr(path)
+
+
+def written_at_once(path: Path, pixels: np.ndarray) -> None:
+    write_image(path, pixels, axes="YX")
+
+
+@pytest.mark.parametrize("write", [filled_by_blocks, written_at_once])
+def test_a_lost_chunk_is_missed_instead_of_read_as_zeros(
+    tmp_path: Path, write: Callable[[Path, np.ndarray], None]
+) -> None:
+    path = tmp_path / "a.ome.zarr"
+    pixels = noise((1030, 40), "uint8") + 1
+    pixels[-20:] = 0  # such chunks are not stored
+    write(path, pixels)
+    assert np.array_equal(open_image(path).load()[0, 0, 0], pixels)
+
+    chunks_of(path)[0].unlink()
+
+    with pytest.raises(ImageError, match=rf"{path} is incomplete \(1 of its \d+ chunks are missing\)"):
+        open_image(path)
+
+
+def test_a_zarr_of_another_program_may_leave_chunks_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.zarr"
+    array = create_zarr(path, (30, 40), np.uint8, axes="YX", chunks=(10, 10))
+    array[:10, :10] = 7
+    assert open_image(path).load().sum() == 700

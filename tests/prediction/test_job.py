@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,17 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from segloop.artifacts.job.events import MessageEvent, OutputEvent, ProgressEvent, StateEvent
 from segloop.artifacts.job.job import EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask
+from segloop.artifacts.model.model import Model
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.device import DeviceConfig
 from segloop.core.errors import Cancelled, ConfigError, ImageError, JobError, ModelError
 from segloop.images.write import write_image
 from segloop.prediction.job import ModelCache, Summary, predict_files
+from segloop.prediction.rethreshold import rethreshold_folder
+from tiny_models import save_model, spec_of
 
 
 class Job:
@@ -290,3 +295,108 @@ def test_guessed_axes_are_said_in_the_log_and_given_ones_are_used(job: Job, tmp_
     again.run(tmp_path / "film.tif", slice_by_slice=True)
     said = [event.text for event in again.events.events_of(MessageEvent)]
     assert any("film.tif" in text and "read as ZYX" in text for text in said)
+
+
+def modified(job: Job) -> dict[str, int]:
+    return {name: (job.out / name).stat().st_mtime_ns for name in job.written()}
+
+
+@pytest.mark.parametrize("settings", [{}, {"format": "zarr", "outputs": ["labels", "probability"]}])
+def test_what_was_predicted_with_the_same_model_and_settings_is_kept(
+    job: Job, images: Path, settings: dict[str, Any]
+) -> None:
+    job.run(images, **settings)
+    before = modified(job)
+    n_events = len(job.events.events_of(OutputEvent))
+
+    summary = job.run(images, **settings)
+
+    assert summary == Summary(2, (), 2)
+    assert modified(job) == before
+    announced = job.events.events_of(OutputEvent)[n_events:]
+    assert {Path(event.path) for event in announced} == {
+        path for found in find_predictions(job.out) for path in found.outputs().values()
+    }
+    said = job.events.events_of(MessageEvent)[-1].text
+    assert said.startswith("2 of 2 predictions were there already")
+    assert "again=true" in said
+
+
+def another_image(job: Job, images: Path) -> None:
+    shutil.copy(images / "day1" / "b.tif", images / "a.tif")
+
+
+def another_model(job: Job, images: Path) -> None:
+    model = Model.load(job.model)
+    network, target = model.network(), model.target()
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights *= 1.01
+    job.model = save_model(images.parent / "other", network, spec_of(2, 1, len(target.maps)), target)
+
+
+def edited_output(job: Job, images: Path) -> None:
+    path = job.out / "a.tif"
+    labels = tifffile.imread(path)
+    labels[labels == 1] = 0
+    tifffile.imwrite(path, labels)
+
+
+def lost_output(job: Job, images: Path) -> None:
+    (job.out / "a.tif").unlink()
+
+
+def other_thresholds(job: Job, images: Path) -> dict[str, Any]:
+    return {"threshold": {"foreground": 0.3}}
+
+
+def another_output(job: Job, images: Path) -> dict[str, Any]:
+    return {"outputs": ["labels", "mask"]}
+
+
+def asked(job: Job, images: Path) -> dict[str, Any]:
+    return {"again": True}
+
+
+def earlier_record(job: Job, images: Path) -> None:
+    path = job.out / "a.json"
+    record = json.loads(path.read_text())
+    for output in record["outputs"]:
+        del output["content"]
+    path.write_text(json.dumps(record))
+
+
+def decoded_again(job: Job, images: Path) -> None:
+    rethreshold_folder(job.out, {"foreground": 0.2})
+
+
+CHANGES = [
+    another_image,
+    another_model,
+    edited_output,
+    lost_output,
+    other_thresholds,
+    another_output,
+    asked,
+    earlier_record,
+    decoded_again,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_differs_in_anything_is_predicted_again(
+    job: Job, images: Path, change: Callable[[Job, Path], dict[str, Any] | None]
+) -> None:
+    outputs = ["labels", "probability"] if change is decoded_again else ["labels"]
+    job.run(images / "a.tif", outputs=outputs)
+    settings = {"outputs": outputs, **(change(job, images) or {})}
+
+    summary = job.run(images / "a.tif", **settings)
+
+    assert summary == Summary(1, ())
+    (found,) = find_predictions(job.out)
+    fresh = Job(job.model, images.parent / "fresh")
+    fresh.run(images / "a.tif", **settings)
+    (expected,) = find_predictions(fresh.out)
+    for kind, path in expected.outputs().items():
+        assert np.array_equal(tifffile.imread(found.outputs()[kind]), tifffile.imread(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from segloop.app.evaluating import evaluate
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.config.predict import OutputFormat, PredictConfig
+from segloop.core.errors import SegloopError
 from segloop.images.read import open_image
 from segloop.prediction.predict import predict_image
 from segloop.targets.output import LABELS
@@ -51,7 +54,13 @@ def test_a_kill_leaves_no_half_prediction_and_does_not_hinder_the_next(
         process.kill()
     assert list(out.rglob("*.tif")) == []
     assert find_predictions(out) == []
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    shutil.copy(sample_nuclei / "seg" / "000.tif", truth / "a.tif")
+    with pytest.raises(SegloopError, match=f"{out}"):
+        evaluate(out, truth, out=tmp_path / "scores")
     config = PredictConfig(format=OutputFormat(file_format))
     result = predict_image(*load(nuclei_model), open_image(source), config, out, "a")
     assert open_image(result.outputs[LABELS]).data.compute().any()
     assert len(find_predictions(out)) == 1
+    assert evaluate(out, truth, out=tmp_path / "scores").metrics["n_images"] == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from damage import DAMAGES
 from segloop.training.cache import CachedSample, DamagedEntryError, cache_folder, entry_key, prune
 from training_fixtures import tiny_sample
 
@@ -65,25 +66,13 @@ def test_pruning_spares_what_another_training_used_within_a_day(tmp_path: Path) 
     assert recent.is_dir()
 
 
-def emptied(file: Path) -> None:
-    file.write_bytes(b"")
-
-
-def zeroed(file: Path) -> None:
-    file.write_bytes(b"\0" * file.stat().st_size)
-
-
-def truncated(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
 def one_bit_flipped(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-2] ^= 1
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [emptied, zeroed, truncated, one_bit_flipped, Path.unlink])
+@pytest.mark.parametrize("damage", [*DAMAGES, one_bit_flipped])
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_entry_is_never_used(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
     entry = tiny_sample(tmp_path / "entry").folder

@@ -14,6 +14,7 @@ import pytest
 import tifffile
 import torch
 
+from damage import DAMAGES, zeroed
 from segloop.app.training import resume as resume_with
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
@@ -222,29 +223,13 @@ def test_a_resumed_run_validates_on_what_it_has_not_learnt_from(
     assert run.plan.val_samples == aside
 
 
-def missing(file: Path) -> None:
-    file.unlink()
-
-
-def emptied(file: Path) -> None:
-    file.write_bytes(b"")
-
-
-def zeroed(file: Path) -> None:
-    file.write_bytes(b"\0" * file.stat().st_size)
-
-
-def truncated(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
 def with_weights_zeroed(file: Path) -> None:
     content = file.read_bytes()
     middle = len(content) // 2
     file.write_bytes(content[: middle - 2000] + b"\0" * 4000 + content[middle + 2000 :])
 
 
-@pytest.mark.parametrize("damage", [missing, emptied, zeroed, truncated, with_weights_zeroed])
+@pytest.mark.parametrize("damage", [*DAMAGES, with_weights_zeroed])
 def test_without_a_usable_last_checkpoint_the_best_one_is_continued(
     runs: MakeRun, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:

@@ -13,6 +13,7 @@ import psutil
 
 from segloop.app.workspace import Workspace
 from segloop.core import user_folders
+from segloop.core.memory import free_memory
 
 _CORE = (
     "napari-segloop",
@@ -57,7 +58,7 @@ def examine() -> dict[str, Any]:
             "executable": sys.executable,
             "cpu_cores": psutil.cpu_count(logical=False) or psutil.cpu_count(),
             "memory_gb": _gb(psutil.virtual_memory().total),
-            "memory_free_gb": _gb(psutil.virtual_memory().available),
+            "memory_free_gb": _gb(free_memory()),
         },
         "devices": devices,
         "packages": {name: _version(name) for name in _CORE},

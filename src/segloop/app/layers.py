@@ -219,7 +219,7 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
         If the user asked to stop.
     """
     from segloop.core.file_errors import writing
-    from segloop.images.write import create_zarr
+    from segloop.images.write import complete_zarr, create_zarr
 
     context = context or Context()
     n_t, n_c, n_z, n_y, n_x = image.shape
@@ -247,6 +247,7 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
         block = image.block(t, [c], zs, ys, slice(0, n_x))
         with writing(path, ImageError):
             stored[t, c, zs, ys] = block[0]
+    complete_zarr(path)
 
 
 def _part(context: Context, number: int, count: int) -> Context:

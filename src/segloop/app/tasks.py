@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segloop.artifacts.job.job import EVENTS_FILE, JOB_FILES, STOP_FILE, EventLog, JobFolder
+from segloop.artifacts.job.job import EVENTS_FILE, JOB_FILES, STOP_FILE, EventLog, JobFolder, work_is_over
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask, RethresholdTask, Task, TrainTask, read_task, write_task
 from segloop.artifacts.run.run import Run
@@ -35,10 +35,13 @@ class TaskResult:
         Number of images that were predicted or decoded; 1 for a training.
     problems : tuple of str
         One sentence for each image that could not be.
+    n_kept : int
+        How many of the predictions were there already: by the same model, with the same settings.
     """
 
     n_done: int
     problems: tuple[str, ...] = ()
+    n_kept: int = 0
 
 
 def submit(folder: Path, task: Task) -> None:
@@ -121,6 +124,19 @@ def execute(
         If a prediction was asked to stop; what was finished by then is kept.
     """
     task = read_task(folder)
+    try:
+        return _execute(task, folder, models, on_event, extras)
+    finally:
+        work_is_over(folder)
+
+
+def _execute(
+    task: Task,
+    folder: Path,
+    models: ModelCache | None,
+    on_event: OnEvent | None,
+    extras: Extras | None,
+) -> TaskResult:
     if isinstance(task, TrainTask):
         from segloop.training.fit import fit
 
@@ -133,4 +149,4 @@ def execute(
         summary = predict_files(task, log, models)
     else:
         summary = rethreshold_predictions(task, log)
-    return TaskResult(summary.n_done, summary.problems)
+    return TaskResult(summary.n_done, summary.problems, summary.n_kept)

@@ -44,7 +44,8 @@ def predict(
     """Apply MODEL (a folder, zip, run or name) to images, folders or globs.
 
     Each output keeps the stem and the subfolder of its input; <stem>.json beside it records how it was made.
-    Images that can't be predicted are named, and the others are predicted.
+    Images that can't be predicted are named, and the others are predicted. What the same model has predicted
+    with the same settings is kept; again=true predicts it again.
 
     \b
     Example:
@@ -67,6 +68,12 @@ def predict(
     )
     with follow(out / JOB_FOLDER):
         summary = predict_files(model, inputs, out=out, config=config, overrides=overrides)
-    data = {"out": str(out), "n_done": summary.n_done, "problems": list(summary.problems)}
-    print_data(data, [f"Predicted {counted(summary.n_done, 'image')} into {out}."], as_json)
+    data = {
+        "out": str(out),
+        "n_done": summary.n_done,
+        "n_kept": summary.n_kept,
+        "problems": list(summary.problems),
+    }
+    n_new = summary.n_done - summary.n_kept
+    print_data(data, [f"Predicted {counted(n_new, 'image')} into {out}."], as_json)
     return 1 if summary.problems else 0

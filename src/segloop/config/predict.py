@@ -57,6 +57,12 @@ class PredictConfig:
     float_probability: bool = knob(
         False, "16-bit probability", "Write probabilities as float16 instead of uint8.", advanced=True
     )
+    again: bool = knob(
+        False,
+        "Predict again",
+        "Predict again where the same model has predicted the same image with the same settings.",
+        advanced=True,
+    )
     threshold: dict[str, Any] = knob(
         {},
         "Thresholds",

@@ -17,13 +17,11 @@ _N_SAMPLES = 64
 _QUICK_PART = 1 << 18  # bytes read at the beginning, in the middle and at the end of a file
 
 
-class Fingerprint(BaseModel):
-    """What a file (or a Zarr folder) was when it was read.
+class Content(BaseModel):
+    """What a file (or a Zarr folder) held when it was read.
 
     Attributes
     ----------
-    path : str
-        Absolute path.
     size : int
         Bytes; of a folder the sum over its files.
     modified : str
@@ -36,11 +34,26 @@ class Fingerprint(BaseModel):
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
-    path: str
     size: int
     modified: str
     sha256: str
     sampled: bool
+
+    def same(self, other: Content) -> bool:
+        """Whether both are equal, as far as was read; the time of change counts where only parts were."""
+        return self.sha256 == other.sha256 and not (self.sampled and self.modified != other.modified)
+
+
+class Fingerprint(Content):
+    """Which file (or Zarr folder) was read, and what it held.
+
+    Attributes
+    ----------
+    path : str
+        Absolute path.
+    """
+
+    path: str
 
 
 def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
@@ -52,6 +65,17 @@ def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
         If it can't be read.
     """
     path = Path(path).absolute()
+    return Fingerprint(path=str(path), **content(path).model_dump())
+
+
+def content(path: Path) -> Content:
+    """Say what a file, or a folder such as a Zarr store, holds at this moment.
+
+    Raises
+    ------
+    OSError
+        If it can't be read.
+    """
     files = sorted(_files(path)) if path.is_dir() else [path]
     stats = [file.stat() for file in files]
     size = sum(stat.st_size for stat in stats)
@@ -61,8 +85,7 @@ def fingerprint(path: str | os.PathLike[str]) -> Fingerprint:
             digest.update(f"{file.relative_to(path).as_posix()}:{stat.st_size};".encode())
     _hash_content(digest, files, [stat.st_size for stat in stats])
     newest = max((stat.st_mtime for stat in stats), default=path.stat().st_mtime)
-    return Fingerprint(
-        path=str(path),
+    return Content(
         size=size,
         modified=datetime.fromtimestamp(newest, UTC).isoformat(timespec="microseconds"),
         sha256=digest.hexdigest(),

@@ -152,6 +152,19 @@ class Image:
         block: np.ndarray = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         return np.array(block, dtype=self.dtype)
 
+    def load(self) -> np.ndarray:
+        """Read all pixels, (T, C, Z, Y, X) in the native dtype.
+
+        Raises
+        ------
+        ImageError
+            As `block`.
+        """
+        everywhere = (slice(None),) * 3
+        return np.stack(
+            [self.block(t, range(self.n_channels), *everywhere) for t in range(self.n_timepoints)]
+        )
+
     def channel_index(self, wanted: str | int) -> int:
         """Find a channel by name (exact, then whatever its case) or by number counted from 0.
 

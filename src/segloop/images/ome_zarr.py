@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from segloop.core.errors import ImageError
+
+OWN_ATTRIBUTE = "segloop"
+"""Attribute of an image that Segloop has written, beside ``ome``."""
+
+STORED_CHUNKS = "stored_chunks"
+"""In it: how many chunks the first array has."""
 
 _NEWEST = (0, 5)
 _MOST_CHUNKS = 1_000_000
@@ -104,7 +111,8 @@ def require_image(folder: Path) -> None:
     ImageError
         If it is not, with a path in it that can be opened if there is one.
     """
-    multiscales = attributes(folder).get("multiscales")
+    found = attributes(folder)
+    multiscales = found.get("multiscales")
     if not isinstance(multiscales, list) or not multiscales:
         inside = next(_images_below(folder), None)
         raise ImageError(
@@ -123,6 +131,7 @@ def require_image(folder: Path) -> None:
                 f"{folder} is incomplete (its array {first} is missing): copy or export it again."
             )
         _require_few_chunks(folder, first)
+    _require_all_chunks(folder, found)
 
 
 def _require_few_chunks(folder: Path, name: str) -> None:
@@ -139,6 +148,23 @@ def _require_few_chunks(folder: Path, name: str) -> None:
             f"{folder} is cut into {number:,} chunks, more than the {_MOST_CHUNKS:,} that can be read: save "
             "it with larger chunks."
         )
+
+
+def _require_all_chunks(folder: Path, found: dict[str, Any]) -> None:
+    """Raise `ImageError` if an image that Segloop wrote has lost chunks, which Zarr reads as zeros."""
+    stored = as_dict(found.get(OWN_ATTRIBUTE)).get(STORED_CHUNKS)
+    if not isinstance(stored, int):
+        return
+    lost = stored - count_chunks(folder / "0")
+    if lost > 0:
+        raise ImageError(
+            f"{folder} is incomplete ({lost:,} of its {stored:,} chunks are missing): copy or make it again."
+        )
+
+
+def count_chunks(array: Path) -> int:
+    """Return how many chunks of a Zarr array of format 3 are stored."""
+    return sum(len(names) for _, _, names in os.walk(array / "c"))
 
 
 def known_version(folder: Path) -> str:

@@ -14,6 +14,7 @@ from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.images.image import AXES, UNKNOWN_SIZE, PixelSize
 from segloop.images.names import stem_of
+from segloop.images.ome_zarr import OWN_ATTRIBUTE, STORED_CHUNKS, count_chunks
 
 if TYPE_CHECKING:
     import zarr
@@ -75,6 +76,7 @@ def write_image(
                     partial, stem_of(target), array.shape, array.dtype, axes, None, names, pixel_size_um
                 )
                 stored[...] = array
+                complete_zarr(partial)
             else:
                 _write_tiff(partial, target, array, axes, names, pixel_size_um)
     return target
@@ -91,6 +93,8 @@ def create_zarr(
     pixel_size_um: PixelSize = UNKNOWN_SIZE,
 ) -> zarr.Array[Any]:
     """Create an OME-Zarr 0.5 image to be filled block by block; pixels not written read as 0.
+
+    Call `complete_zarr` when it is filled.
 
     Parameters
     ----------
@@ -132,6 +136,23 @@ def create_zarr(
     with writing(target, ImageError):
         target.parent.mkdir(parents=True, exist_ok=True)
         return _new_zarr(target, stem_of(target), shape, np.dtype(dtype), axes, chunks, names, pixel_size_um)
+
+
+def complete_zarr(path: Path) -> None:
+    """Note in an image made by `create_zarr` how many chunks it has, so that a lost one is missed.
+
+    Zarr reads a chunk that is not there as zeros, and chunks of zeros are not stored.
+
+    Raises
+    ------
+    ImageError
+        If the folder can't be written to.
+    """
+    import zarr
+
+    with writing(path, ImageError):
+        group = zarr.open_group(str(path), mode="r+")
+        group.attrs[OWN_ATTRIBUTE] = {STORED_CHUNKS: count_chunks(path / "0")}
 
 
 def _ordered(array: np.ndarray, axes: str, target: Path) -> tuple[np.ndarray, str]:

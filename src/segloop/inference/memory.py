@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from segloop.core.errors import ModelError
+from segloop.core.memory import free_memory
 from segloop.inference.tiles import round_up
 
 # Pixels in a block with its halo. Larger ones are hardly faster in planes, and progress would come in jumps;
@@ -99,9 +100,7 @@ def available_memory(device: str) -> float:
         free, _ = torch.cuda.mem_get_info()
         # Memory that torch holds but does not use counts as free.
         return float(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
-    import psutil
-
-    return float(psutil.virtual_memory().available)
+    return float(free_memory())
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -18,6 +18,7 @@ from segloop.config.predict import PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, ImageError, JobError, SegloopError
 from segloop.core.file_errors import writing
+from segloop.core.wording import counted
 from segloop.images.read import open_image, scene_names
 from segloop.prediction.inputs import Item, check_names, plan_items, scene_stem
 from segloop.prediction.predict import predict_image
@@ -39,13 +40,16 @@ class Summary:
     Attributes
     ----------
     n_done : int
-        Number of predictions that were written, one per scene.
+        Number of predictions, one per scene.
     problems : tuple of str
         One sentence for each input that failed.
+    n_kept : int
+        How many of them were there already: by the same model, with the same settings.
     """
 
     n_done: int
     problems: tuple[str, ...]
+    n_kept: int = 0
 
 
 class ModelCache:
@@ -176,16 +180,25 @@ def _predict_all(task: PredictTask, log: EventLog, cache: ModelCache) -> Summary
     model, engine, reason = cache.get(task.model, config.device)
     model.parameters.override(config.threshold)  # a wrong name or value fails the job, not every image
     log.message(reason)
-    batch = _Batch(task, config, out, log, model, engine, problems, set())
+    batch = _Batch(task, config, out, log, model, engine, problems, set(), set())
     for number, item in enumerate(items):
         batch.predict_file(item, part_of(context, number, len(items)))
     context.progress(len(items), len(items), "Done")
-    return Summary(len(batch.taken), tuple(problems))
+    n_done, n_kept = len(batch.taken), len(batch.kept)
+    if n_kept:
+        log.message(
+            f"{n_kept} of {counted(n_done, 'prediction')} {'was' if n_kept == 1 else 'were'} there already, "
+            "made by this model with these settings. To predict again, delete them or set again=true."
+        )
+    return Summary(n_done, tuple(problems), n_kept)
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """What the files of a job share; ``problems`` and ``taken`` (names that were written) grow."""
+    """What the files of a job share.
+
+    ``problems``, ``taken`` (names of predictions) and ``kept`` (those that were there already) grow.
+    """
 
     task: PredictTask
     config: PredictConfig
@@ -195,6 +208,7 @@ class _Batch:
     engine: Engine
     problems: list[str]
     taken: set[str]
+    kept: set[str]
 
     def predict_file(self, item: Item, context: Context) -> None:
         """Predict the scenes of a file."""
@@ -223,7 +237,7 @@ class _Batch:
             raise JobError(
                 f"`{item.path}` would be written to `{stem}` like another input: rename one of them."
             )
-        predict_image(
+        result = predict_image(
             self.model,
             self.engine,
             image,
@@ -235,6 +249,8 @@ class _Batch:
             on_message=self.log.message,
         )
         self.taken.add(stem.casefold())
+        if result.kept:
+            self.kept.add(stem.casefold())
 
     def _announce(self, item: Item, path: Path, kind: Output, growing: bool) -> None:
         self.log.output(path, input=str(item.path), output_kind=kind.name, partial=growing)

@@ -23,6 +23,7 @@ from segloop.core.fingerprint import fingerprint
 from segloop.core.paths import exists
 from segloop.core.wording import counted
 from segloop.images.read import open_image
+from segloop.prediction.memory_check import require_memory
 from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.rethreshold import with_parameters
 from segloop.prediction.writing import time_points, write_decoded
@@ -96,14 +97,22 @@ class KeptPrediction:
         return PROBABILITY in self._images
 
     def show(self, context: Context | None = None) -> Shown:
-        """Return the outputs as they are on disk; small ones are loaded into memory."""
+        """Return the outputs as they are on disk; small ones are loaded into memory.
+
+        Raises
+        ------
+        ImageError
+            If an output is damaged.
+        Cancelled
+            If the user asked to stop.
+        """
         context = context or Context()
         arrays: dict[Output, Any] = {}
         for kind, image in self._images.items():
             context.check()
             data: Any = image.data
             if int(np.prod(image.shape)) * image.dtype.itemsize <= IN_MEMORY_LIMIT:
-                data = np.asarray(data)
+                data = image.load()
             arrays[kind] = data if kind == PROBABILITY else data[:, 0]
         parameters = self.target.parameters_type.from_values(self.provenance.parameters, "threshold")
         return Shown(arrays, self._maps(), parameters, self._summary(arrays))
@@ -114,12 +123,13 @@ class KeptPrediction:
         Raises
         ------
         ImageError
-            If no probability was kept, or it can't be read.
+            If no probability was kept, it can't be read, or it is too large for the free memory.
         Cancelled
             If the user asked to stop.
         """
         context = context or Context()
         image = self._kept()
+        require_memory(self.target, image.shape[2:], self.provenance.image)
         parts: dict[Output, list[NDArray[Any]]] = {}
         last = 0
         for _, maps in time_points(image):

@@ -15,7 +15,7 @@ from segloop.core.atomic import remove
 from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
-from segloop.images.write import create_zarr, write_image
+from segloop.images.write import complete_zarr, create_zarr, write_image
 from segloop.targets.output import LABELS, Output
 
 if TYPE_CHECKING:
@@ -100,9 +100,16 @@ class Writer(Protocol):
         """Complete the output where it is written; return its data type."""
 
 
-def open_writers(specs: Sequence[OutputSpec], commit: Commit) -> list[Writer]:
+class FileWriter(Writer, Protocol):
+    """A writer whose output becomes a file or a Zarr folder."""
+
+    staged: Path
+    """Where the output is written before it is put in place."""
+
+
+def open_writers(specs: Sequence[OutputSpec], commit: Commit) -> list[FileWriter]:
     """Return a writer for each output, TIFF or Zarr by its path; what they write is staged in ``commit``."""
-    writers: list[Writer] = []
+    writers: list[FileWriter] = []
     for spec in specs:
         with writing(spec.path, ImageError):
             staged = commit.stage(spec.path.name)
@@ -152,21 +159,21 @@ class TiffWriter(ArrayWriter):
 
     def __init__(self, spec: OutputSpec, staged: Path) -> None:
         super().__init__(spec, spec.path.parent)
-        self._staged = staged
+        self.staged = staged
 
     def finish(self) -> np.dtype[Any]:
         """Write the file."""
         dtype = super().finish()
         try:
             write_image(
-                self._staged,
+                self.staged,
                 self.array,
                 axes=self.spec.axes,
                 channel_names=self.spec.channel_names,
                 pixel_size_um=self.spec.pixel_size_um,
             )
         except ImageError as error:
-            raise ImageError(str(error).replace(str(self._staged), str(self.spec.path))) from error
+            raise ImageError(str(error).replace(str(self.staged), str(self.spec.path))) from error
         return dtype
 
 
@@ -176,7 +183,7 @@ class ZarrWriter:
     def __init__(self, spec: OutputSpec, staged: Path) -> None:
         self.spec = spec
         self.growing: Path | None = staged
-        self._staged = staged
+        self.staged = staged
         self._dtype = spec.dtype
         with writing(spec.path, ImageError):
             self._array = self._create(staged, spec.dtype)
@@ -203,24 +210,25 @@ class ZarrWriter:
 
     def _widen(self, t: int) -> None:
         """Change to uint32, keeping the time points before ``t`` and what is there of it."""
-        wide_path = self._staged.with_name(f".{self._staged.name}.wide")
+        wide_path = self.staged.with_name(f".{self.staged.name}.wide")
         remove(wide_path)
         try:
             wide = self._create(wide_path, np.dtype(np.uint32))
             for done in range(t + 1):
                 at = self.spec.index(done, (slice(None), slice(None), slice(None)))
                 wide[at] = self._array[at]
-            remove(self._staged)
-            wide_path.replace(self._staged)
+            remove(self.staged)
+            wide_path.replace(self.staged)
         finally:
             remove(wide_path)
         import zarr
 
-        self._array = zarr.open_array(self._staged / self._array.basename, mode="r+")
+        self._array = zarr.open_array(self.staged / self._array.basename, mode="r+")
         self._dtype = np.dtype(np.uint32)
 
     def finish(self) -> np.dtype[Any]:
-        """Return the data type; the blocks are written already."""
+        """Note that all blocks are there; return the data type."""
+        complete_zarr(self.staged)
         return self._dtype
 
 

@@ -8,7 +8,7 @@ decoded from the reduced maps of a whole time point, which live in a scratch fil
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,11 @@ from segloop.core.errors import ImageError
 from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.images.recipe import Recipe
 from segloop.prediction.fitting import Fit, fit
+from segloop.prediction.memory_check import require_memory
 from segloop.prediction.output_plan import plan_outputs
-from segloop.prediction.outputs import Slices, allocate
+from segloop.prediction.outputs import OutputSpec, Slices, allocate
 from segloop.prediction.progress import part_of
-from segloop.prediction.record import describe
+from segloop.prediction.record import describe, is_up_to_date
 from segloop.prediction.writing import PredictionWriter, prediction_writer
 from segloop.targets import ParameterSet, Target, quantise
 from segloop.targets.output import LABELS, PROBABILITY, Output
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from segloop.artifacts.model.model import Model
+    from segloop.artifacts.prediction.provenance import Provenance
     from segloop.images.image import Image
     from segloop.inference.engine import Engine
 
@@ -55,11 +57,14 @@ class PredictionResult:
         Path of each output by its kind.
     n_objects : int or None
         Number of labelled objects over all time points; None without labels.
+    kept : bool
+        Whether an earlier prediction is kept, as the same model had predicted it with the same settings.
     """
 
     record: Path
     outputs: dict[Output, Path]
     n_objects: int | None
+    kept: bool = False
 
 
 def predict_image(
@@ -75,7 +80,9 @@ def predict_image(
 ) -> PredictionResult:
     """Apply a model to all time points of an image (one scene) and write the outputs.
 
-    Each time point is normalised and decoded on its own, so object numbers do not carry over in time.
+    Each time point is normalised and decoded on its own, so object numbers do not carry over in time. If the
+    same model has predicted the same file with the same settings, and its outputs are unchanged, that
+    prediction is kept, unless ``config.again`` is set.
 
     Parameters
     ----------
@@ -131,17 +138,34 @@ def predict_image(
             f"The prediction of `{image.path}` would overwrite it: choose another output folder."
         )
     record = describe(model, engine, image, config, work.fit, work.parameters)
+    outputs = {spec.kind: spec.path for spec in specs}
+    earlier = None if config.again else place.earlier()
+    if earlier is not None and is_up_to_date(earlier, record, specs):
+        n_objects, kept = earlier.provenance.n_objects, True
+    else:
+        n_objects, kept = _write(work, place, record, specs, on_output, context, started), False
+    for kind, path in outputs.items():
+        on_output(path, kind, False)
+    context.progress(1, 1, image.name)
+    return PredictionResult(place.path, outputs, n_objects, kept)
+
+
+def _write(
+    work: ImagePrediction,
+    place: Place,
+    record: Provenance,
+    specs: Sequence[OutputSpec],
+    on_output: OnOutput,
+    context: Context,
+    started: float,
+) -> int | None:
+    """Predict and write; return the number of objects, None without labels."""
     with prediction_writer(place, record, specs) as writer:
         for kind, path in writer.growing.items():
             on_output(path, kind, True)
         work.run(writer, context, place.folder)
         writer.details["seconds"] = round(time.perf_counter() - started, 3)
-    outputs = {spec.kind: spec.path for spec in specs}
-    for kind, path in outputs.items():
-        on_output(path, kind, False)
-    context.progress(1, 1, image.name)
-    counted = writer.n_objects if LABELS in work.outputs else None
-    return PredictionResult(place.path, outputs, counted)
+    return writer.n_objects if LABELS in work.outputs else None
 
 
 @dataclass(frozen=True)
@@ -205,6 +229,8 @@ class ImagePrediction:
         scratch : Path or None
             Folder for a scratch file where maps are large; None keeps them in memory.
         """
+        if not self._streams:
+            require_memory(self.target, self.image.shape[2:], self.image.name)
         n_empty = 0
         for t in range(self.image.n_timepoints):
             ranges = self._ranges(t, context)
@@ -212,6 +238,16 @@ class ImagePrediction:
             self._time_point(t, ranges, writer, part_of(context, t, self.image.n_timepoints), scratch)
         if n_empty:
             self.on_message(_empty(self.image, n_empty), "warning")
+
+    @property
+    def _decoded(self) -> list[Output]:
+        return [kind for kind in self.outputs if kind != PROBABILITY]
+
+    @property
+    def _streams(self) -> bool:
+        """Whether all outputs are written block by block."""
+        # A block is predicted without surroundings, so only what needs none is decoded block by block.
+        return all(self.target.context(kind, self.parameters) == (0, 0, 0) for kind in self._decoded)
 
     def _ranges(self, t: int, context: Context) -> NDArray[np.float32]:
         """Return what scales a time point: (C, 2), the same value twice where a channel is constant."""
@@ -230,11 +266,8 @@ class ImagePrediction:
         """Predict a time point into the outputs."""
         context.progress(0, 1, self.image.name)
         shape = self.image.shape[2:]
-        decoded = [kind for kind in self.outputs if kind != PROBABILITY]
-        # A block is predicted without surroundings, so only what needs none is decoded block by block.
-        by_block = all(self.target.context(kind, self.parameters) == (0, 0, 0) for kind in decoded)
         whole: NDArray[np.uint8] | None = None
-        if decoded and not by_block:
+        if not self._streams:
             whole = allocate((len(self.target.maps), *shape), np.uint8, scratch)
         network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
         blocks = self.engine.run(
@@ -246,8 +279,8 @@ class ImagePrediction:
             writer.write_maps(t, at, maps if self.config.float_probability else reduced)
             if whole is not None:
                 whole[(slice(None), *at)] = reduced
-            elif decoded:
-                writer.write_block(t, at, self.target.decode_block(reduced, self.parameters, decoded))
+            elif self._decoded:
+                writer.write_block(t, at, self.target.decode_block(reduced, self.parameters, self._decoded))
         if whole is not None:
             context.check()
             writer.write_time_point(t, self.target.decode(whole, self.parameters))

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.prediction.provenance import (
     ModelUsed,
     OutputFile,
+    Prediction,
     Provenance,
     timestamp,
 )
 from segloop.config import compose
 from segloop.core.errors import ImageError
-from segloop.core.file_errors import reading
-from segloop.core.fingerprint import fingerprint
-from segloop.prediction.outputs import OutputSpec
+from segloop.core.file_errors import reading, writing
+from segloop.core.fingerprint import content, fingerprint
+from segloop.prediction.outputs import FileWriter
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from segloop.artifacts.model.model import Model
     from segloop.config.predict import PredictConfig
     from segloop.images.image import Image
     from segloop.inference.engine import Engine
     from segloop.prediction.fitting import Fit
+    from segloop.prediction.outputs import OutputSpec
     from segloop.targets import ParameterSet
 
+# Not compared when it is asked whether a prediction would be the same again.
+_WHAT_CAME_OF_IT = {"outputs", "pending", "n_objects", "created", "rethresholded", "seconds"}
 _PACKAGES = ("torch", "monai", "numpy", "scikit-image", "scipy", "tifffile", "zarr", "bioio")
 
 
@@ -67,8 +71,11 @@ def describe(
     )
 
 
-def output_file(spec: OutputSpec, dtype: np.dtype[Any]) -> OutputFile:
-    """Return the entry of an output in the record."""
+def output_file(writer: FileWriter) -> OutputFile:
+    """Complete an output, and return its entry in the record."""
+    spec, dtype = writer.spec, writer.finish()
+    with writing(spec.path, ImageError):
+        written = content(writer.staged)
     return OutputFile(
         kind=spec.kind.name,
         path=spec.path.name,
@@ -76,7 +83,46 @@ def output_file(spec: OutputSpec, dtype: np.dtype[Any]) -> OutputFile:
         shape=list(spec.stored_shape),
         dtype=str(dtype),
         maps=list(spec.maps),
+        content=written,
     )
+
+
+def is_up_to_date(earlier: Prediction, wanted: Provenance, specs: Sequence[OutputSpec]) -> bool:
+    """Return whether a prediction is what predicting would give: same input, model, settings and outputs.
+
+    Parameters
+    ----------
+    earlier : Prediction
+        What is there.
+    wanted : Provenance
+        Where the new prediction would come from; see `describe`.
+    specs : sequence of OutputSpec
+        What it would write.
+    """
+    record = earlier.provenance
+    if record.input is None or wanted.input is None or not record.input.same(wanted.input):
+        return False
+    if _compared(record) != _compared(wanted):
+        return False
+    there = {(each.kind, each.path) for each in record.outputs}
+    if there != {(spec.kind.name, spec.path.name) for spec in specs}:
+        return False
+    return all(_is_unchanged(earlier.path.parent / each.path, each) for each in record.outputs)
+
+
+def _compared(record: Provenance) -> dict[str, Any]:
+    """Return what must be equal in two records for their outputs to be equal."""
+    values = record.model_dump(exclude=_WHAT_CAME_OF_IT | {"input"})
+    config = {name: value for name, value in values["config"].items() if name != "again"}
+    path = record.input.path if record.input is not None else ""
+    return {**values, "config": config, "input": path}
+
+
+def _is_unchanged(path: Path, output: OutputFile) -> bool:
+    try:
+        return output.content is not None and content(path).same(output.content)
+    except OSError:
+        return False
 
 
 def _version(package: str) -> str:

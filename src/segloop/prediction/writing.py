@@ -11,6 +11,7 @@ from segloop.artifacts.prediction.place import Place
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
+from segloop.prediction.memory_check import require_memory
 from segloop.prediction.outputs import OutputSpec, Slices, Writer, open_writers
 from segloop.prediction.record import output_file
 from segloop.targets import Decoded, quantise
@@ -108,7 +109,7 @@ def prediction_writer(
         writers = open_writers(specs, commit)
         writer = PredictionWriter(writers)
         yield writer
-        entries = [output_file(each.spec, each.finish()) for each in writers]
+        entries = [output_file(each) for each in writers]
         has_labels = any(entry.kind == LABELS.name for entry in entries)
         final = record.model_copy(
             update={
@@ -136,7 +137,7 @@ def write_decoded(
     kept: Sequence[OutputFile] = (),
     message: str = "",
 ) -> None:
-    """Decode kept maps and write the outcome, time point by time point; see `writing`.
+    """Decode kept maps and write the outcome, time point by time point; see `prediction_writer`.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def write_decoded(
     parameters : ParameterSet
         Where maps become objects.
     place, record, specs, kept
-        As of `writing`.
+        As of `prediction_writer`.
     context : Context
         Progress and cancel.
     message : str, optional
@@ -156,10 +157,12 @@ def write_decoded(
     Raises
     ------
     ImageError
-        As `writing`; or if the maps can't be read.
+        As `prediction_writer`; or if the maps can't be read or are too large for the free memory.
     Cancelled
         If the user asked to stop; all is then as before.
     """
+    if any(spec.kind != PROBABILITY for spec in specs):
+        require_memory(target, maps.shape[2:], record.image)
     with prediction_writer(place, record, specs, kept) as writer:
         for t, here in context.track(time_points(maps), maps.n_timepoints, message):
             writer.write_maps(t, EVERYWHERE, here)

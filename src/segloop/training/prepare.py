@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
@@ -17,6 +16,7 @@ from segloop.core.context import Context
 from segloop.core.errors import DatasetError, ImageError
 from segloop.core.file_errors import reading
 from segloop.core.fingerprint import quick_identity
+from segloop.core.memory import free_memory
 from segloop.images.normalisation import percentile_ranges
 from segloop.targets import Target, quantise
 from segloop.targets.objects import label_objects
@@ -83,7 +83,7 @@ def prepare(
 
 def keep_in_memory(samples: Sequence[CachedSample]) -> list[CachedSample]:
     """Decide which samples stay in memory: as many as a quarter of what is free holds, small ones first."""
-    free = psutil.virtual_memory().available * _MEMORY_SHARE
+    free = free_memory() * _MEMORY_SHARE
     chosen = {}
     for sample in sorted(samples, key=lambda sample: sample.n_bytes):
         free -= sample.n_bytes

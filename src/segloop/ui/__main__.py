@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from segloop.app.workspace import Workspace
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.images.read import open_image
@@ -39,12 +37,12 @@ def show_newest_result(viewer: Viewer, workspace: Workspace) -> None:
     if not found or found[0].provenance.input is None:
         return
     image = open_image(Path(found[0].provenance.input.path))
-    pixels = np.asarray(image.data).squeeze()
+    pixels = image.load().squeeze()
     left = [0.0] * (pixels.ndim - 1) + [-1.1 * pixels.shape[-1]]
     viewer.add_image(pixels, name=image.name, translate=left)
     labels = found[0].output("labels")
     if labels is not None:
-        found_objects = np.asarray(open_image(labels).data).squeeze()
+        found_objects = open_image(labels).load().squeeze()
         viewer.add_labels(found_objects, name=f"{image.name} labels", translate=left[-found_objects.ndim :])
 
 

@@ -42,11 +42,16 @@ def correct(dataset: CuratedDataset) -> None:
     dataset.correct_labels(first.id, "seg", np.ones(dataset.labels(first).shape, np.uint8))
 
 
+def add_segmentation(dataset: CuratedDataset) -> None:
+    first = dataset.sample(dataset.sample_ids[0])
+    dataset.add_segmentation(first.id, "other", dataset.label_file(first).path)
+
+
 def undo(dataset: CuratedDataset) -> None:
     dataset.undo()
 
 
-ACTIONS: list[Action] = [edit, move_a_group, add, correct, undo]
+ACTIONS: list[Action] = [edit, move_a_group, add, add_segmentation, correct, undo]
 
 
 def state(dataset: CuratedDataset) -> tuple[object, ...]:

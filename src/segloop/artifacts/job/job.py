@@ -124,6 +124,7 @@ class EventLog:
             if JobFolder(self.folder).recorded_state() not in (None, JobState.waiting):
                 self._forget_stop()
             self._running = True
+            _over_here.discard(self.folder.absolute())
         elif state is JobState.waiting or state.ended:
             self._forget_stop()
             self._running = False
@@ -311,12 +312,12 @@ class JobFolder:
             return JobState.waiting
         if event.state.ended or event.pid is None or event.host != platform.node():
             return event.state
-        return event.state if _living_pid(event) is not None else JobState.lost
+        return event.state if self._living_pid(event) is not None else JobState.lost
 
     def pid(self) -> int | None:
         """Return the number of the living process on this computer that does the work, or None."""
         event = self.last(StateEvent)
-        return _living_pid(event) if event is not None else None
+        return self._living_pid(event) if event is not None else None
 
     def request_stop(self) -> None:
         """Ask the job to stop; what it has finished by then is kept.
@@ -334,13 +335,26 @@ class JobFolder:
         return (self.folder / STOP_FILE).exists()
 
 
-def _living_pid(event: StateEvent) -> int | None:
-    if event.pid is None or event.host != platform.node():
-        return None
-    started = _process_started(event.pid)
-    if started is None or event.process_started is None:
-        return None
-    return event.pid if abs(started - event.process_started) < _CLOCK_TOLERANCE else None
+    def _living_pid(self, event: StateEvent) -> int | None:
+        if event.pid is None or event.host != platform.node():
+            return None
+        if event.pid == os.getpid() and self.folder.absolute() in _over_here:
+            return None
+        started = _process_started(event.pid)
+        if started is None or event.process_started is None:
+            return None
+        return event.pid if abs(started - event.process_started) < _CLOCK_TOLERANCE else None
+
+
+_over_here: set[Path] = set()
+
+
+def work_is_over(folder: Path) -> None:
+    """Note that this process has stopped working on a job, even if its final state could not be written.
+
+    Such a job is then `JobState.lost`, as if the process had ended, until it runs again.
+    """
+    _over_here.add(Path(folder).absolute())
 
 
 def _process_started(pid: int | None) -> float | None:

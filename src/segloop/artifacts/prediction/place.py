@@ -14,6 +14,7 @@ from segloop.core.commit import Commit, hidden_folder, hidden_name, recover
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.core.lock import FileLock
+from segloop.core.paths import exists
 
 _WAIT_S = 1.0  # looking at the predictions of a folder holds each lock for an instant
 
@@ -99,6 +100,14 @@ class Place:
         if os.path.lexists(hidden_folder(self.folder, self.name)):
             with self._lock(), writing(self.folder, ImageError):
                 recover(self.folder, self.name, self.is_own)
+
+    def earlier(self) -> Prediction | None:
+        """Return the finished prediction that is here; None if there is none or another process writes it."""
+        try:
+            self.finish_interrupted()
+            return Prediction(self.path, Provenance.read(self.path)) if exists(self.path) else None
+        except ImageError:
+            return None
 
     def _lock(self, wait: float = 0.0) -> FileLock:
         lock = self.folder / hidden_name(self.name, "lock")

@@ -16,7 +16,7 @@ from segloop.config.parameters import Value
 from segloop.core.atomic import write_text
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import reading
-from segloop.core.fingerprint import Fingerprint
+from segloop.core.fingerprint import Content, Fingerprint
 from segloop.core.own_files import parse_json, read_own_bytes
 from segloop.images.image import PixelSize
 from segloop.targets import Target, make_target
@@ -98,6 +98,8 @@ class OutputFile(_Record):
         NumPy name of the data type.
     maps : list of str
         Names of the channels of a probability.
+    content : Content or None
+        What was written; None in records from before this was noted.
     """
 
     kind: str
@@ -106,6 +108,7 @@ class OutputFile(_Record):
     shape: list[int]
     dtype: str
     maps: list[str] = Field(default_factory=list)
+    content: Content | None = None
 
 
 class Provenance(_Record):

@@ -63,7 +63,7 @@ def read_predicted_image(record: Path, context: Context) -> PredictedImage:
     axes = "".join(axis for axis, n in zip("TZ", (image.n_timepoints, image.n_slices), strict=True) if n > 1)
     data: Any = image.data
     if int(np.prod(image.shape)) * image.dtype.itemsize <= IN_MEMORY_LIMIT:
-        data = np.asarray(data)
+        data = image.load()
     index = tuple(slice(None) if axis in axes + "YX" else 0 for axis in "TZYX")
     channels = [(name, data[:, number][index]) for number, name in enumerate(image.channel_names)]
     is_rgb = image.channel_names == RGB and image.dtype == np.uint8
