@@ -342,6 +342,12 @@ def edited_output(job: Job, images: Path) -> None:
     tifffile.imwrite(path, labels)
 
 
+def linked_output(job: Job, images: Path) -> None:
+    elsewhere = images.parent / "elsewhere.tif"
+    (job.out / "a.tif").rename(elsewhere)
+    (job.out / "a.tif").symlink_to(elsewhere)
+
+
 def lost_output(job: Job, images: Path) -> None:
     (job.out / "a.tif").unlink()
 
@@ -374,6 +380,7 @@ CHANGES = [
     another_image,
     another_model,
     edited_output,
+    linked_output,
     lost_output,
     other_thresholds,
     another_output,

@@ -247,7 +247,8 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
         block = image.block(t, [c], zs, ys, slice(0, n_x))
         with writing(path, ImageError):
             stored[t, c, zs, ys] = block[0]
-    complete_zarr(path)
+    with writing(path, ImageError):
+        complete_zarr(path)
 
 
 def _part(context: Context, number: int, count: int) -> Context:

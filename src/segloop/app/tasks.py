@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segloop.artifacts.job.job import EVENTS_FILE, JOB_FILES, STOP_FILE, EventLog, JobFolder, work_is_over
+from segloop.artifacts.job.job import EVENTS_FILE, JOB_FILES, STOP_FILE, EventLog, JobFolder, working_on
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask, RethresholdTask, Task, TrainTask, read_task, write_task
 from segloop.artifacts.run.run import Run
@@ -124,10 +124,8 @@ def execute(
         If a prediction was asked to stop; what was finished by then is kept.
     """
     task = read_task(folder)
-    try:
+    with working_on(folder):
         return _execute(task, folder, models, on_event, extras)
-    finally:
-        work_is_over(folder)
 
 
 def _execute(

@@ -145,14 +145,13 @@ def complete_zarr(path: Path) -> None:
 
     Raises
     ------
-    ImageError
+    OSError
         If the folder can't be written to.
     """
     import zarr
 
-    with writing(path, ImageError):
-        group = zarr.open_group(str(path), mode="r+")
-        group.attrs[OWN_ATTRIBUTE] = {STORED_CHUNKS: count_chunks(path / "0")}
+    group = zarr.open_group(str(path), mode="r+")
+    group.attrs[OWN_ATTRIBUTE] = {STORED_CHUNKS: count_chunks(path / "0")}
 
 
 def _ordered(array: np.ndarray, axes: str, target: Path) -> tuple[np.ndarray, str]:

@@ -228,7 +228,8 @@ class ZarrWriter:
 
     def finish(self) -> np.dtype[Any]:
         """Note that all blocks are there; return the data type."""
-        complete_zarr(self.staged)
+        with writing(self.spec.path, ImageError):
+            complete_zarr(self.staged)
         return self._dtype
 
 

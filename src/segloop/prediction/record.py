@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,9 +121,15 @@ def _compared(record: Provenance) -> dict[str, Any]:
 
 def _is_unchanged(path: Path, output: OutputFile) -> bool:
     try:
-        return output.content is not None and content(path).same(output.content)
+        return output.content is not None and _is_plain(path) and content(path).same(output.content)
     except OSError:
         return False
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether there are only files and folders: to read a stranger's link or pipe may take forever."""
+    entries = chain([path], path.rglob("*"))  # not looked into if it is a link
+    return all(not entry.is_symlink() and (entry.is_file() or entry.is_dir()) for entry in entries)
 
 
 def _version(package: str) -> str:

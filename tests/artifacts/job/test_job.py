@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from segloop.artifacts.job.events import MessageEvent, MetricsEvent, OutputEvent, ProgressEvent, StateEvent
-from segloop.artifacts.job.job import EventLog, JobFolder
+from segloop.artifacts.job.job import EventLog, JobFolder, working_on
 from segloop.artifacts.job.state import JobState
 from segloop.core.context import Progress
 from segloop.core.errors import Cancelled, JobError
@@ -210,3 +210,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(JobError, match=r"file.run.*choose a folder you may write to"):
         EventLog(tmp_path / "file" / "run")
+
+
+def test_a_job_whose_end_could_not_be_written_is_lost_once_its_work_is_over(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    with working_on(folder):
+        EventLog(folder).state(JobState.running)
+        with working_on(folder):
+            pass  # such as a second attempt that was refused
+        assert JobFolder(folder).state() is JobState.running
+    assert JobFolder(folder).state() is JobState.lost
+    assert JobFolder(folder).pid() is None
+    EventLog(folder).state(JobState.running)
+    assert JobFolder(folder).state() is JobState.running

@@ -12,7 +12,8 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,7 +125,7 @@ class EventLog:
             if JobFolder(self.folder).recorded_state() not in (None, JobState.waiting):
                 self._forget_stop()
             self._running = True
-            _over_here.discard(self.folder.absolute())
+            _forget_end_of_work(self.folder)
         elif state is JobState.waiting or state.ended:
             self._forget_stop()
             self._running = False
@@ -334,11 +335,10 @@ class JobFolder:
         """Whether someone asked the job to stop and it hasn't ended since."""
         return (self.folder / STOP_FILE).exists()
 
-
     def _living_pid(self, event: StateEvent) -> int | None:
         if event.pid is None or event.host != platform.node():
             return None
-        if event.pid == os.getpid() and self.folder.absolute() in _over_here:
+        if event.pid == os.getpid() and _work_is_over(self.folder):
             return None
         started = _process_started(event.pid)
         if started is None or event.process_started is None:
@@ -346,15 +346,31 @@ class JobFolder:
         return event.pid if abs(started - event.process_started) < _CLOCK_TOLERANCE else None
 
 
-_over_here: set[Path] = set()
+_working: dict[Path, int] = {}
+"""How many functions of this process work on a job; 0 once they have ended."""
 
 
-def work_is_over(folder: Path) -> None:
-    """Note that this process has stopped working on a job, even if its final state could not be written.
+@contextmanager
+def working_on(folder: Path) -> Iterator[None]:
+    """Note that this process works on a job.
 
-    Such a job is then `JobState.lost`, as if the process had ended, until it runs again.
+    A job whose final state could not be written is `JobState.lost` afterwards, as if the process had ended.
     """
-    _over_here.add(Path(folder).absolute())
+    key = Path(folder).absolute()
+    _working[key] = _working.get(key, 0) + 1
+    try:
+        yield
+    finally:
+        _working[key] -= 1
+
+
+def _work_is_over(folder: Path) -> bool:
+    return _working.get(folder.absolute()) == 0
+
+
+def _forget_end_of_work(folder: Path) -> None:
+    if _work_is_over(folder):
+        del _working[folder.absolute()]
 
 
 def _process_started(pid: int | None) -> float | None:
