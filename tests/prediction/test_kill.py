@@ -14,7 +14,7 @@ import pytest
 from segloop.app.evaluating import evaluate
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.config.predict import OutputFormat, PredictConfig
-from segloop.core.errors import SegloopError
+from segloop.core.errors import ImageError, SegloopError
 from segloop.images.read import open_image
 from segloop.prediction.predict import predict_image
 from segloop.targets.output import LABELS
@@ -64,3 +64,24 @@ def test_a_kill_leaves_no_half_prediction_and_does_not_hinder_the_next(
     assert open_image(result.outputs[LABELS]).data.compute().any()
     assert len(find_predictions(out)) == 1
     assert evaluate(out, truth, out=tmp_path / "scores").metrics["n_images"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file_format", ["tiff", "zarr"])
+def test_of_two_processes_that_write_a_prediction_at_once_the_second_is_told_who_holds_it(
+    nuclei_model: Path, load: Callable[..., Any], sample_nuclei: Path, tmp_path: Path, file_format: str
+) -> None:
+    source, out = sample_nuclei / "raw" / "000.tif", tmp_path / "out"
+    arguments = [sys.executable, "-c", PREDICT, str(nuclei_model), str(source), str(out), file_format]
+    config = PredictConfig(format=OutputFormat(file_format))
+    model, engine = load(nuclei_model)
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "under way\n"
+        with pytest.raises(ImageError, match=rf"{out / 'a.json'}.*process {process.pid}"):
+            predict_image(model, engine, open_image(source), config, out, "a")
+        process.stdin.close()
+        assert process.wait(timeout=120) == 0
+    assert len(find_predictions(out)) == 1
+    assert predict_image(model, engine, open_image(source), config, out, "a").record.exists()
