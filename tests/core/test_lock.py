@@ -126,3 +126,36 @@ def test_processes_that_compete_never_hold_it_together(tmp_path: Path) -> None:
     assert [process.wait() for process in processes] == [0, 0, 0]
     assert counter.read_text() == "300"
     assert [path.name for path in tmp_path.iterdir()] == ["counter"]
+
+
+def test_a_lock_that_was_just_given_back_is_not_taken_for_an_abandoned_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the lock of whoever took it since would be removed."""
+    file = tmp_path / ".lock"
+    with lock(tmp_path):
+        theirs = file.read_text()
+    file.write_text(theirs)
+    looks = []
+
+    def given_back_while_it_is_read(self: FileLock) -> None:
+        if not looks:
+            file.unlink()
+        looks.append(file)
+
+    def refused(self: Path, target: Path) -> None:
+        pytest.fail(f"{self} was moved away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileLock, "owner", given_back_while_it_is_read)
+        patch.setattr(Path, "rename", refused)
+        lock(tmp_path).acquire()
+    assert looks
+    assert json.loads(file.read_text())["pid"] == os.getpid()
+
+
+def test_a_fresh_lock_that_is_not_named_yet_is_put_back(tmp_path: Path) -> None:
+    file = tmp_path / ".lock"
+    file.touch()
+    lock(tmp_path)._remove_abandoned(None)
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]

@@ -122,10 +122,13 @@ class FileLock:
                 self._create()
             except FileExistsError:
                 owner = self.owner()
-                if self._is_abandoned(owner):
+                waits = time.monotonic() < deadline
+                if owner is None and not os.path.lexists(self.path):  # it was just given back
+                    tries += not waits
+                elif self._is_abandoned(owner):
                     self._remove_abandoned(owner)
                     tries += 1
-                elif time.monotonic() < deadline:
+                elif waits:
                     time.sleep(random.uniform(*_POLL))
                 else:
                     raise self._error(self._in_use(owner or self._named_soon())) from None
@@ -179,19 +182,26 @@ class FileLock:
         if owner is not None:
             # One of this process that no object here holds could not be deleted when it was released.
             return owner.is_gone or (owner.is_this_process and self._key not in self._held_here)
-        # Damaged by a power cut, or just being written by another process.
+        return self._is_old()
+
+    def _is_old(self) -> bool:
+        """Whether a lock without an owner was damaged by a power cut, and is not just being written."""
         try:
             return time.time() - self.path.lstat().st_mtime > _WRITTEN_WITHIN
-        except OSError:
-            return True
+        except OSError:  # it was just given back
+            return False
 
     def _remove_abandoned(self, owner: Owner | None) -> None:
+        if self.owner() != owner:
+            return
         # Renamed first, since another process may have replaced it by a lock of its own in the meantime.
         aside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         with suppress(OSError):
             self.path.rename(aside)
-            if FileLock(aside, self._noun, self._error).owner() != owner:
-                os.link(aside, self.path)
+            found = FileLock(aside, self._noun, self._error)
+            if found.owner() != owner or (owner is None and not found._is_old()):
+                with suppress(FileExistsError):
+                    os.link(aside, self.path)
             aside.unlink()
 
     def _in_use(self, owner: Owner | None) -> str:
