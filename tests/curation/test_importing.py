@@ -10,10 +10,11 @@ import pytest
 import tifffile
 from roifile import ROI_TYPE, ImagejRoi
 
+from faults import CODES, FAULTS
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.cli.command import run as run_command
 from segloop.core.context import Context
-from segloop.core.errors import DatasetError
+from segloop.core.errors import DatasetError, SegloopError
 from segloop.curation.creating import Folders, SplitShares, create_from_folders, create_from_pairs
 from segloop.curation.importing import plan_import
 from segloop.curation.pairing_table import make_pairing_table, pair_by_hand
@@ -137,3 +138,29 @@ def test_a_folder_that_appears_meanwhile_is_left_as_it_is(folder: Path) -> None:
         pass
 
     assert [path.name for path in (folder / "cells-imported").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("code", CODES, ids=["disk full", "disk error"])
+def test_every_refused_call_of_an_import_leaves_a_whole_dataset_or_nothing(folder: Path, code: int) -> None:
+    source = Folders(str(folder / "raw"), {"manual": str(folder / "rois" / "*a1.zip")})
+    number, refused, finished = 0, 0, False
+    while not finished:
+        number += 1
+        made = folder / f"study{number}"
+        made.mkdir()
+        failed = None
+        with FAULTS.at(number, code, made):
+            try:
+                create_from_folders(made / "cells", source, SplitShares(0, 0))
+            except SegloopError as error:
+                failed = error
+        finished = FAULTS.count < number
+        if failed is not None:
+            refused += 1
+            assert str(made) in str(failed), f"call {number}"
+            assert list(made.iterdir()) == [], f"call {number}"
+            create_from_folders(made / "cells", source, SplitShares(0, 0))
+        dataset = CuratedDataset.open(made / "cells")
+        assert [dataset.labels(sample, "manual").max() for sample in dataset.samples()] == [2]
+        assert sorted(path.name for path in made.iterdir()) == ["cells", "cells-imported"], f"call {number}"
+    assert refused > 3
