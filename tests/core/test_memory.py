@@ -35,13 +35,12 @@ def group(folder: Path, **files: str) -> None:
 
 
 def unified(folder: Path, limit: str, used: int, cached: int = 0) -> None:
-    group(
-        folder, memory_max=f"{limit}\n", memory_current=f"{used}\n", memory_stat=f"inactive_file {cached}\n"
-    )
+    stat = f"anon 7\ninactive_file {cached // 2}\nactive_file {cached // 2}\n"
+    group(folder, memory_max=f"{limit}\n", memory_current=f"{used}\n", memory_stat=stat)
 
 
 def legacy(folder: Path, limit: int, used: int, cached: int = 0) -> None:
-    stat = f"cache 7\ntotal_inactive_file {cached}\n"
+    stat = f"inactive_file 7\ntotal_inactive_file {cached // 2}\ntotal_active_file {cached // 2}\n"
     files = {"memory_limit_in_bytes": f"{limit}\n", "memory_usage_in_bytes": f"{used}\n", "memory_stat": stat}
     group(folder, **files)
 
@@ -58,7 +57,7 @@ def test_a_limit_of_a_group_or_of_one_above_counts(tmp_path: Path) -> None:
 
 
 def test_the_older_groups_count(tmp_path: Path) -> None:
-    legacy(tmp_path / "root" / "memory" / "job", 4 * GB, GB)
+    legacy(tmp_path / "root" / "memory" / "job", 4 * GB, 3 * GB, 2 * GB)
     assert left(tmp_path, "9:name=systemd:/\n5:cpu,memory:/job\n0::/\n") == [3 * GB]
 
 

@@ -32,10 +32,10 @@ def _left_in_groups(own: Path, root: Path) -> Iterator[int]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            names = ("memory.max", "memory.current", "inactive_file")
+            names = ("memory.max", "memory.current", "")
             mounts = [root, root / "unified"]
         elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
             mounts = [root / "memory"]
         else:
             continue
@@ -47,14 +47,15 @@ def _left_in_groups(own: Path, root: Path) -> Iterator[int]:
                     yield from _left_in_group(folder, *names)
 
 
-def _left_in_group(group: Path, limit_name: str, usage_name: str, cached_name: str) -> Iterator[int]:
+def _left_in_group(group: Path, limit_name: str, usage_name: str, prefix: str) -> Iterator[int]:
     # No such file: no limit. "max" is no number: no limit either.
     with suppress(OSError, ValueError):
         limit = int((group / limit_name).read_text())
         used = int((group / usage_name).read_text())
         statistics = dict(line.split(" ", 1) for line in (group / "memory.stat").read_text().splitlines())
-        # Files that were read a while ago are dropped from memory when it is needed.
-        yield limit - used + int(statistics.get(cached_name, 0))
+        # Files that were read or written are dropped from memory when it is needed.
+        cached = sum(int(statistics.get(f"{prefix}{kind}_file", 0)) for kind in ("inactive", "active"))
+        yield limit - used + cached
 
 
 def _left_of_address_space() -> Iterator[int]:
