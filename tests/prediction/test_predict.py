@@ -341,7 +341,7 @@ def test_cancel_leaves_what_was_there_before(
     nuclei_model: Path, load: Callable[..., Any], nuclei: Image, tmp_path: Path, file_format: OutputFormat
 ) -> None:
     model, engine = load(nuclei_model)
-    config = PredictConfig(format=file_format, tile_size=[64, 64])
+    config = PredictConfig(format=file_format, tile_size=[64, 64], again=True)
     result = predict_image(model, engine, nuclei, config, tmp_path, "a")
     before = open_image(result.outputs[LABELS]).data.compute()
     record = (tmp_path / "a.json").read_text()
