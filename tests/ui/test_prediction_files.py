@@ -177,10 +177,12 @@ def test_a_probability_alone_can_not_be_scored_until_a_threshold_makes_objects_o
     wait(lambda: "Dice" in dock.result_panel.scores.text())
 
 
-def test_paths_are_kept_meanwhile_where_the_workspace_can_not_be_written(dock, workspace, nuclei_folders):
+def test_paths_are_kept_meanwhile_where_the_workspace_can_not_be_written(
+    dock, workspace, nuclei_folders, wait
+):
     shutil.rmtree(workspace.path)
     workspace.path.write_text("no folder")
     click(dock.sources.use_files)
     type_into(dock.sources.inputs.line, str(nuclei_folders / "raw"))
-    assert "study can't be written" in dock.message.text
+    wait(lambda: "study can't be written" in dock.message.text)  # choices are written on a thread
     assert dock.viewer_app.recall("prediction.inputs") == str(nuclei_folders / "raw")
