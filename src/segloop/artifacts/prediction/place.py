@@ -103,9 +103,13 @@ class Place:
 
     def earlier(self) -> Prediction | None:
         """Return the finished prediction that is here; None if there is none or another process writes it."""
+        if not exists(self.folder):
+            return None
         try:
-            self.finish_interrupted()
-            return Prediction(self.path, Provenance.read(self.path)) if exists(self.path) else None
+            with self._lock():
+                with writing(self.folder, ImageError):
+                    recover(self.folder, self.name, self.is_own)
+                return Prediction(self.path, Provenance.read(self.path)) if exists(self.path) else None
         except ImageError:
             return None
 
