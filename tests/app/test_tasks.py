@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,15 @@ def test_the_events_of_an_earlier_prediction_are_removed(tmp_path: Path) -> None
     submit(tmp_path, task_for(tmp_path))
     assert JobFolder(tmp_path).state() is JobState.waiting
     assert not JobFolder(tmp_path).stop_requested()
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    leftovers = [tmp_path / f".3f09d2f4.partial-{name}" for name in ("task.json", "mine.txt")]
+    for path in leftovers:
+        path.write_text("half")
+        os.utime(path, (0, 0))
+    submit(tmp_path, task_for(tmp_path))
+    assert [path.exists() for path in leftovers] == [False, True]
 
 
 def test_a_run_keeps_its_events(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from segloop.artifacts.job.state import JobState
 from segloop.artifacts.job.task import PredictTask, RethresholdTask, Task, TrainTask, read_task, write_task
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
+from segloop.core.atomic import clear_abandoned
 from segloop.core.errors import JobError
 from segloop.core.file_errors import writing
 from segloop.core.own_entries import require_own_entries
@@ -66,6 +67,7 @@ def submit(folder: Path, task: Task) -> None:
         raise JobError(
             f"A job in {folder} is still running: wait for it or stop it, or choose another folder."
         )
+    clear_abandoned(folder, lambda _, name: name in JOB_FILES)
     write_task(folder, task)
     if not isinstance(task, TrainTask) and events.exists():
         with writing(folder, JobError):
