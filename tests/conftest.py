@@ -46,3 +46,13 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(home / name.lower()))
     monkeypatch.setenv("SEGLOOP_HOME", str(home / "segloop"))
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that holds a small model with fixed random weights, see `saved_results.MODEL`."""
+    from tiny_models import random_model  # imports torch
+
+    folder = tmp_path_factory.mktemp("model")
+    random_model(folder)
+    return folder

@@ -11,26 +11,17 @@ import pytest
 from faults import CODES, FAULTS
 from saved_results import CHANGES, Change, copied, leftovers
 from segloop.core.errors import SegloopError
-from tiny_models import random_model
 
 STRIDE = int(os.environ.get("SEGLOOP_FAULT_STRIDE", "3"))
 """Every how many calls one fails; 1 tries all, which takes about ten minutes."""
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model."""
-    folder = tmp_path_factory.mktemp("model")
-    random_model(folder)
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES, ids=[change.name for change in CHANGES])
 def test_every_refused_call_leaves_the_old_or_the_new_result(
-    model: Path, tmp_path: Path, change: Change
+    model_folder: Path, tmp_path: Path, change: Change
 ) -> None:
-    before = copied(model, tmp_path / "before")
+    before = copied(model_folder, tmp_path / "before")
     change.prepare(before)
     old = change.state(before)
     after = copied(before, tmp_path / "after")

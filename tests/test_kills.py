@@ -13,27 +13,18 @@ import pytest
 
 import killing
 from saved_results import CHANGES, Change, copied, leftovers
-from tiny_models import random_model
 
 N_KILLS = 20
 """Of each change; 200 in all."""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model."""
-    folder = tmp_path_factory.mktemp("model")
-    random_model(folder)
-    return folder
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the killed processes are forked")
 @pytest.mark.parametrize("change", CHANGES, ids=[change.name for change in CHANGES])
 def test_a_kill_leaves_the_old_or_the_new_result(
-    model: Path, tmp_path: Path, record_property: Any, change: Change
+    model_folder: Path, tmp_path: Path, record_property: Any, change: Change
 ) -> None:
-    before = copied(model, tmp_path / "before")
+    before = copied(model_folder, tmp_path / "before")
     change.prepare(before)
     old = change.state(before)
     after = copied(before, tmp_path / "after")

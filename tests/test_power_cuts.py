@@ -14,7 +14,6 @@ from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
 from segloop.core.errors import SegloopError
 from segloop.images.pairing import pair_by_stem
-from tiny_models import random_model
 
 # One change for each kind of result: predictions as TIFF and Zarr, saved ones, a zip, models.
 RESULTS = ["predict tiff", "predict zarr", "save", "model export", "model import", "model replaced"]
@@ -32,21 +31,13 @@ def read(state: Callable[[Path], State], folder: Path) -> tuple[State, str]:
         return None, str(error)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model."""
-    folder = tmp_path_factory.mktemp("model")
-    random_model(folder)
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RESULTS)
-def test_a_damaged_file_is_never_taken_for_a_result(model: Path, tmp_path: Path, name: str) -> None:
+def test_a_damaged_file_is_never_taken_for_a_result(model_folder: Path, tmp_path: Path, name: str) -> None:
     (change,) = (each for each in CHANGES if each.name == name)
-    whole = _made(change, model, tmp_path / "whole")
+    whole = _made(change, model_folder, tmp_path / "whole")
     expected = change.state(whole)
-    before = copied(model, tmp_path / "before")
+    before = copied(model_folder, tmp_path / "before")
     change.prepare(before)
     written = [file for file in files_below(whole) if not _is_same(before / file, whole / file)]
     assert written
@@ -68,8 +59,8 @@ def test_a_damaged_file_is_never_taken_for_a_result(model: Path, tmp_path: Path,
             folder.rename(tmp_path / f"done-{damage.__name__}-{written.index(file)}")
 
 
-def _made(change: Change, model: Path, folder: Path) -> Path:
-    copied(model, folder)
+def _made(change: Change, model_folder: Path, folder: Path) -> Path:
+    copied(model_folder, folder)
     change.prepare(folder)
     change.act(folder)
     return folder

@@ -131,7 +131,7 @@ def test_processes_that_compete_never_hold_it_together(tmp_path: Path) -> None:
 def test_a_lock_that_was_just_given_back_is_not_taken_for_an_abandoned_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the lock of whoever took it since would be removed."""
+    """Otherwise the lock of a process that has taken it since would be removed."""
     file = tmp_path / ".lock"
     with lock(tmp_path):
         theirs = file.read_text()

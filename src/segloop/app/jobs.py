@@ -207,7 +207,7 @@ class Job:
             wait_until_ended(process, timeout_s=_END_S)
         recorded = self.folder.recorded_state()
         if self.path.is_dir() and (recorded is None or not recorded.ended):
-            # The process can't write it any more, and the job should not be taken for lost later.
+            # It was killed before it wrote its state; the job should not be taken for lost later.
             EventLog(self.path).state(JobState.stopped, ended_by="stop")
 
 

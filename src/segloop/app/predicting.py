@@ -130,12 +130,12 @@ def predict(
     model : Model, str or path-like
         A loaded model, the path of a model or run, or the name of an installed model.
     image, config, axes, outputs, scene, overrides, context
-        As of `Model.predict`.
+        As in `Model.predict`.
 
     Returns
     -------
     dict of str to array
-        As of `Model.predict`.
+        As in `Model.predict`.
 
     Raises
     ------

@@ -114,7 +114,7 @@ def recover(folder: Path, name: str, is_own: IsOwn) -> None:
     Parameters
     ----------
     folder, name, is_own
-        As of `Commit`. No other process may be writing under this name.
+        As in `Commit`. No other process may be writing under this name.
 
     Raises
     ------

@@ -97,7 +97,7 @@ def read_own_json(path: str | os.PathLike[str], limit: int = LIMIT) -> Any:
     Raises
     ------
     NotReadableError
-        As of `read_own_bytes`; or if it is not JSON, or nested too deeply.
+        As in `read_own_bytes`; or if it is not JSON, or nested too deeply.
     OSError
         If it is missing or the system can't read it.
     """

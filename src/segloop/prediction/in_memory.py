@@ -34,7 +34,7 @@ def predict_in_memory(
     Parameters
     ----------
     model, engine, image, config, context, on_message
-        As of `predict_image`; the file format does not matter.
+        As in `predict_image`; the file format does not matter.
 
     Returns
     -------

@@ -175,7 +175,7 @@ class ImagePrediction:
     Attributes
     ----------
     model, engine, image, on_message
-        As of `predict_image`.
+        As in `predict_image`.
     target : Target
         That of the model.
     config : PredictConfig

@@ -148,7 +148,7 @@ def write_decoded(
     parameters : ParameterSet
         Where maps become objects.
     place, record, specs, kept
-        As of `prediction_writer`.
+        As in `prediction_writer`.
     context : Context
         Progress and cancel.
     message : str, optional

@@ -291,7 +291,7 @@ class Target(ABC, Generic[OptionsT, ParametersT]):
         maps : (K, z, y, x) uint8 or float
             Of a block with at least the `context` of each output on all sides where the image continues.
         parameters : ParameterSet
-            As of `decode`.
+            As in `decode`.
         outputs : sequence of Output
             What is needed; others may be left out.
 

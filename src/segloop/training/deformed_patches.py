@@ -37,7 +37,7 @@ def read_deformed_patch(
     Parameters
     ----------
     sample, corner, size, config
-        As of `segloop.training.patches.read_patch`.
+        As in `segloop.training.patches.read_patch`.
     target : Target
         Encodes the labels.
     augmentations : sequence of Augmentation
@@ -48,7 +48,7 @@ def read_deformed_patch(
     Returns
     -------
     image, maps, valid
-        As of `segloop.training.patches.read_patch`. What comes from beyond the image is not valid.
+        As in `segloop.training.patches.read_patch`. What comes from beyond the image is not valid.
     """
     flat = target.dims == 2
     context = (0, *_CONTEXT[1:]) if flat else _CONTEXT

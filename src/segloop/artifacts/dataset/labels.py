@@ -35,7 +35,7 @@ class LabelFile:
     path : Path
         Absolute path of the label image; it need not exist.
     scene, channel : str
-        As of `ImageRef`.
+        As in `ImageRef`.
     """
 
     path: Path

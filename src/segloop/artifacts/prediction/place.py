@@ -77,8 +77,7 @@ class Place:
         with writing(self.folder, ImageError):
             self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock(_WAIT_S):
-            with writing(self.folder, ImageError):
-                recover(self.folder, self.name, self.is_own)
+            self._recover()
             ours = self.earlier_names()
             for path in outputs:
                 if path.exists() and path.name not in ours:
@@ -98,8 +97,8 @@ class Place:
             If another process is writing this prediction, or the folder can't be written.
         """
         if os.path.lexists(hidden_folder(self.folder, self.name)):
-            with self._lock(), writing(self.folder, ImageError):
-                recover(self.folder, self.name, self.is_own)
+            with self._lock():
+                self._recover()
 
     def earlier(self) -> Prediction | None:
         """Return the finished prediction that is here; None if there is none or another process writes it."""
@@ -107,11 +106,14 @@ class Place:
             return None
         try:
             with self._lock():
-                with writing(self.folder, ImageError):
-                    recover(self.folder, self.name, self.is_own)
+                self._recover()
                 return Prediction(self.path, Provenance.read(self.path)) if exists(self.path) else None
         except ImageError:
             return None
+
+    def _recover(self) -> None:
+        with writing(self.folder, ImageError):
+            recover(self.folder, self.name, self.is_own)
 
     def _lock(self, wait: float = 0.0) -> FileLock:
         lock = self.folder / hidden_name(self.name, "lock")

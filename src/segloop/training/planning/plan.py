@@ -107,7 +107,7 @@ def plan_training(
     found : Survey
         The samples.
     config, hardware
-        As of `plan`; in a run that is resumed the config is pinned to its plan.
+        As in `plan`; in a run that is resumed the config is pinned to its plan.
     usable : mapping of str to int, optional
         Once the samples were read: the ids of those that can be used, with their numbers of objects.
     objects : Counted, optional

@@ -45,7 +45,7 @@ class FolderChoice:
     segmentations : tuple of (name, folder)
         Rows of the form; an empty name stands for the usual one, a row without a folder is ignored.
     channel, axes, rule : str
-        As of `segloop.curation.creating.Folders`.
+        As in `segloop.curation.creating.Folders`.
     """
 
     raw: str
