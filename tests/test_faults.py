@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from faults import CODES, FAULTS
@@ -14,6 +17,10 @@ from segloop.core.errors import SegloopError
 
 STRIDE = int(os.environ.get("SEGLOOP_FAULT_STRIDE", "3"))
 """Every how many calls one fails; 1 tries all, which takes about ten minutes."""
+
+
+LIMITS = 12
+"""How many sizes of the largest file are tried."""
 
 
 @pytest.mark.slow
@@ -57,3 +64,57 @@ def test_every_refused_call_leaves_the_old_or_the_new_result(
             assert leftovers(folder) == [], f"call {number}"
         shutil.rmtree(folder)
     assert refused > 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="file size limits are a Unix thing")
+@pytest.mark.parametrize("change", CHANGES, ids=[change.name for change in CHANGES])
+def test_a_disk_that_fills_within_a_file_leaves_the_old_or_the_new_result(
+    model_folder: Path, tmp_path: Path, change: Change
+) -> None:
+    before = copied(model_folder, tmp_path / "before")
+    change.prepare(before)
+    old = change.state(before)
+    after = copied(before, tmp_path / "after")
+    change.act(after)
+    new = change.state(after)
+    largest = max(path.stat().st_size for path in after.rglob("*") if path.is_file())
+
+    refused = 0
+    for limit in np.geomspace(16, 2 * largest, LIMITS).astype(int):
+        folder = copied(before, tmp_path / "victim")
+        failed = None
+        with files_of_at_most(int(limit)):
+            try:
+                change.act(folder)
+            except SegloopError as error:
+                failed = error
+
+        found = change.state(folder)
+        assert found in (old, new), f"{limit} bytes: neither old nor new"
+        if failed is None:
+            assert found == new, f"{limit} bytes: said to be done, but is not"
+        else:
+            refused += 1
+            assert str(folder) in str(failed), f"{limit} bytes: no file is named"
+        for path in leftovers(folder):  # what nobody has touched for an hour is cleared
+            os.utime(path, (0, 0))
+        change.act(folder)
+        assert change.state(folder) == new, f"{limit} bytes: can't be done any more"
+        if not change.name.startswith("model"):
+            assert leftovers(folder) == [], f"{limit} bytes"
+        shutil.rmtree(folder)
+    assert 0 < refused < LIMITS
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let each write that would make a file larger than this many bytes fail, as on a full disk."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

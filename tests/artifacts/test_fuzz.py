@@ -26,10 +26,13 @@ from segloop.artifacts.job.task import PredictTask, read_task, write_task
 from segloop.artifacts.model.model import Model, installed_models
 from segloop.artifacts.prediction.place import find_predictions
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.artifacts.run.run import Run
+from segloop.artifacts.run.run import LOCK_FILE, Run
 from segloop.config.train import TrainConfig
+from segloop.core import user_folders
 from segloop.core.context import Context
 from segloop.core.errors import SegloopError
+from segloop.core.lock import Owner
+from segloop.curation.session import POSITION_FILE, ReviewSession
 from segloop.images.pairing import Pair
 from segloop.prediction.rethreshold import rethreshold_folder
 
@@ -95,6 +98,21 @@ def use_workspace(study: Path) -> None:
     Workspace.last_path()
 
 
+def use_last_workspace(study: Path) -> None:
+    user_folders.data_folder().mkdir(parents=True, exist_ok=True)
+    shutil.copy(study / "last.json", user_folders.data_folder() / "last.json")
+    Workspace.last_path()
+
+
+def use_position(study: Path) -> None:
+    ReviewSession(CuratedDataset.open(study / "datasets" / "a")).next()
+
+
+def use_lock(study: Path) -> None:
+    with Run.open(study / "runs" / "a").lock:
+        pass
+
+
 def use_import_record(study: Path) -> None:
     source_of(study / "imported labels" / "a.tif", study)
 
@@ -103,8 +121,10 @@ FILES: dict[str, Use] = {
     "datasets/a/dataset.json": use_dataset,
     "datasets/a/samples/000.json": use_dataset,
     "datasets/a/journal.jsonl": use_dataset,
+    f"datasets/a/{POSITION_FILE}": use_position,
     "runs/a/config.yaml": use_run,
     "runs/a/plan.json": use_run,
+    f"runs/a/{LOCK_FILE}": use_lock,
     "runs/a/events.jsonl": use_run,
     "runs/a/metrics.csv": use_run,
     "runs/a/model/model.json": use_run,
@@ -114,6 +134,7 @@ FILES: dict[str, Use] = {
     "model.zip": use_zip,
     "predictions/a.json": use_prediction,
     "workspace.json": use_workspace,
+    "last.json": use_last_workspace,
     "imported labels/import.json": use_import_record,
 }
 
@@ -140,6 +161,11 @@ def study(tmp_path_factory: pytest.TempPathFactory, sample_nuclei: Path) -> Path
     make_record({"a.tif": "labels"}).write(study / "predictions" / "a.json")
     workspace.remember("key", ["a", 1])
     workspace.write_choices()
+    (study / "last.json").write_text(json.dumps({"workspace": str(study)}), "utf-8")
+    position = {"version": 1, "sample": "015", "filter": "all"}
+    (study / "datasets" / "a" / POSITION_FILE).write_text(json.dumps(position), "utf-8")
+    ended = Owner.this_process().model_copy(update={"started": 1.0})
+    (study / "runs" / "a" / LOCK_FILE).write_text(ended.model_dump_json(), "utf-8")
     (study / "imported labels").mkdir()
     write_import_record(study / "imported labels", "cellpose", {"a.tif": study / "a_seg.npy"})
     return study

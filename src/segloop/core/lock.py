@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import random
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
 import psutil
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from segloop.core.errors import SegloopError
 from segloop.core.file_errors import cannot_write
@@ -27,36 +26,28 @@ _NAMED_WITHIN = 0.5  # seconds; a process that has created a lock writes its nam
 _POLL = (0.001, 0.005)  # seconds between two looks at a lock that is held; random, so that none starves
 
 
-@dataclass(frozen=True)
-class Owner:
-    """The process that holds a lock.
+class ProcessIdentity(BaseModel):
+    """A process, told from a later one of the same number.
 
     Attributes
     ----------
     pid : int
         Its number.
     started : float
-        When it was created, in seconds since the epoch; tells it from a later process of the same number.
+        When it was created, in seconds since the epoch.
     host : str
         Name of its computer.
-    since : str
-        When it took the lock, ISO 8601 in UTC.
     """
 
-    pid: int
-    started: float
-    host: str
-    since: str
+    model_config = ConfigDict(frozen=True)
 
-    @classmethod
-    def this_process(cls) -> Owner:
-        """Return this process as an owner."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(os.getpid(), psutil.Process().create_time(), platform.node(), now)
+    pid: int = Field(ge=1, lt=2**31)
+    started: FiniteFloat = Field(ge=0)
+    host: str = Field(max_length=255)
 
     @property
     def is_gone(self) -> bool:
-        """Whether the process ended without giving the lock back; never known of another computer."""
+        """Whether the process has ended; never known of another computer."""
         if self.host != platform.node():
             return False
         try:
@@ -67,6 +58,25 @@ class Owner:
             return True
         except psutil.AccessDenied:  # it lives, but belongs to someone else
             return False
+
+
+class Owner(ProcessIdentity):
+    """The process that holds a lock.
+
+    Attributes
+    ----------
+    since : str
+        When it took the lock, ISO 8601 in UTC.
+    """
+
+    since: str = Field(max_length=64)
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        """Return this process as an owner."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        started = psutil.Process().create_time()
+        return cls(pid=os.getpid(), started=started, host=platform.node(), since=now)
 
     @property
     def is_this_process(self) -> bool:
@@ -142,7 +152,7 @@ class FileLock:
         mine = Owner.this_process()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            os.write(descriptor, json.dumps(asdict(mine)).encode())
+            os.write(descriptor, mine.model_dump_json().encode())
         except OSError:
             with suppress(OSError):
                 self.path.unlink()
@@ -164,11 +174,8 @@ class FileLock:
     def owner(self) -> Owner | None:
         """Return who holds the lock; None if nobody does, or the file is damaged."""
         try:
-            values = read_own_json(self.path, 1 << 16)
-            return Owner(
-                int(values["pid"]), float(values["started"]), str(values["host"]), str(values["since"])
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return Owner.model_validate(read_own_json(self.path, 1 << 16))
+        except (OSError, ValueError):
             return None
 
     def _named_soon(self) -> Owner | None:

@@ -119,7 +119,7 @@ class Journal:
         }
         if takes_back is not None:
             line["takes_back"] = takes_back
-        line["by"] = Author.this_process().as_json()
+        line["by"] = Author.this_process().model_dump()
         append_line(self._path, line, durable=True)
 
     def entries(self) -> tuple[JournalEntry, ...]:
@@ -172,7 +172,7 @@ def _entry(line: dict[str, Any]) -> JournalEntry | None:
         line = upgrade_line(line)
         takes_back = int(line["takes_back"]) if line["action"] in (UNDO, REDO) else None
         changes = tuple(_change(each) for each in line["changes"])
-        author = Author.from_json(line["by"]) if "by" in line else None
+        author = Author.model_validate(line["by"]) if "by" in line else None
         return JournalEntry(line["time"], line["action"], changes, takes_back, author) if changes else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
