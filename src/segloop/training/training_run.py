@@ -68,7 +68,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingSamples:
     """The samples of a training.
 
     Attributes
@@ -81,8 +81,8 @@ class Material:
     val: tuple[CachedSample, ...]
 
 
-def _require_foreground(material: Material, dataset: CuratedDataset) -> None:
-    if not any(len(sample.arrays().foreground) for sample in material.train):
+def _require_foreground(samples: TrainingSamples, dataset: CuratedDataset) -> None:
+    if not any(len(sample.arrays().foreground) for sample in samples.train):
         raise DatasetError(
             f"No training sample of {dataset.path} has any foreground outside of exclude regions, "
             "so there is nothing to learn: check the segmentations and the regions."
@@ -138,20 +138,20 @@ class TrainingRun:
             config.target.kind, found.options, dims=found.dims, voxel_size=found.voxel_size_um
         )
         loss = TargetLoss(target.losses, config.loss)
-        samples = self._prepare(dataset, found, target)
+        prepared = self._prepare(dataset, found, target)
         init = Model.load(config.init) if config.init and previous is None else None
         plan = plan_training(
             found,
             config,
             hardware,
-            usable={sample.id: len(sample.arrays().sizes) for sample in samples.values()},
+            usable={sample.id: len(sample.arrays().sizes) for sample in prepared.values()},
             previous=previous,
             init=init,
         )
-        material = Material(
-            tuple(samples[i] for i in plan.train_samples), tuple(samples[i] for i in plan.val_samples)
+        samples = TrainingSamples(
+            tuple(prepared[i] for i in plan.train_samples), tuple(prepared[i] for i in plan.val_samples)
         )
-        _require_foreground(material, dataset)
+        _require_foreground(samples, dataset)
         for text in plan.warnings:
             self._say(text, "warning")
         for text in plan.notes:
@@ -161,13 +161,13 @@ class TrainingRun:
         network = init.network().train() if init is not None else build_network(spec)
         size = sum(parameter.numel() for parameter in network.parameters())
         self._say(f"The network has {size / 1e6:.2f} million weights.")
-        description = self._describe(dataset, found, material, target, loss, spec, device)
+        description = self._describe(dataset, found, samples, target, loss, spec, device)
         plan = plan.model_copy(update={"parameters": description.parameters.values()})
         self._run.write_plan(plan)
-        example = (material.val or material.train)[0]
-        exporter = ModelExporter(self._run, description, material.val, example, device, self._context)
+        example = (samples.val or samples.train)[0]
+        exporter = ModelExporter(self._run, description, samples.val, example, device, self._context)
         preview = PreviewWriter(self._log, description, example, device)
-        return self._fit(network, target, loss, material, plan, exporter, preview, checkpoint)
+        return self._fit(network, target, loss, samples, plan, exporter, preview, checkpoint)
 
     def _checkpoint(self, resumed: bool) -> Checkpoint | None:
         if not resumed:
@@ -202,13 +202,13 @@ class TrainingRun:
         self,
         dataset: CuratedDataset,
         found: Survey,
-        material: Material,
+        samples: TrainingSamples,
         target: Target,
         loss: TargetLoss,
         spec: NetworkSpec,
         device: ResolvedDevice,
     ) -> ModelDescription:
-        sizes = np.concatenate([sample.arrays().sizes for sample in material.train])
+        sizes = np.concatenate([sample.arrays().sizes for sample in samples.train])
         parameters, note = target.initial_parameters(sizes)
         self._say(note)
         return ModelDescription(
@@ -219,7 +219,7 @@ class TrainingRun:
             recipe=found.recipe,
             normalisation=self._config.normalisation,
             voxel_size_um=found.voxel_size_um,
-            provenance=provenance(self._config, dataset, material.train, material.val, device),
+            provenance=provenance(self._config, dataset, samples.train, samples.val, device),
         )
 
     def _fit(
@@ -227,7 +227,7 @@ class TrainingRun:
         network: nn.Module,
         target: Target,
         loss: TargetLoss,
-        material: Material,
+        samples: TrainingSamples,
         plan: TrainingPlan,
         exporter: ModelExporter,
         preview: PreviewWriter,
@@ -253,7 +253,7 @@ class TrainingRun:
                 progress,
                 checkpoints,
                 KeepSignalHandlers(),
-                KeepCacheEntries([*material.train, *material.val]),
+                KeepCacheEntries([*samples.train, *samples.val]),
                 *self._callbacks,
             ],
             plugins=[LightningEnvironment()],
@@ -267,7 +267,7 @@ class TrainingRun:
             num_sanity_val_steps=0,
             default_root_dir=run.path,
         )
-        patches = PatchDataModule(material.train, plan, config, target)
+        patches = PatchDataModule(samples.train, plan, config, target)
         trainer.fit(
             module,
             datamodule=patches,

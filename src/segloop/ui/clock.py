@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 
 
 class QtTimer:
-    """A `segloop.app.presenters.tasks.Timer`."""
+    """A `segloop.app.presenters.background.Timer`."""
 
     def __init__(self, parent: QObject, seconds: float, function: Callable[[], None]) -> None:
         self._timer = QTimer(parent, singleShot=True, interval=round(1000 * seconds))
@@ -30,7 +30,7 @@ class QtTimer:
 
 
 class QtClock:
-    """A `segloop.app.presenters.tasks.Clock` whose timers end with their parent.
+    """A `segloop.app.presenters.background.Clock` whose timers end with their parent.
 
     Parameters
     ----------

@@ -17,13 +17,13 @@ from segloop.core.errors import SegloopError
 logger = logging.getLogger(__name__)
 
 
-class Task:
+class BackgroundCall:
     """One function call in progress; `cancel` asks it to stop.
 
     Attributes
     ----------
     lane : str
-        Only the newest task of a lane may deliver its result.
+        Only the newest call of a lane may deliver its result.
     """
 
     def __init__(self, lane: str) -> None:
@@ -70,14 +70,14 @@ class Workers(QObject):
     """
 
     idle = Signal()
-    """Emitted when the last running task has ended."""
+    """Emitted when the last running call has ended."""
 
     _arrived = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._newest: dict[str, Task] = {}
-        self._running: set[Task] = set()
+        self._newest: dict[str, BackgroundCall] = {}
+        self._running: set[BackgroundCall] = set()
         self._closed = False
         self._gate = _Gate()
         self.destroyed.connect(self._gate.shut)
@@ -85,7 +85,7 @@ class Workers(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether any task still runs."""
+        """Whether any call still runs."""
         return bool(self._running)
 
     def run(
@@ -97,7 +97,7 @@ class Workers(QObject):
         on_error: Callable[[Exception], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         **kwargs: Any,
-    ) -> Task:
+    ) -> BackgroundCall:
         """Call ``function(*args, context=..., **kwargs)`` on a worker thread.
 
         Parameters
@@ -108,26 +108,27 @@ class Workers(QObject):
         lane : str
             An older call of the same lane is cancelled, and its result is dropped.
         on_result, on_error, on_progress : callable, optional
-            Called on the GUI thread with the returned value, the exception (`Cancelled` after `Task.cancel`),
-            or the newest `Progress`. Exactly one of the first two is called, unless the task is dropped.
+            Called on the GUI thread with the returned value, the exception (`Cancelled` after
+            `BackgroundCall.cancel`), or the newest `Progress`. Exactly one of the first two is called, unless
+            the call is dropped.
         """
         self.drop(lane)
-        task = Task(lane)
-        self._newest[lane] = task
-        self._running.add(task)
-        call = partial(function, *args, **kwargs)
+        call = BackgroundCall(lane)
+        self._newest[lane] = call
+        self._running.add(call)
+        work = partial(function, *args, **kwargs)
         callbacks = {"result": on_result, "error": on_error, "progress": on_progress}
         threading.Thread(
-            target=self._work, args=(task, call, callbacks), name=f"segloop-{lane}", daemon=True
+            target=self._work, args=(call, work, callbacks), name=f"segloop-{lane}", daemon=True
         ).start()
-        return task
+        return call
 
     def drop(self, lane: str) -> None:
-        """Cancel the newest task of a lane and ignore its result."""
-        task = self._newest.pop(lane, None)
-        if task is not None:
-            task._stale = True
-            task.cancel()
+        """Cancel the newest call of a lane and ignore its result."""
+        call = self._newest.pop(lane, None)
+        if call is not None:
+            call._stale = True
+            call.cancel()
 
     def close(self) -> None:
         """Cancel everything; no result is delivered after this."""
@@ -140,43 +141,45 @@ class Workers(QObject):
             with suppress(RuntimeError):  # at the interpreter's exit, Qt's half of this may be gone before
                 self.idle.emit()
 
-    def _work(self, task: Task, call: Callable[..., Any], callbacks: dict[str, Any]) -> None:
+    def _work(self, call: BackgroundCall, work: Callable[..., Any], callbacks: dict[str, Any]) -> None:
         def report(progress: Progress) -> None:
             # Only the newest report waits for delivery, so a chatty function can't flood the event loop.
-            with task._lock:
-                waiting = task._latest is not None
-                task._latest = progress
+            with call._lock:
+                waiting = call._latest is not None
+                call._latest = progress
             if not waiting:
-                self._send(task, "progress", None, callbacks["progress"])
+                self._send(call, "progress", None, callbacks["progress"])
 
         try:
-            value = call(context=Context(report, task._cancelled.is_set))
+            value = work(context=Context(report, call._cancelled.is_set))
         except Exception as error:
             if not isinstance(error, SegloopError):
-                logger.exception("Unexpected error in %s", task.lane)
-            self._send(task, "error", error, callbacks["error"])
+                logger.exception("Unexpected error in %s", call.lane)
+            self._send(call, "error", error, callbacks["error"])
         else:
-            self._send(task, "result", value, callbacks["result"])
+            self._send(call, "result", value, callbacks["result"])
 
-    def _send(self, task: Task, kind: str, value: Any, callback: Callable[[Any], None] | None) -> None:
+    def _send(
+        self, call: BackgroundCall, kind: str, value: Any, callback: Callable[[Any], None] | None
+    ) -> None:
         try:
-            self._gate.send(self._arrived.emit, (task, kind, value, callback))
+            self._gate.send(self._arrived.emit, (call, kind, value, callback))
         except RuntimeError:
-            logger.debug("%s answered after its dock was closed", task.lane)
+            logger.debug("%s answered after its dock was closed", call.lane)
 
     @Slot(object)
-    def _deliver(self, answer: tuple[Task, str, Any, Callable[[Any], None] | None]) -> None:
-        task, kind, value, callback = answer
+    def _deliver(self, answer: tuple[BackgroundCall, str, Any, Callable[[Any], None] | None]) -> None:
+        call, kind, value, callback = answer
         if kind == "progress":
-            with task._lock:
-                value, task._latest = task._latest, None
+            with call._lock:
+                value, call._latest = call._latest, None
         else:
-            self._running.discard(task)
-            if self._newest.get(task.lane) is task:
-                del self._newest[task.lane]
-        if callback is not None and not task._stale and not self._closed:
+            self._running.discard(call)
+            if self._newest.get(call.lane) is call:
+                del self._newest[call.lane]
+        if callback is not None and not call._stale and not self._closed:
             callback(value)
-        elif kind == "error" and callback is None and not task._stale:
-            logger.error("%s failed: %s", task.lane, value)
+        elif kind == "error" and callback is None and not call._stale:
+            logger.error("%s failed: %s", call.lane, value)
         if kind != "progress" and not self._running:
             self.idle.emit()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from segloop.app.presenters.curation.curation import CurationPresenter
 from segloop.app.presenters.curation.drawing import Kind, SliceChoice
-from segloop.app.presenters.curation.messages import Message
 from segloop.curation.snapshot import Snapshot
 from segloop.ui.clock import QtClock
 from segloop.ui.curation.activity_row import ActivityRow
@@ -129,7 +128,7 @@ class CurationDock(Page):
         presenter, review = self.presenter, self.review
         presenter.stage_changed.connect(self._on_stage)
         presenter.datasets_changed.connect(self._on_datasets)
-        presenter.messages.changed.connect(self._on_message)
+        presenter.messages.changed.connect(self.message.show_message)
         presenter.messages.acted.connect(self._on_acted)
         review.shown.connect(self._on_shown)
         review.truth_shown.connect(self.view.layers.show_truth)
@@ -184,19 +183,6 @@ class CurationDock(Page):
 
     def _on_datasets(self) -> None:
         self.datasets.show_datasets(self.presenter.datasets, self.presenter.current_dataset)
-
-    def _on_message(self, message: Message | None) -> None:
-        if message is None:
-            self.message.clear()
-            return
-        remedy = (message.remedy.label, message.remedy.action) if message.remedy is not None else ()
-        if message.level == "error":
-            self.message.show_error(message.content, *remedy)
-        elif message.level == "warning":
-            self.message.show_warning(message.text, *remedy)
-        else:
-            self.message.show_info(message.text, *remedy)
-        self.message.setToolTip(message.detail)
 
     def _on_acted(self, text: str, undoable: bool) -> None:
         hint = f", {key_of('Curation', 'undo')} undoes it" if undoable else ""

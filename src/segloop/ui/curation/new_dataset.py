@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from segloop.app.presenters.background import Memory
 from segloop.app.presenters.curation.pairing import FolderChoice, PairingPresenter
-from segloop.app.presenters.tasks import Memory
 from segloop.curation.creating import SplitShares
 from segloop.ui.curation.named_rows import NamedRows
 from segloop.ui.curation.pairing_panel import PairingPanel

@@ -20,9 +20,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from segloop.app.presenters.background import Memory
 from segloop.app.presenters.curation.drawing import SHAPES, Kind
 from segloop.app.presenters.curation.review import ReviewPresenter
-from segloop.app.presenters.tasks import Memory
 from segloop.curation.session import Filter
 from segloop.ui.curation.region_row import RegionRow
 from segloop.ui.curation.sample_list import SampleList

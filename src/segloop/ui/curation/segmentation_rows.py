@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QRadioButton, QWidget
 
-from segloop.app.presenters.tasks import Memory
+from segloop.app.presenters.background import Memory
 from segloop.ui.curation.layers import segmentation_colour, segmentation_group
 
 _MOST_COLUMNS = 4

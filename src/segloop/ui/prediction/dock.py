@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from segloop.app.presenters.prediction.messages import Message
 from segloop.app.presenters.prediction.presenter import PredictionPresenter
 from segloop.app.presenters.prediction.result import Result
 from segloop.config.predict import PredictConfig
@@ -178,8 +177,7 @@ class PredictionDock(Page):
     def _bind_state(self) -> None:
         """Show what the presenter knows."""
         presenter = self.presenter
-        presenter.messages.said.connect(self._say)
-        presenter.messages.cleared.connect(self.message.clear)
+        presenter.messages.changed.connect(self.message.show_message)
         presenter.ready_changed.connect(self._show_ready)
         presenter.mode_changed.connect(self._show_mode)
         presenter.outputs_changed.connect(self._show_outputs)
@@ -235,14 +233,6 @@ class PredictionDock(Page):
             self.presenter.actions.score(result, np.asarray(layers[name].data))
 
     # From the presenter to the widgets.
-
-    def _say(self, message: Message) -> None:
-        if message.level == "error":
-            self.message.show_error(message.text, message.remedy, message.action)
-        elif message.level == "warning":
-            self.message.show_warning(str(message.text), message.remedy, message.action)
-        else:
-            self.message.show_info(str(message.text), message.remedy, message.action)
 
     def _show_ready(self) -> None:
         self.predict_button.setEnabled(self.presenter.can_predict)

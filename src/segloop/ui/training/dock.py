@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from segloop.app.presenters.message import Message
 from segloop.app.presenters.training.presenter import TrainingPresenter
 from segloop.app.run_follower import RunUpdate
 from segloop.ui.clock import QtClock
@@ -103,7 +102,7 @@ class TrainingDock(Page):
         presenter.run_updated.connect(self._on_run_updated)
         presenter.run_list.changed.connect(self._show_runs)
         presenter.predict_wanted.connect(self._predict)
-        presenter.said.connect(self._on_said)
+        presenter.messages.changed.connect(self.message.show_message)
         presenter.plan.set_wanted(self.plan_fold.opened)
         self.viewer_app.viewer.events.theme.connect(self._show_theme)
 
@@ -165,9 +164,6 @@ class TrainingDock(Page):
         runs = self.presenter.run_list.runs
         self.table.show_runs(runs)
         self.table.setVisible(bool(runs))
-
-    def _on_said(self, message: Message) -> None:
-        self.message.show_message(message)
 
     def _show_theme(self, event: Any = None) -> None:
         from napari.utils.theme import get_theme

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from segloop.app.presenters.tasks import Memory
+from segloop.app.presenters.background import Memory
 from segloop.app.presenters.training.shown_run import ShownRun
 from segloop.app.run_follower import RunUpdate
 from segloop.core.context import Progress

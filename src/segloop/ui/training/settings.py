@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
-from segloop.app.presenters.tasks import Memory
+from segloop.app.presenters.background import Memory
 from segloop.config.train import AUTO, NetworkSize, StopConfig, TrainConfig
 from segloop.core.errors import SegloopError
 from segloop.targets import TARGETS, NoParameters, make_target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from segloop.app.presenters.tasks import Memory
+from segloop.app.presenters.background import Memory
 
 
 class Fold(QWidget):

@@ -24,7 +24,7 @@ from magicgui.widgets.bases import BaseValueWidget, ContainerWidget
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from segloop.app.presenters.tasks import Memory
+from segloop.app.presenters.background import Memory
 from segloop.config.knob import Knob, validate
 from segloop.core.errors import ConfigError
 from segloop.ui.widgets.fold import Fold

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.app.presenters.message import Message
+from segloop.app.presenters.messages import Message
 
 # Blue, orange and vermillion of Okabe and Ito's palette, which colour-blind people can tell apart.
 _EDGE = {"info": "#0072B2", "warning": "#E69F00", "error": "#D55E00"}
@@ -69,9 +69,13 @@ class MessageLine(QWidget):
         """What is shown; empty while nothing is."""
         return str(self.label.text()) if self.level else ""
 
-    def show_message(self, message: Message) -> None:
-        """Show what a presenter says."""
+    def show_message(self, message: Message | None) -> None:
+        """Show what a presenter says; None shows nothing."""
+        if message is None:
+            self.clear()
+            return
         self._show(message.level, message.text, message.button, message.action)
+        self.setToolTip(message.detail)
 
     def show_info(self, text: str, remedy: str = "", action: Callable[[], object] | None = None) -> None:
         """Say what happened, with an optional button."""

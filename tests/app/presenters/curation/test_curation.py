@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fakes.tasks import FakeClock, FakeTasks
+from fakes.background import FakeBackground, FakeClock
 from segloop.app.app import App
 from segloop.app.presenters.curation.curation import CurationPresenter
 from segloop.app.presenters.curation.dataset_creation import ChosenLayers
@@ -37,9 +37,9 @@ class Dock:
     """A presenter in a workspace, and the signals that it emitted."""
 
     def __init__(self, workspace):
-        self.app, self.tasks, self.clock = App(workspace), FakeTasks(), FakeClock()
+        self.app, self.background, self.clock = App(workspace), FakeBackground(), FakeClock()
         self.stages, self.chosen, self.announced = [], [], []
-        self.presenter = CurationPresenter(self.app, self.tasks, self.clock, workspace, lambda: 0)
+        self.presenter = CurationPresenter(self.app, self.background, self.clock, workspace, lambda: 0)
         self.presenter.stage_changed.connect(self.stages.append)
         self.app.dataset_chosen.connect(self.chosen.append)
         self.app.datasets_changed.connect(lambda: self.announced.append(True))
@@ -58,23 +58,23 @@ def folders(images, **choice):
 def create(dock, choice, name="", split=None):
     """Pair what is in folders, and create a dataset of the pairs."""
     dock.presenter.creation.pairing.look(choice)
-    dock.tasks.finish()
+    dock.background.finish()
     dock.presenter.creation.from_pairs(name, split or SplitShares())
 
 
 def test_an_empty_workspace_offers_ways_to_a_dataset(workspace):
     dock = Dock(workspace)
     assert dock.presenter.activity.running
-    dock.tasks.finish()
+    dock.background.finish()
     assert (dock.stages, dock.presenter.activity.running) == (["empty"], False)
 
 
 def test_folders_become_a_dataset_that_is_opened(workspace, images):
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     dock.presenter.begin_creation()
     create(dock, folders(images))
-    dock.tasks.finish()
+    dock.background.finish()
     assert dock.stages == ["empty", "creating", "reviewing"]
     assert dock.presenter.current_dataset == workspace.datasets_dir / "plate"
     assert dock.presenter.datasets == (workspace.datasets_dir / "plate",)
@@ -90,19 +90,19 @@ def test_files_that_were_left_out_are_said_with_the_rest_in_the_tooltip(workspac
     write_image(images / "raw" / "e.tif", np.eye(16, dtype=np.uint8), axes="YX")
     write_image(images / "seg" / "e.tif", np.eye(16, dtype=np.uint8), axes="YX")
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     create(dock, folders(images), "mine")
-    dock.tasks.finish()
+    dock.background.finish()
     assert dock.said.endswith("(and 1 more)")
     assert "d.tif" in dock.presenter.messages.last.detail
 
 
 def test_folders_that_cannot_be_paired_leave_the_form_open(workspace, images):
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     dock.presenter.begin_creation()
     create(dock, FolderChoice(str(images / "raw"), (("", ""),)))
-    dock.tasks.finish()
+    dock.background.finish()
     assert dock.stages[-1] == "creating"
     assert "segmentations" in dock.said
     assert not dock.presenter.creation.activity.running
@@ -115,29 +115,29 @@ def test_folders_that_cannot_be_paired_leave_the_form_open(workspace, images):
 )
 def test_layers_that_were_not_chosen_are_asked_for(workspace, raw, labels, sentence):
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     plane = Plane("cells", np.zeros((8, 8), np.uint8))
     chosen = ChosenLayers((plane,) if raw else (), (("", plane),) if labels else (), NO_SIZE)
     dock.presenter.creation.from_layers("", chosen, SplitShares())
     assert sentence in dock.said
-    assert not dock.tasks.waiting
+    assert not dock.background.waiting
 
 
 def test_layers_become_a_dataset_named_after_the_first(workspace):
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     plane = Plane("cells", np.eye(8, dtype=np.uint8))
     dock.presenter.creation.from_layers("", ChosenLayers((plane,), (("", plane),), NO_SIZE), SplitShares())
-    dock.tasks.finish()
+    dock.background.finish()
     assert dock.presenter.current_dataset == workspace.datasets_dir / "cells"
 
 
 def test_cancel_stops_the_creation_and_leaves_nothing(workspace, images):
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     create(dock, folders(images))
     dock.presenter.creation.activity.cancel()
-    dock.tasks.finish()
+    dock.background.finish()
     assert not (workspace.datasets_dir / "plate").exists()
     assert dock.presenter.current_dataset is None
 
@@ -147,19 +147,19 @@ def test_the_dataset_reviewed_last_is_opened_again(workspace, images):
         CuratedDataset.create(workspace.datasets_dir / name, _pairs(images)).path for name in ("one", "two")
     ]
     first = Dock(workspace)
-    first.tasks.finish()
+    first.background.finish()
     first.presenter.open_dataset(made[0])
-    first.tasks.finish()
+    first.background.finish()
     again = Dock(workspace)
-    again.tasks.finish()
+    again.background.finish()
     assert again.presenter.current_dataset == made[0]
 
 
 def test_a_dataset_that_cannot_be_opened_is_named(workspace, tmp_path):
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     dock.presenter.open_dataset(tmp_path / "nothing")
-    dock.tasks.finish()
+    dock.background.finish()
     assert "nothing" in dock.said
     assert dock.presenter.stage == "empty"
 
@@ -167,7 +167,7 @@ def test_a_dataset_that_cannot_be_opened_is_named(workspace, tmp_path):
 def test_other_docks_hear_of_edits_once_and_a_moment_later(workspace, images):
     CuratedDataset.create(workspace.datasets_dir / "one", _pairs(images))
     dock = Dock(workspace)
-    dock.tasks.finish()
+    dock.background.finish()
     dock.announced.clear()
     dock.presenter.review.accept()
     dock.presenter.review.set_note("quick")
@@ -186,7 +186,7 @@ def test_the_channels_of_a_folder_are_offered_by_name(workspace, tmp_path):
     dock.presenter.creation.list_channels(str(tmp_path / "raw"))
     dock.presenter.creation.list_channels(str(tmp_path / "nowhere"))
     dock.presenter.creation.list_channels(str(tmp_path / "raw"))
-    dock.tasks.finish()
+    dock.background.finish()
     assert found == [("DAPI", "GFP")]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fakes.tasks import FakeTasks
+from fakes.background import FakeBackground
 from segloop.app.app import App
 from segloop.app.presenters.curation.dataset_creation import DatasetCreation
-from segloop.app.presenters.curation.messages import Messages
 from segloop.app.presenters.curation.pairing import FolderChoice, PairingPresenter, by_name
+from segloop.app.presenters.messages import Messages
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.errors import DatasetError
@@ -35,13 +35,13 @@ def plate(tmp_path):
 
 
 @pytest.fixture
-def tasks():
-    return FakeTasks()
+def background():
+    return FakeBackground()
 
 
 @pytest.fixture
-def pairing(tasks):
-    return PairingPresenter(tasks)
+def pairing(background):
+    return PairingPresenter(background)
 
 
 def choice(plate, *more, **details):
@@ -56,10 +56,10 @@ def names(pairs):
     return [pair.raw.stem for pair in pairs]
 
 
-def test_the_table_says_of_each_file_whether_and_why_it_is_paired(pairing, tasks, plate):
+def test_the_table_says_of_each_file_whether_and_why_it_is_paired(pairing, background, plate):
     pairing.look(choice(plate))
     assert pairing.summary == "Pairing the files…"
-    tasks.finish()
+    background.finish()
     found = [(row.raw.stem if row.raw else "", row.status) for row in pairing.rows]
     assert sorted(found) == [
         ("", "ambiguous"),
@@ -80,9 +80,9 @@ def test_the_table_says_of_each_file_whether_and_why_it_is_paired(pairing, tasks
     assert names(pairing.pairs()) == ["a1", "a2", "a3"]
 
 
-def test_an_unticked_pair_is_left_out(pairing, tasks, plate):
+def test_an_unticked_pair_is_left_out(pairing, background, plate):
     pairing.look(choice(plate))
-    tasks.finish()
+    background.finish()
     pairing.use(row(pairing, "a2").raw, False)
     assert names(pairing.pairs()) == ["a1", "a3"]
     assert pairing.summary.startswith("2 pairs, 1 not ticked")
@@ -90,15 +90,15 @@ def test_an_unticked_pair_is_left_out(pairing, tasks, plate):
     assert names(pairing.pairs()) == ["a1", "a2", "a3"]
 
 
-def test_a_file_without_partner_is_paired_by_hand_with_one_that_is_free(pairing, tasks, plate):
+def test_a_file_without_partner_is_paired_by_hand_with_one_that_is_free(pairing, background, plate):
     pairing.look(choice(plate))
-    tasks.finish()
+    background.finish()
     assert pairing.choices(row(pairing, "a1")) == ()
     free = ["b_mask", "odd", "other"]
     assert [file.stem for file in pairing.choices(row(pairing, "alone"))] == free
 
     pairing.choose(row(pairing, "alone").raw, plate / "seg" / "other.tif")
-    tasks.finish()
+    background.finish()
 
     chosen = row(pairing, "alone")
     assert (chosen.status, chosen.why) == ("paired", "chosen by hand")
@@ -110,34 +110,34 @@ def test_a_file_without_partner_is_paired_by_hand_with_one_that_is_free(pairing,
     assert [file.stem for file in pairing.choices(row(pairing, "b_raw"))] == ["b_mask", "odd"]
     assert "alone" in names(pairing.pairs())
     pairing.choose(row(pairing, "b_img").raw, plate / "seg" / "odd.tif")
-    tasks.finish()
+    background.finish()
     assert row(pairing, "b_img").status == "unequal"
     assert "b_img" not in names(pairing.pairs())
 
 
-def test_a_rule_replaces_the_names(pairing, tasks, tmp_path):
+def test_a_rule_replaces_the_names(pairing, background, tmp_path):
     write(tmp_path / "raw", "w1_s1", "w1_s2")
     write(tmp_path / "seg", "s1_of_w1", "s2_of_w1")
     pairing.look(choice(tmp_path))
-    tasks.finish()
+    background.finish()
     assert "rule" in pairing.problem
     with pytest.raises(DatasetError, match="None of the 2 raw images"):
         pairing.pairs()
     pairing.look(choice(tmp_path, rule="re:(w.)_(s.)=(?P<second>s.)_of_(w.)"))
-    tasks.finish()
+    background.finish()
     assert not pairing.rows  # the groups are compared in their order
     pairing.look(choice(tmp_path, rule="w1_*=*_of_w1"))
-    tasks.finish()
+    background.finish()
     assert [each.why for each in pairing.rows] == ["rule w1_*=*_of_w1"] * 2
 
 
-def test_any_number_of_segmentations_go_by_their_names(pairing, tasks, plate):
+def test_any_number_of_segmentations_go_by_their_names(pairing, background, plate):
     write(plate / "cellpose", "a1", "a2")
     write(plate / "stardist", "a2")
     pairing.look(
         choice(plate, ("cellpose", str(plate / "cellpose")), ("", str(plate / "stardist")), ("x", ""))
     )
-    tasks.finish()
+    background.finish()
     found = {pair.raw.stem: list(pair.segmentations) for pair in pairing.pairs()}
     assert pairing.describe(row(pairing, "a1")) == "a1.tif, no seg3"
     assert found == {"a1": ["seg", "cellpose"], "a2": ["seg", "cellpose", "seg3"], "a3": ["seg"]}
@@ -159,57 +159,57 @@ def test_names_that_cannot_be_used_are_said(pairing, rows, sentence):
 
 
 @pytest.mark.parametrize(("raw", "seg", "what"), [("", "", "raw images"), ("raw", "", "segmentations")])
-def test_without_folders_there_is_no_table_and_no_reproach_until_create(pairing, tasks, raw, seg, what):
+def test_without_folders_there_is_no_table_and_no_reproach_until_create(pairing, background, raw, seg, what):
     pairing.look(FolderChoice(raw, (("", seg),)))
-    assert (pairing.summary, tasks.waiting) == ("", {})
+    assert (pairing.summary, background.waiting) == ("", {})
     with pytest.raises(DatasetError, match=f"No folder with the {what} is chosen"):
         pairing.pairs()
 
 
-def test_the_newest_folders_count(pairing, tasks, plate):
+def test_the_newest_folders_count(pairing, background, plate):
     pairing.look(choice(plate))
     pairing.look(FolderChoice("", (("", ""),)))
-    tasks.finish()
+    background.finish()
     assert (pairing.rows, pairing.searching) == ((), False)
 
 
-def test_the_axes_decide_how_large_an_image_is(pairing, tasks, tmp_path):
+def test_the_axes_decide_how_large_an_image_is(pairing, background, tmp_path):
     import tifffile
 
     for folder, shape in (("raw", (5, 16, 16)), ("seg", (5, 16, 16))):
         (tmp_path / folder).mkdir()
         tifffile.imwrite(tmp_path / folder / "a.tif", np.ones(shape, np.uint8))
     pairing.look(choice(tmp_path, axes="CYX"))
-    tasks.finish()
+    background.finish()
     assert row(pairing, "a").status == "unequal"
     pairing.look(choice(tmp_path, axes="ZYX"))
-    tasks.finish()
+    background.finish()
     assert row(pairing, "a").status == "paired"
 
 
-def test_a_pair_made_by_hand_keeps_its_further_segmentations(pairing, tasks, plate):
+def test_a_pair_made_by_hand_keeps_its_further_segmentations(pairing, background, plate):
     write(plate / "cellpose", "alone", "a1")
     pairing.look(choice(plate, ("cellpose", str(plate / "cellpose"))))
-    tasks.finish()
+    background.finish()
     pairing.choose(row(pairing, "alone").raw, plate / "seg" / "other.tif")
-    tasks.finish()
+    background.finish()
     (pair,) = [pair for pair in pairing.pairs() if pair.raw.stem == "alone"]
     assert [path.name for path in pair.segmentations.values()] == ["other.tif", "alone.tif"]
 
 
-def test_only_ticked_pairs_become_samples(tasks, plate, tmp_path):
-    creation = DatasetCreation(App(Workspace(tmp_path / "study")), tasks, Messages())
+def test_only_ticked_pairs_become_samples(background, plate, tmp_path):
+    creation = DatasetCreation(App(Workspace(tmp_path / "study")), background, Messages())
     made = []
     creation.created.connect(lambda path, problems: made.append((path, problems)))
     creation.pairing.look(choice(plate, ("second", str(plate / "seg"))))
-    tasks.finish()
+    background.finish()
     creation.pairing.use(row(creation.pairing, "a3").raw, False)
     creation.pairing.choose(row(creation.pairing, "alone").raw, plate / "seg" / "other.tif")
-    tasks.finish()
+    background.finish()
     assert not (tmp_path / "study" / "datasets").exists()
 
     creation.from_pairs("mine", SplitShares())
-    tasks.finish()
+    background.finish()
 
     ((path, problems),) = made
     dataset = CuratedDataset.open(path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fakes.tasks import FakeClock, FakeMemory, FakeTasks
+from fakes.background import FakeBackground, FakeClock, FakeMemory
 from segloop.app.presenters.curation.drawing import SliceChoice
-from segloop.app.presenters.curation.messages import Messages
 from segloop.app.presenters.curation.review import ReviewPresenter
+from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
 from segloop.curation.session import Filter, ReviewSession, SortKey
@@ -22,10 +22,10 @@ class Review:
     """A presenter and what it said."""
 
     def __init__(self, dataset):
-        self.tasks, self.clock, self.messages = FakeTasks(), FakeClock(), Messages()
+        self.background, self.clock, self.messages = FakeBackground(), FakeClock(), Messages()
         self.slice, self.said, self.shown, self.heard = 0, [], [], []
         self.presenter = ReviewPresenter(
-            self.tasks, self.clock, FakeMemory(), self.messages, lambda: self.slice
+            self.background, self.clock, FakeMemory(), self.messages, lambda: self.slice
         )
         self.messages.acted.connect(lambda text, undoable: self.said.append((text, undoable)))
         self.presenter.shown.connect(lambda snapshot: self.shown.append(snapshot.sample.id))
@@ -60,7 +60,7 @@ def files(tmp_path):
 @pytest.fixture
 def review(files, tmp_path):
     review = Review(CuratedDataset.create(tmp_path / "dataset", files))
-    review.tasks.finish("load")
+    review.background.finish("load")
     return review
 
 
@@ -70,9 +70,9 @@ def test_the_current_sample_is_read_and_shown(review):
 
 
 def test_the_next_sample_is_read_ahead_a_moment_later(review):
-    assert "prefetch" not in review.tasks.waiting
+    assert "prefetch" not in review.background.waiting
     review.clock.advance(0.2)
-    assert "prefetch" in review.tasks.waiting
+    assert "prefetch" in review.background.waiting
 
 
 def test_a_decision_is_on_disk_said_and_followed_by_the_next_sample(review):
@@ -88,7 +88,7 @@ def test_a_sample_that_is_still_being_read_is_not_decided_on(review):
     assert review.presenter.sample.id == "b"
     assert review.on_disk().verdict is Verdict.undecided
     assert review.error == "b is still being read."
-    review.tasks.finish("load")
+    review.background.finish("load")
     review.presenter.accept()
     assert review.dataset.sample("b").verdict is Verdict.accepted
 
@@ -96,11 +96,11 @@ def test_a_sample_that_is_still_being_read_is_not_decided_on(review):
 def test_a_sample_that_cannot_be_read_can_be_rejected_by_the_remedy(review, files):
     files[1].raw.unlink()
     review.presenter.show_next()
-    review.tasks.finish("load")
+    review.background.finish("load")
     assert "b.tif" in review.error
     assert review.shown[-1] is None
-    assert review.messages.last.remedy.label == "Reject it"
-    review.messages.last.remedy.action()
+    assert review.messages.last.button == "Reject it"
+    review.messages.last.action()
     assert review.dataset.sample("b").verdict is Verdict.rejected
 
 
@@ -109,9 +109,9 @@ def test_after_the_last_decision_the_message_offers_training(review):
     review.presenter.training_wanted.connect(lambda: wanted.append(True))
     for _ in range(3):
         review.presenter.accept()
-        review.tasks.finish()
+        review.background.finish()
     assert review.error == "All 3 samples are reviewed: 3 accepted, 0 rejected."
-    review.messages.last.remedy.action()
+    review.messages.last.action()
     assert wanted == [True]
 
 
@@ -135,7 +135,7 @@ def test_the_base_is_chosen_by_number_or_name(review):
 
 def test_another_base_shows_another_truth_of_the_same_pixels(review):
     review.presenter.set_base("cellpose")
-    review.tasks.finish("load")
+    review.background.finish("load")
     assert review.shown[-1] == "truth"
 
 
@@ -156,7 +156,7 @@ def test_merge_regions_take_from_the_chosen_segmentation(review):
 def test_a_sample_with_one_segmentation_has_nothing_to_merge_from(files, tmp_path):
     alone = [Pair(pair.stem, pair.raw, pair.seg) for pair in files]
     review = Review(CuratedDataset.create(tmp_path / "alone", alone))
-    review.tasks.finish("load")
+    review.background.finish("load")
     assert not review.presenter.can_draw("merge")
     assert "only one segmentation" in review.error
     assert review.presenter.can_draw("exclude")

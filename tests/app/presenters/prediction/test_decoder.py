@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fakes.background import FakeBackground, FakeClock
 from fakes.results import result, thresholds
-from fakes.tasks import FakeClock, FakeTasks
 from segloop.app.presenters.prediction.decoder import Decoder
 from segloop.app.presenters.prediction.preview import LARGE, MAX_LENGTH, decode_preview
 from segloop.core.context import Context
@@ -23,9 +23,9 @@ class Bench:
     """A decoder of given results, and what it answered."""
 
     def __init__(self, *results):
-        self.tasks, self.clock = FakeTasks(), FakeClock()
+        self.background, self.clock = FakeBackground(), FakeClock()
         self.previews, self.finals = [], []
-        self.decoder = Decoder(self.tasks, self.clock, lambda: results)
+        self.decoder = Decoder(self.background, self.clock, lambda: results)
         self.decoder.previewed.connect(lambda answers: self.previews.append(answers[0][1]))
         self.decoder.decoded.connect(lambda answers: self.finals.append(answers[0][1]))
 
@@ -49,7 +49,7 @@ def test_movements_in_quick_succession_are_one(small):
         small.move(foreground)
     assert small.decoder.updating
     small.clock.advance(0.05)
-    small.tasks.finish()
+    small.background.finish()
     assert [each.parameters.foreground for each in small.finals] == [0.8]
     assert not small.decoder.updating
     assert not small.decoder.slow
@@ -60,7 +60,7 @@ def test_a_movement_during_decoding_is_decoded_afterwards(small):
     small.clock.advance(0.05)
     small.move(0.9)
     small.clock.advance(0.05)
-    small.tasks.finish()
+    small.background.finish()
     assert [each.parameters.foreground for each in small.finals] == [0.6, 0.9]
     assert not small.decoder.updating
 
@@ -69,7 +69,7 @@ def test_of_a_large_result_the_part_in_view_comes_first_and_it_says_that_it_is_u
     large.move(0.9)
     assert large.decoder.slow
     large.clock.advance(0.05)
-    large.tasks.finish("preview")
+    large.background.finish("preview")
     (preview,) = large.previews
     mask = preview.arrays[MASK][0, 0]
     assert not mask[200:500, 600:1000].any()  # below 0.9 there
@@ -77,7 +77,7 @@ def test_of_a_large_result_the_part_in_view_comes_first_and_it_says_that_it_is_u
     assert large.decoder.slow
     assert not large.finals
     large.clock.advance(0.5)
-    large.tasks.finish()
+    large.background.finish()
     assert [each.parameters.foreground for each in large.finals] == [0.9]
     assert not large.decoder.updating
 
@@ -85,18 +85,18 @@ def test_of_a_large_result_the_part_in_view_comes_first_and_it_says_that_it_is_u
 def test_a_preview_never_waits_for_the_whole_and_an_outdated_whole_is_not_shown(large):
     large.move(0.9)
     large.clock.advance(0.05)
-    large.tasks.finish("preview")
+    large.background.finish("preview")
     large.clock.advance(0.5)
-    assert "decode" in large.tasks.waiting
+    assert "decode" in large.background.waiting
     large.move(0.2)
     large.clock.advance(0.05)
-    large.tasks.finish("preview")
+    large.background.finish("preview")
     assert [each.parameters.foreground for each in large.previews] == [0.9, 0.2]
-    large.tasks.finish("decode")
+    large.background.finish("decode")
     assert large.finals == []
     assert large.decoder.updating
     large.clock.advance(0.5)
-    large.tasks.finish()
+    large.background.finish()
     assert [each.parameters.foreground for each in large.finals] == [0.2]
     assert not large.decoder.updating
 
@@ -105,11 +105,11 @@ def test_the_whole_is_not_decoded_while_thresholds_still_move(large):
     for foreground in (0.6, 0.7, 0.8):
         large.move(foreground)
         large.clock.advance(0.1)
-        large.tasks.finish()
+        large.background.finish()
     assert len(large.previews) == 3
     assert large.finals == []
     large.clock.advance(0.5)
-    large.tasks.finish()
+    large.background.finish()
     assert [each.parameters.foreground for each in large.finals] == [0.8]
 
 
@@ -117,7 +117,7 @@ def test_without_a_view_the_whole_is_decoded_at_once():
     bench = Bench(result(LENGTH, None))
     bench.move(0.9)
     bench.clock.advance(0.05)
-    bench.tasks.finish()
+    bench.background.finish()
     assert bench.previews == []
     assert len(bench.finals) == 1
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fakes.background import FakeBackground, FakeMemory
 from fakes.models import FakeModel, card
-from fakes.tasks import FakeMemory, FakeTasks
 from segloop.app.layers import LayerImage
 from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.app.presenters.prediction.input_check import InputCheck
@@ -20,8 +20,8 @@ TWO = LayerImage("two", (np.zeros((2, 20, 30)),), "CYX", ("GFP", "DAPI"))
 
 
 @pytest.fixture
-def tasks():
-    return FakeTasks()
+def background():
+    return FakeBackground()
 
 
 @pytest.fixture
@@ -30,43 +30,43 @@ def memory():
 
 
 @pytest.fixture
-def check(tasks, memory):
-    return InputCheck(tasks, Settings(memory))
+def check(background, memory):
+    return InputCheck(background, Settings(memory))
 
 
-def test_slice_by_slice_is_checked_again_at_once(check, tasks):
+def test_slice_by_slice_is_checked_again_at_once(check, background):
     check.check(ENTRY, [STACK])
-    tasks.finish()
+    background.finish()
     assert not check.result.fits
     check.use(Remedy.slice_by_slice)
-    tasks.finish()
+    background.finish()
     assert check.result.fits
     assert check.offers_slices
     assert check.apply(PredictConfig()).slice_by_slice
 
 
-def test_a_chosen_channel_is_used_and_remembered(check, tasks, memory):
+def test_a_chosen_channel_is_used_and_remembered(check, background, memory):
     check.check(ENTRY, [TWO])
-    tasks.finish()
+    background.finish()
     assert not check.result.fits
     assert check.chosen_names() == []
     check.choose_channel(0, 1)
-    tasks.finish()
+    background.finish()
     assert check.result.fits
     assert check.apply(PredictConfig()).channels == ["DAPI"]
-    again = InputCheck(tasks, Settings(memory))
+    again = InputCheck(background, Settings(memory))
     again.check(ENTRY, [TWO])
-    tasks.finish()
+    background.finish()
     assert again.chosen_names() == ["DAPI"]
     assert again.result.fits
 
 
-def test_only_the_newest_question_is_answered(check, tasks):
+def test_only_the_newest_question_is_answered(check, background):
     check.check(ENTRY, [STACK])
     check.check(ENTRY, [TWO])
-    tasks.finish()
+    background.finish()
     assert check.result.channel_names == ("GFP", "DAPI")
     check.check(ENTRY, [STACK])
     check.check(None, [])
-    assert not tasks.busy
+    assert not background.busy
     assert check.result.n_images == 0

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from psygnal import Signal
 
+from fakes.background import FakeBackground, FakeClock, FakeMemory
 from fakes.models import FakeModel, card
 from fakes.repeater import FakeRepeater
 from fakes.results import FakeView, result
-from fakes.tasks import FakeClock, FakeMemory, FakeTasks
 from segloop.app.jobs import Job
 from segloop.app.layers import LayerImage, LayerJob
 from segloop.app.presenters.prediction.model_list import ModelEntry
@@ -66,22 +66,22 @@ class Bench:
 
     def __init__(self, tmp_path):
         (tmp_path / "job").mkdir()
-        self.tasks, self.repeater, self.memory = FakeTasks(), FakeRepeater(), FakeMemory()
+        self.background, self.repeater, self.memory = FakeBackground(), FakeRepeater(), FakeMemory()
         self.app = FakeApp(Workspace(tmp_path / "study"), tmp_path / "job")
         self.layers, self.views, self.said = [layer()], [], []
         self.presenter = PredictionPresenter(
             self.app,
             self.memory,
-            self.tasks,
+            self.background,
             self.repeater,
             FakeClock(),
             lambda n_inputs: self.layers,
             self.make_view,
         )
-        self.presenter.messages.said.connect(self.said.append)
+        self.presenter.messages.changed.connect(lambda message: message and self.said.append(message))
         self.presenter.models.set_entries([ModelEntry("nuclei-2d", "/models/nuclei-2d", Model(card()))], "")
         self.presenter.check_images()
-        self.tasks.finish()
+        self.background.finish()
 
     def make_view(self, chosen, model):
         self.views.append((chosen.image.name, model))
@@ -107,7 +107,7 @@ def test_a_model_brings_its_outputs_and_thresholds(bench):
 
 def test_layers_are_predicted_with_the_probability_and_the_models_own_thresholds(bench):
     bench.presenter.predict()
-    bench.tasks.finish("run")
+    bench.background.finish("run")
     ((model, names, config),) = bench.app.asked
     assert (model, names) == ("/models/nuclei-2d", ["a"])
     assert config.outputs == ["labels", "probability"]
@@ -119,7 +119,7 @@ def test_layers_are_predicted_with_the_probability_and_the_models_own_thresholds
 def test_moved_thresholds_are_passed_on_and_remembered(bench):
     bench.presenter.set_thresholds(Parameters(foreground=0.13, min_size=20, splitting=0.15))
     bench.presenter.predict()
-    bench.tasks.finish("run")
+    bench.background.finish("run")
     assert bench.app.asked[0][2].threshold == {"foreground": 0.13}
     model = bench.presenter.models.model
     moved = Parameters(foreground=0.13, min_size=20, splitting=0.15)
@@ -146,20 +146,20 @@ def test_a_second_prediction_is_refused_while_one_runs(bench):
     bench.presenter.predict()
     bench.presenter.predict()
     assert str(bench.said[-1].text).startswith("A prediction is running")
-    bench.tasks.finish("run")
+    bench.background.finish("run")
     assert len(bench.app.asked) == 1
 
 
 def test_a_prediction_whose_process_died_is_offered_again(bench):
     bench.presenter.predict()
-    bench.tasks.finish("run")
+    bench.background.finish("run")
     EventLog(bench.app.folder).state(JobState.running, pid=2**22 - 3)
     bench.repeater.repeat()
     message = bench.said[-1]
     assert "ended unexpectedly" in str(message.text)
-    assert message.remedy == "Predict again"
+    assert message.button == "Predict again"
     message.action()
-    bench.tasks.finish("run")
+    bench.background.finish("run")
     assert len(bench.app.asked) == 2
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fakes.background import FakeBackground, FakeClock
 from fakes.results import FakeView, result, thresholds
-from fakes.tasks import FakeClock, FakeTasks
 from segloop.app.presenters.prediction.result import Result
 from segloop.app.presenters.prediction.results import Results
 from segloop.artifacts.job.events import OutputEvent
@@ -13,13 +13,13 @@ from segloop.targets.output import MASK, PROBABILITY
 
 
 @pytest.fixture
-def tasks():
-    return FakeTasks()
+def background():
+    return FakeBackground()
 
 
 @pytest.fixture
-def results(tasks):
-    results = Results(tasks, FakeClock())
+def results(background):
+    results = Results(background, FakeClock())
     results.set_kinds([MASK])
     return results
 
@@ -30,7 +30,7 @@ def finish(results, made):
     results._on_opened(made, made.kept, made.shown)
 
 
-def test_a_result_that_is_never_finished_is_removed_with_its_scratch_folder(results, tasks, tmp_path):
+def test_a_result_that_is_never_finished_is_removed_with_its_scratch_folder(results, background, tmp_path):
     folder = tmp_path / "layers-1"
     folder.mkdir()
     view = FakeView()
@@ -40,7 +40,7 @@ def test_a_result_that_is_never_finished_is_removed_with_its_scratch_folder(resu
     )
     results.on_events([partial])
     results.drop_unfinished()
-    tasks.finish()
+    background.finish()
     assert view.removed
     assert not folder.exists()
 
@@ -64,14 +64,14 @@ def test_a_result_without_layers_is_forgotten(results):
     assert results.summaries() == []
 
 
-def test_thresholds_moved_during_a_prediction_hold_for_its_result(results, tasks, tmp_path):
+def test_thresholds_moved_during_a_prediction_hold_for_its_result(results, background, tmp_path):
     made = result(20)
     made.folder = tmp_path
     results.start([], thresholds(0.9))
     finish(results, made)
     assert results.updating
     results._clock.advance(0.1)
-    tasks.finish()
+    background.finish()
     assert made.shown.parameters == thresholds(0.9)
     assert results.summaries() == [("a", "at 0.9")]
     assert PROBABILITY in made.shown.arrays

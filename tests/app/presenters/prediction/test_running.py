@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fakes.background import FakeBackground
 from fakes.repeater import FakeRepeater
-from fakes.tasks import FakeTasks
 from segloop.app.jobs import Job
 from segloop.app.presenters.prediction.running import Activity, RunningJob
 from segloop.artifacts.job.job import EventLog
@@ -18,8 +18,8 @@ class Bench:
     """A running job and what it reported."""
 
     def __init__(self):
-        self.tasks, self.repeater = FakeTasks(), FakeRepeater()
-        self.job = RunningJob(self.tasks, self.repeater)
+        self.background, self.repeater = FakeBackground(), FakeRepeater()
+        self.job = RunningJob(self.background, self.repeater)
         self.progress, self.ended, self.failed = [], [], []
         self.job.progressed.connect(self.progress.append)
         self.job.ended.connect(self.ended.append)
@@ -39,7 +39,7 @@ def log(tmp_path):
 def test_a_job_is_followed_to_its_end(bench, log, tmp_path):
     bench.job.run(Activity.layers, "Starting", lambda context: Job(tmp_path), then=lambda job: job)
     assert bench.job.busy
-    bench.tasks.finish()
+    bench.background.finish()
     log.state(JobState.running)
     log.progress(Progress(1, 4, "Predicting a.ome.zarr"))
     bench.repeater.repeat()
@@ -78,7 +78,7 @@ def test_cancel_before_the_job_is_there(bench):
 
     bench.job.run(Activity.layers, "Starting", start, then=lambda job: job)
     bench.job.cancel()
-    bench.tasks.finish()
+    bench.background.finish()
     assert isinstance(bench.failed[0], Cancelled)
     assert not bench.job.busy
 
@@ -86,7 +86,7 @@ def test_cancel_before_the_job_is_there(bench):
 def test_work_without_a_job_ends_with_its_result(bench):
     results = []
     bench.job.run(Activity.other, "Saving", lambda context: 3, then=results.append)
-    bench.tasks.finish()
+    bench.background.finish()
     assert results == [3]
     assert not bench.job.busy
 
@@ -96,6 +96,6 @@ def test_a_failure_to_start_is_reported(bench):
         raise JobError("No room.")
 
     bench.job.run(Activity.layers, "Starting", start, then=lambda job: job)
-    bench.tasks.finish()
+    bench.background.finish()
     assert str(bench.failed[0]) == "No room."
     assert not bench.job.busy

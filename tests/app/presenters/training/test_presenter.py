@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.tasks import FakeClock, FakeMemory, FakeTasks
+from fakes.background import FakeBackground, FakeClock, FakeMemory
 from fakes.trainings import FakeApp, FakeRepeater, make_run, write_epoch, write_model_card
 from segloop.app.presenters.training.presenter import NO_DATASET, TrainingPresenter
 from segloop.app.sample import make_sample_dataset
@@ -26,15 +26,15 @@ class Stage:
     def __init__(self, folder):
         self.workspace = Workspace(folder)
         self.app = FakeApp(self.workspace)
-        self.tasks, self.memory, self.clock = FakeTasks(), FakeMemory(), FakeClock()
+        self.background, self.memory, self.clock = FakeBackground(), FakeMemory(), FakeClock()
         self.repeater = FakeRepeater()
-        self.presenter = TrainingPresenter(self.app, self.tasks, self.memory, self.clock, self.repeater)
+        self.presenter = TrainingPresenter(self.app, self.background, self.memory, self.clock, self.repeater)
         self.said = []
-        self.presenter.said.connect(self.said.append)
+        self.presenter.messages.changed.connect(self.said.append)
 
     def open(self):
         self.presenter.open_workspace(self.workspace)
-        self.tasks.finish()
+        self.background.finish()
 
     def dataset(self, name="nuclei", accepted=10, val=0.2):
         dataset = make_sample_dataset(self.workspace.datasets_dir / name, val=val, accept_all=False)
@@ -44,7 +44,7 @@ class Stage:
 
     def start(self):
         self.presenter.start()
-        self.tasks.finish()
+        self.background.finish()
 
     @property
     def runs(self):
@@ -72,7 +72,7 @@ def test_without_a_dataset_it_says_what_to_do(stage):
 def test_the_sample_nuclei_can_be_trained_on(stage):
     stage.open()
     stage.presenter.make_sample()
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.presenter.summary.train == 23
     assert stage.presenter.can_start
 
@@ -86,7 +86,7 @@ def test_the_newest_dataset_is_offered_and_another_can_be_chosen(stage):
     assert not stage.presenter.can_start
 
     stage.presenter.choose_dataset(first)
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.presenter.can_start
 
 
@@ -95,7 +95,7 @@ def test_the_dataset_opened_in_curation_is_chosen(stage):
     stage.dataset("two")
     stage.open()
     stage.app.dataset_chosen.emit(path)
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.presenter.summary.path == path
 
 
@@ -107,14 +107,14 @@ def test_a_verdict_counts_at_once(stage):
     sample = dataset.sample(dataset.split("train")[0])
     dataset.save(sample.edit(verdict=Verdict.rejected), "reject")
     stage.app.datasets_changed.emit()
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.presenter.summary.train == before.train - 1
 
 
 def test_a_dataset_that_is_gone_is_named(stage, tmp_path):
     stage.open()
     stage.presenter.choose_dataset(tmp_path / "gone")
-    stage.tasks.finish()
+    stage.background.finish()
     assert str(tmp_path / "gone") in stage.presenter.dataset_text
     assert not stage.presenter.can_start
 
@@ -166,20 +166,20 @@ def test_the_plan_is_made_only_while_it_is_looked_at_and_follows_the_settings(st
     path = stage.dataset()
     stage.open()
     stage.clock.advance(5)
-    stage.tasks.finish()
+    stage.background.finish()
     assert planned == []
 
     stage.presenter.plan.set_wanted(True)
     stage.clock.advance(1)
     assert stage.presenter.plan_notes == ("Working out the plan…",)
-    stage.tasks.finish()
+    stage.background.finish()
     assert planned[-1].dataset == str(path)
 
     config = TrainConfig()
     config.network.dimensions = 3
     stage.presenter.set_config(lambda: config)
     stage.clock.advance(1)
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.presenter.plan_notes == ("3D", "Few.")
 
 
@@ -213,7 +213,7 @@ def test_a_second_training_at_once_is_asked_about(stage, looks):
     assert "nuclei is still training" in question.text
 
     question.action()
-    stage.tasks.finish()
+    stage.background.finish()
     assert sorted(stage.runs) == ["nuclei", "nuclei-2"]
 
 
@@ -239,7 +239,7 @@ def test_a_training_without_validation_is_asked_about(stage, accepted, asks):
     if asks:
         assert "too few accepted samples for validation" in stage.said[-1].text
         stage.said[-1].action()
-        stage.tasks.finish()
+        stage.background.finish()
     assert stage.runs == ["nuclei"]
 
 
@@ -308,7 +308,7 @@ def test_a_lost_training_offers_to_resume(stage):
     stage.repeater.look()
     assert stage.said[-1].button == "Resume"
     stage.said[-1].action()
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.app.resumed == (path, None)
     assert stage.presenter.run.path == path
 
@@ -319,7 +319,7 @@ def test_a_finished_training_can_be_longer(stage):
     stage.repeater.look()
     stage.presenter.config.stop.max_minutes = 5
     stage.presenter.train_longer()
-    stage.tasks.finish()
+    stage.background.finish()
     run, stop = stage.app.resumed
     assert run == path
     assert stop.max_minutes == 2 + 5
@@ -334,7 +334,7 @@ def test_stopping_is_said_at_once(stage):
     assert stage.presenter.run.stopping
     assert stage.presenter.run.progress.message.startswith("Stopping")
     EventLog(stage.presenter.run.path).state(JobState.stopped, ended_by="stop")
-    stage.tasks.finish()
+    stage.background.finish()
     stage.repeater.look()
     assert not stage.presenter.run.stopping
 
@@ -362,7 +362,7 @@ def test_another_workspace_shows_its_own_runs(stage, tmp_path):
     stage.presenter.open_workspace(other)
     assert stage.presenter.run is None
     assert not stage.repeater.watching
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.presenter.run.name == "there"
 
 
@@ -370,10 +370,10 @@ def test_runs_are_listed_again_every_few_seconds(stage):
     stage.open()
     make_run(stage.workspace, "late", TrainConfig(), scores=[0.5])
     stage.clock.advance(1)
-    stage.tasks.finish()
+    stage.background.finish()
     assert stage.presenter.run_list.runs == ()
     stage.clock.advance(3)
-    stage.tasks.finish()
+    stage.background.finish()
     assert [run.path.name for run in stage.presenter.run_list.runs] == ["late"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psygnal import Signal
 
-from segloop.app.presenters.tasks import Task
+from segloop.app.presenters.background import BackgroundCall
 from segloop.core.context import Progress
 
 
@@ -21,7 +21,7 @@ class Activity:
     """It is done, failed or was cancelled."""
 
     def __init__(self) -> None:
-        self._task: Task | None = None
+        self._call: BackgroundCall | None = None
         self.running = False
 
     def start(self, text: str, *, cancellable: bool = False) -> None:
@@ -29,17 +29,17 @@ class Activity:
         self.running = True
         self.started.emit(text, cancellable)
 
-    def follow(self, task: Task) -> None:
-        """Let `cancel` cancel a task."""
-        self._task = task if self.running else None
+    def follow(self, call: BackgroundCall) -> None:
+        """Let `cancel` cancel a call."""
+        self._call = call if self.running else None
 
     def end(self) -> None:
         """Say that it is over."""
-        self._task = None
+        self._call = None
         self.running = False
         self.ended.emit()
 
     def cancel(self) -> None:
         """Ask the action to stop."""
-        if self._task is not None:
-            self._task.cancel()
+        if self._call is not None:
+            self._call.cancel()

@@ -9,11 +9,11 @@ from typing import Literal
 from psygnal import Signal
 
 from segloop.app.app import App
+from segloop.app.presenters.background import Background, Clock, Memory
 from segloop.app.presenters.curation.activity import Activity
 from segloop.app.presenters.curation.dataset_creation import DatasetCreation
-from segloop.app.presenters.curation.messages import Messages
 from segloop.app.presenters.curation.review import ReviewPresenter
-from segloop.app.presenters.tasks import Clock, Memory, Tasks
+from segloop.app.presenters.messages import Messages
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
@@ -33,7 +33,7 @@ class CurationPresenter:
     ----------
     app : App
         The workspace, and the signals between docks.
-    tasks : Tasks
+    background : Background
         Work in the background.
     clock : Clock
         For what waits a moment.
@@ -62,15 +62,15 @@ class CurationPresenter:
     """Other datasets are in the workspace, or another one is reviewed."""
 
     def __init__(
-        self, app: App, tasks: Tasks, clock: Clock, memory: Memory, current_slice: Callable[[], int]
+        self, app: App, background: Background, clock: Clock, memory: Memory, current_slice: Callable[[], int]
     ) -> None:
         self._app = app
-        self._tasks = tasks
+        self._background = background
         self._memory = memory
         self.messages = Messages()
         self.activity = Activity()
-        self.creation = DatasetCreation(app, tasks, self.messages)
-        self.review = ReviewPresenter(tasks, clock, memory, self.messages, current_slice)
+        self.creation = DatasetCreation(app, background, self.messages)
+        self.review = ReviewPresenter(background, clock, memory, self.messages, current_slice)
         self.datasets: tuple[Path, ...] = ()
         self.stage: Stage = "looking"
         # Other docks are not notified of each key press of a quick review.
@@ -85,19 +85,21 @@ class CurationPresenter:
 
     def open_workspace(self, workspace: Workspace) -> None:
         """List the datasets of a workspace and open the one reviewed last."""
-        self._tasks.drop("datasets")
+        self._background.drop("datasets")
         self.review.close()
         self.datasets = ()
         self.datasets_changed.emit()
         self._set_stage("looking")
         self.activity.start("Looking for datasets")
-        self._tasks.run(_find, workspace, lane="open", on_result=self._on_found, on_error=self._on_not_opened)
+        self._background.run(
+            _find, workspace, lane="open", on_result=self._on_found, on_error=self._on_not_opened
+        )
 
     def open_dataset(self, path: Path) -> None:
         """Open a dataset for review."""
         self.messages.clear()
         self.activity.start("Opening the dataset")
-        self._tasks.run(
+        self._background.run(
             _open,
             path,
             lane="open",
@@ -128,7 +130,7 @@ class CurationPresenter:
         self.review.open(session)
         self._list_datasets()
         self._set_stage("reviewing")
-        self.messages.warn(session.problems)
+        self.messages.problems(session.problems)
         self._app.dataset_chosen.emit(path)
 
     def _on_not_opened(self, error: Exception) -> None:
@@ -140,10 +142,10 @@ class CurationPresenter:
 
     def _on_created(self, path: Path, problems: tuple[str, ...]) -> None:
         self.open_dataset(path)
-        self.messages.warn(problems)
+        self.messages.problems(problems)
 
     def _list_datasets(self) -> None:
-        self._tasks.run(_list, self._app.workspace, lane="datasets", on_result=self._on_listed)
+        self._background.run(_list, self._app.workspace, lane="datasets", on_result=self._on_listed)
 
     def _on_listed(self, datasets: list[Path]) -> None:
         self.datasets = tuple(datasets)

@@ -10,10 +10,10 @@ from typing import Any
 from psygnal import Signal
 
 from segloop.app.app import App
+from segloop.app.presenters.background import Background
 from segloop.app.presenters.curation.activity import Activity
-from segloop.app.presenters.curation.messages import Messages
 from segloop.app.presenters.curation.pairing import PairingPresenter, by_name
-from segloop.app.presenters.tasks import Tasks
+from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
@@ -57,7 +57,7 @@ class DatasetCreation:
     ----------
     app : App
         Knows the workspace.
-    tasks : Tasks
+    background : Background
         Creates in the background.
     messages : Messages
         Says what went wrong.
@@ -74,12 +74,12 @@ class DatasetCreation:
     channels_found = Signal(tuple)
     """Names of the channels in a folder of raw images; empty where there is only one."""
 
-    def __init__(self, app: App, tasks: Tasks, messages: Messages) -> None:
+    def __init__(self, app: App, background: Background, messages: Messages) -> None:
         self._app = app
-        self._tasks = tasks
+        self._background = background
         self._messages = messages
         self.activity = Activity()
-        self.pairing = PairingPresenter(tasks)
+        self.pairing = PairingPresenter(background)
 
     def from_pairs(self, name: str, split: SplitShares) -> None:
         """Create a dataset of the ticked pairs; named after their folder if ``name`` is empty."""
@@ -98,7 +98,7 @@ class DatasetCreation:
 
     def list_channels(self, folder: str) -> None:
         """Look for the channels of the raw images in a folder; see `channels_found`."""
-        self._tasks.run(
+        self._background.run(
             _channel_names, folder, lane="channels", on_result=self.channels_found.emit, on_error=_ignore
         )
 
@@ -126,7 +126,7 @@ class DatasetCreation:
     def _run(self, function: Callable[..., Created], path: Path, *arguments: Any) -> None:
         self.activity.start("Looking at the files", cancellable=True)
         self.activity.follow(
-            self._tasks.run(
+            self._background.run(
                 function,
                 path,
                 *arguments,

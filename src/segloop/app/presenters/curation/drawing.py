@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from segloop.app.presenters.tasks import Memory
+from segloop.app.presenters.background import Memory
 
 Kind = Literal["exclude", "merge"]
 ShapeKind = Literal["polygon", "rectangle", "ellipse", "path"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from psygnal import Signal
 
-from segloop.app.presenters.tasks import Tasks
+from segloop.app.presenters.background import Background
 from segloop.artifacts.dataset.segmentation import default_name, require_safe_name
 from segloop.core.errors import DatasetError
 from segloop.core.wording import counted
@@ -98,7 +98,7 @@ class PairingPresenter:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Pair and read in the background; only the newest question counts.
 
     Attributes
@@ -114,8 +114,8 @@ class PairingPresenter:
     changed = Signal()
     """The table, or whether it is being made, has changed."""
 
-    def __init__(self, tasks: Tasks) -> None:
-        self._tasks = tasks
+    def __init__(self, background: Background) -> None:
+        self._background = background
         self._table = PairingTable((), ())
         self._by_hand: dict[Path, PairingRow] = {}
         self._unticked: set[Path] = set()
@@ -164,15 +164,15 @@ class PairingPresenter:
             return
         if source.raw and next(iter(source.segmentations.values())):
             self.searching = True
-            self._tasks.run(
+            self._background.run(
                 make_pairing_table, source, lane=_LANE, on_result=self._on_table, on_error=self._on_error
             )
             self.changed.emit()
 
     def clear(self) -> None:
         """Forget the table."""
-        self._tasks.drop(_LANE)
-        self._tasks.drop(_LANE_BY_HAND)
+        self._background.drop(_LANE)
+        self._background.drop(_LANE_BY_HAND)
         self._table = PairingTable((), ())
         self._by_hand.clear()
         self._unticked.clear()
@@ -212,7 +212,7 @@ class PairingPresenter:
         if self.source is None or row is None:
             return
         self.problem = ""
-        self._tasks.run(
+        self._background.run(
             pair_by_hand,
             row,
             file,

@@ -8,10 +8,10 @@ from typing import Literal
 
 from psygnal import Signal
 
+from segloop.app.presenters.background import Background, Clock, Memory
 from segloop.app.presenters.curation.drawing import DrawingOptions, Kind, SliceChoice
-from segloop.app.presenters.curation.messages import Messages, Remedy
 from segloop.app.presenters.curation.regions import RegionEditor
-from segloop.app.presenters.tasks import Clock, Memory, Tasks
+from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.manifest import Sample, Split
 from segloop.core.errors import DatasetError
 from segloop.core.wording import counted
@@ -26,7 +26,7 @@ class ReviewPresenter:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Reads samples in the background.
     clock : Clock
         Waits a moment before the next sample is read ahead.
@@ -77,13 +77,13 @@ class ReviewPresenter:
 
     def __init__(
         self,
-        tasks: Tasks,
+        background: Background,
         clock: Clock,
         memory: Memory,
         messages: Messages,
         current_slice: Callable[[], int],
     ) -> None:
-        self._tasks = tasks
+        self._background = background
         self._messages = messages
         self._current_slice = current_slice
         self._cache = PixelCache()
@@ -120,8 +120,8 @@ class ReviewPresenter:
         self.snapshot = None
         self._unreadable = ""
         self._ahead.stop()
-        self._tasks.drop("load")
-        self._tasks.drop("prefetch")
+        self._background.drop("load")
+        self._background.drop("prefetch")
         self.cleared.emit()
         if session is not None:
             self.session_changed.emit()
@@ -284,7 +284,8 @@ class ReviewPresenter:
             self._messages.info(
                 f"All {counts.total} samples are reviewed: "
                 f"{counts.accepted} accepted, {counts.rejected} rejected.",
-                Remedy("Train on them", self.training_wanted.emit),
+                "Train on them",
+                self.training_wanted.emit,
             )
 
     def _edit(self, edit: Callable[[ReviewSession], object]) -> bool:
@@ -342,7 +343,7 @@ class ReviewPresenter:
         if session is None:
             return
         self._ahead.stop()
-        self._tasks.run(
+        self._background.run(
             load_snapshot,
             session.dataset,
             session.current,
@@ -370,13 +371,13 @@ class ReviewPresenter:
             self._unreadable = sample.id
             self.snapshot = None
             self.cleared.emit()
-            self._messages.error(error, Remedy("Reject it", self.reject))
+            self._messages.error(error, "Reject it", self.reject)
 
     def _read_ahead(self) -> None:
         session = self.session
         next_id = session.next_id() if session is not None else None
         if session is not None and next_id is not None:
-            self._tasks.run(
+            self._background.run(
                 load_snapshot,
                 session.dataset,
                 session.samples[next_id],

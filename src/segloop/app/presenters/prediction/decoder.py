@@ -14,8 +14,8 @@ from segloop.prediction.kept import Shown
 from segloop.targets import ParameterSet
 
 if TYPE_CHECKING:
+    from segloop.app.presenters.background import Background, Clock
     from segloop.app.presenters.prediction.result import Region, Result
-    from segloop.app.presenters.tasks import Clock, Tasks
     from segloop.prediction.kept import KeptPrediction
 
 Decoded = list[tuple["Result", Shown]]
@@ -35,7 +35,7 @@ class Decoder:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Do the decoding.
     clock : Clock
         Time.
@@ -55,8 +55,8 @@ class Decoder:
     failed = Signal(Exception)
     """Something could not be decoded."""
 
-    def __init__(self, tasks: Tasks, clock: Clock, results: Callable[[], Sequence[Result]]) -> None:
-        self._tasks = tasks
+    def __init__(self, background: Background, clock: Clock, results: Callable[[], Sequence[Result]]) -> None:
+        self._background = background
         self._results = results
         self._thresholds: ParameterSet | None = None
         self._decoding = False
@@ -97,8 +97,8 @@ class Decoder:
         """Stop; nothing is emitted any more."""
         self._delay.stop()
         self._rest.stop()
-        self._tasks.drop("preview")
-        self._tasks.drop("decode")
+        self._background.drop("preview")
+        self._background.drop("decode")
 
     def _large(self) -> list[Result]:
         return [each for each in self._results() if each.shown is not None and is_large(each.shown)]
@@ -114,7 +114,7 @@ class Decoder:
             self._decode()
             return
         self._previewing = True
-        self._tasks.run(
+        self._background.run(
             _preview_all,
             wanted,
             self._thresholds,
@@ -144,7 +144,7 @@ class Decoder:
             self.changed.emit()
             return
         self._decoding = True
-        self._tasks.run(
+        self._background.run(
             _decode_all,
             wanted,
             self._thresholds,

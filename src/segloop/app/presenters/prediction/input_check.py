@@ -15,9 +15,9 @@ from segloop.config.predict import PredictConfig
 
 if TYPE_CHECKING:
     from segloop.app.layers import LayerImage
+    from segloop.app.presenters.background import Background
     from segloop.app.presenters.prediction.model_list import ModelEntry
     from segloop.app.presenters.prediction.settings import Settings
-    from segloop.app.presenters.tasks import Tasks
 
 LANE = "check"
 
@@ -27,7 +27,7 @@ class InputCheck:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Do the reading.
     settings : Settings
         Remembers channels and slices.
@@ -39,8 +39,8 @@ class InputCheck:
     failed = Signal(Exception)
     """The check itself failed."""
 
-    def __init__(self, tasks: Tasks, settings: Settings) -> None:
-        self._tasks = tasks
+    def __init__(self, background: Background, settings: Settings) -> None:
+        self._background = background
         self._settings = settings
         self._model_name = ""
         self._last: tuple[ModelEntry | None, Sequence[LayerImage | str]] = (None, ())
@@ -62,11 +62,11 @@ class InputCheck:
         """Check images against a model; without either, there is nothing to show."""
         self._last = (entry, sources)
         if entry is None or entry.model is None or not sources:
-            self._tasks.drop(LANE)
+            self._background.drop(LANE)
             self.result = Compatibility()
             self.changed.emit()
             return
-        self._tasks.run(
+        self._background.run(
             check_images,
             entry.model.card,
             list(sources),

@@ -12,19 +12,18 @@ from psygnal import Signal
 from segloop.app.jobs import Job
 from segloop.app.predicting import JOB_FOLDER, rethreshold
 from segloop.app.presenters.prediction.file_list import FileList, find, find_some
-from segloop.app.presenters.prediction.messages import BUSY
 from segloop.app.presenters.prediction.predicted_image import PredictedImage, read_predicted_image
-from segloop.app.presenters.prediction.running import Activity
+from segloop.app.presenters.prediction.running import BUSY, Activity
 from segloop.artifacts.job.job import EVENTS_FILE
 from segloop.core.paths import is_file, is_folder
 from segloop.core.wording import counted
 
 if TYPE_CHECKING:
     from segloop.app.app import App
-    from segloop.app.presenters.prediction.messages import Messages
+    from segloop.app.presenters.background import Background
+    from segloop.app.presenters.messages import Messages
     from segloop.app.presenters.prediction.running import RunningJob
     from segloop.app.presenters.prediction.settings import Settings
-    from segloop.app.presenters.tasks import Tasks
     from segloop.artifacts.prediction.provenance import Prediction
     from segloop.prediction.rethreshold import RethresholdSummary
     from segloop.targets import ParameterSet
@@ -37,7 +36,7 @@ class PredictedFiles:
     ----------
     app : App
         With the workspace.
-    tasks, job, settings, messages
+    background, job, settings, messages
         Those of the dock.
 
     Attributes
@@ -53,10 +52,10 @@ class PredictedFiles:
     """A prediction should be shown: its record, and the image. `Results.add` must follow."""
 
     def __init__(
-        self, app: App, tasks: Tasks, job: RunningJob, settings: Settings, messages: Messages
+        self, app: App, background: Background, job: RunningJob, settings: Settings, messages: Messages
     ) -> None:
         self._app = app
-        self._tasks = tasks
+        self._background = background
         self._job = job
         self._settings = settings
         self._messages = messages
@@ -95,7 +94,7 @@ class PredictedFiles:
     def open_folder(self, folder: Path) -> None:
         """List the predictions in a folder, those of the command line too."""
         if not self._is_busy():
-            self._tasks.run(
+            self._background.run(
                 find_some,
                 folder,
                 lane="find",
@@ -106,13 +105,13 @@ class PredictedFiles:
     def refresh(self) -> None:
         """Show what is on disk."""
         if self.list.folder is not None:
-            self._tasks.run(
+            self._background.run(
                 find, self.list.folder, lane="find", on_result=self.list.set_found, on_error=_ignore
             )
 
     def open_prediction(self, record: Path) -> None:
         """Read the image of a prediction, to show both."""
-        self._tasks.run(
+        self._background.run(
             read_predicted_image,
             record,
             lane="open image",

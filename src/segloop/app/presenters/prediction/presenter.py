@@ -12,14 +12,14 @@ from psygnal import Signal
 
 from segloop.app import layers as layer_jobs
 from segloop.app.jobs import Job
+from segloop.app.presenters.messages import Messages
 from segloop.app.presenters.prediction.input_check import InputCheck
-from segloop.app.presenters.prediction.messages import BUSY, Messages
 from segloop.app.presenters.prediction.model_list import ModelEntry, ModelList, load_entries
 from segloop.app.presenters.prediction.predicted_files import PredictedFiles
 from segloop.app.presenters.prediction.result import Result, ResultView
 from segloop.app.presenters.prediction.result_actions import ResultActions
 from segloop.app.presenters.prediction.results import Results
-from segloop.app.presenters.prediction.running import Activity, Ended, RunningJob
+from segloop.app.presenters.prediction.running import BUSY, Activity, Ended, RunningJob
 from segloop.app.presenters.prediction.settings import Settings
 from segloop.artifacts.job.events import MessageEvent
 from segloop.artifacts.job.state import JobState
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from segloop.app.app import App
     from segloop.app.job_watcher import JobUpdate
     from segloop.app.layers import LayerImage, LayerJob
-    from segloop.app.presenters.tasks import Clock, Memory, Tasks
+    from segloop.app.presenters.background import Background, Clock, Memory
     from segloop.app.repeating import Repeater
     from segloop.core.context import Context
 
@@ -55,7 +55,7 @@ class PredictionPresenter:
         Use cases, and the workspace.
     memory : Memory
         Keeps the choices of a workspace.
-    tasks : Tasks
+    background : Background
         Work in the background.
     repeater : Repeater
         Looks at the running job again and again.
@@ -95,25 +95,25 @@ class PredictionPresenter:
         self,
         app: App,
         memory: Memory,
-        tasks: Tasks,
+        background: Background,
         repeater: Repeater,
         clock: Clock,
         chosen_images: Callable[[int], Sequence[ChosenImage]],
         make_view: Callable[[Any, str], ResultView],
     ) -> None:
         self._app = app
-        self._tasks = tasks
+        self._background = background
         self._chosen_images = chosen_images
         self._make_view = make_view
         self._inputs: list[str] = []
         self.messages = Messages()
         self.settings = Settings(memory)
         self.models = ModelList()
-        self.check = InputCheck(tasks, self.settings)
-        self.job = RunningJob(tasks, repeater)
-        self.results = Results(tasks, clock)
-        self.files = PredictedFiles(app, tasks, self.job, self.settings, self.messages)
-        self.actions = ResultActions(tasks, self.job, self.results, self.settings, self.messages)
+        self.check = InputCheck(background, self.settings)
+        self.job = RunningJob(background, repeater)
+        self.results = Results(background, clock)
+        self.files = PredictedFiles(app, background, self.job, self.settings, self.messages)
+        self.actions = ResultActions(background, self.job, self.results, self.settings, self.messages)
         self.device = PredictConfig()
         self.offered: tuple[Output, ...] = ()
         self.ticked: tuple[Output, ...] = ()
@@ -160,7 +160,7 @@ class PredictionPresenter:
         self.models.set_entries((), "")
         self._list_models(self.settings.model)
         scratch = self._app.workspace.scratch_dir
-        self._tasks.run(layer_jobs.clean_scratch, scratch, lane="clean", on_error=_ignore)
+        self._background.run(layer_jobs.clean_scratch, scratch, lane="clean", on_error=_ignore)
         self.files.follow_earlier()
 
     def use_model(self, path: str) -> None:
@@ -250,7 +250,7 @@ class PredictionPresenter:
     # Models.
 
     def _list_models(self, wanted: str) -> None:
-        self._tasks.run(
+        self._background.run(
             _load_models,
             self._app,
             self.settings.extra_models,
@@ -371,7 +371,7 @@ class PredictionPresenter:
 
     def warm_up(self) -> None:
         """Start the prediction process, so that it is ready when it is needed."""
-        self._tasks.run(_warm_up, self._app, lane="warm up", on_error=self.messages.error)
+        self._background.run(_warm_up, self._app, lane="warm up", on_error=self.messages.error)
 
     # Results and files, once there.
 

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from segloop.app.presenters.prediction.messages import BUSY
-from segloop.app.presenters.prediction.running import Activity
+from segloop.app.presenters.prediction.running import BUSY, Activity
 from segloop.app.presenters.prediction.saving import ToSave, not_kept, save_all
 from segloop.app.scoring import score
 from segloop.core.wording import counted
 from segloop.targets.output import CLASSES, LABELS, MASK, Output
 
 if TYPE_CHECKING:
-    from segloop.app.presenters.prediction.messages import Messages
+    from segloop.app.presenters.background import Background
+    from segloop.app.presenters.messages import Messages
     from segloop.app.presenters.prediction.result import Result
     from segloop.app.presenters.prediction.results import Results
     from segloop.app.presenters.prediction.running import RunningJob
     from segloop.app.presenters.prediction.settings import Settings
-    from segloop.app.presenters.tasks import Tasks
     from segloop.prediction.kept import Shown
     from segloop.targets import ParameterSet
 
@@ -35,7 +34,7 @@ class ResultActions:
 
     Parameters
     ----------
-    tasks, job, results, settings, messages
+    background, job, results, settings, messages
         Those of the dock.
     """
 
@@ -43,9 +42,14 @@ class ResultActions:
     """How well a result agrees with the truth, in one line."""
 
     def __init__(
-        self, tasks: Tasks, job: RunningJob, results: Results, settings: Settings, messages: Messages
+        self,
+        background: Background,
+        job: RunningJob,
+        results: Results,
+        settings: Settings,
+        messages: Messages,
     ) -> None:
-        self._tasks = tasks
+        self._background = background
         self._job = job
         self._results = results
         self._settings = settings
@@ -80,7 +84,7 @@ class ResultActions:
                 f"`{result.view.name}` has no labels or mask yet: move a threshold, then score it."
             )
             return
-        self._tasks.run(
+        self._background.run(
             score,
             shown.arrays[kind],
             truth,

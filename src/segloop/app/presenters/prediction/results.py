@@ -19,7 +19,7 @@ from segloop.targets import NoParameters, ParameterSet
 from segloop.targets.output import PROBABILITY, Output
 
 if TYPE_CHECKING:
-    from segloop.app.presenters.tasks import Clock, Tasks
+    from segloop.app.presenters.background import Background, Clock
 
 _REFRESH_S = 0.5
 _GROW_AFTER_S = 1.5
@@ -31,7 +31,7 @@ class Results:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Do the reading and decoding.
     clock : Clock
         Time.
@@ -49,15 +49,15 @@ class Results:
     painted = Signal(str)
     """The user painted on the layer of this name; it is the user's own now."""
 
-    def __init__(self, tasks: Tasks, clock: Clock) -> None:
-        self._tasks = tasks
+    def __init__(self, background: Background, clock: Clock) -> None:
+        self._background = background
         self._clock = clock
         self._results: list[Result] = []
         self._unfinished: list[Result] = []
         self._kinds: tuple[Output, ...] = ()
         self._grow_due = False
         self._started = 0.0
-        self._decoder = Decoder(tasks, clock, self.finished)
+        self._decoder = Decoder(background, clock, self.finished)
         self._decoder.changed.connect(self.changed)
         self._decoder.previewed.connect(self._on_previewed)
         self._decoder.decoded.connect(self._on_decoded)
@@ -119,7 +119,7 @@ class Results:
 
     def drop_unfinished(self) -> None:
         """Remove what the job has not finished: it has ended."""
-        self._tasks.drop("grow")
+        self._background.drop("grow")
         unfinished = [result for result in self._unfinished if result not in self._results]
         self._unfinished = []
         for result in unfinished:
@@ -173,7 +173,7 @@ class Results:
             for result in self._unfinished
             if result.growing and result.kept is None and self._older(result) is None
         ]
-        self._tasks.run(open_growing, wanted, lane="grow", on_result=self._on_grown, on_error=_ignore)
+        self._background.run(open_growing, wanted, lane="grow", on_result=self._on_grown, on_error=_ignore)
 
     def _grow_again(self) -> None:
         if self._grow_due:
@@ -190,7 +190,7 @@ class Results:
 
     def _open(self, result: Result) -> None:
         self._results.append(result)
-        self._tasks.run(
+        self._background.run(
             _open_result,
             result.record,
             lane=f"open {id(result)}",
@@ -252,7 +252,7 @@ class Results:
         folder = result.folder
         others = [each for each in (*self._results, *self._unfinished) if each is not result]
         if folder is not None and not any(each.folder == folder for each in others):
-            self._tasks.run(_remove_folder, folder, lane=f"remove {folder}", on_error=_ignore)
+            self._background.run(_remove_folder, folder, lane=f"remove {folder}", on_error=_ignore)
 
 
 def _open_result(record: Path, context: Context) -> tuple[KeptPrediction, Shown]:

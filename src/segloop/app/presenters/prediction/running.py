@@ -17,8 +17,10 @@ from segloop.core.errors import SegloopError
 
 if TYPE_CHECKING:
     from segloop.app.jobs import Job
-    from segloop.app.presenters.tasks import Task, Tasks
+    from segloop.app.presenters.background import Background, BackgroundCall
     from segloop.app.repeating import Repeater
+
+BUSY = "A prediction is running: wait for it, or cancel it."
 
 
 class Activity(Enum):
@@ -57,7 +59,7 @@ class RunningJob:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Run what is started.
     repeater : Repeater
         Looks at the job again and again.
@@ -78,9 +80,9 @@ class RunningJob:
     failed = Signal(Exception)
     """It could not be started or cancelled, or what ran without a job failed."""
 
-    def __init__(self, tasks: Tasks, repeater: Repeater) -> None:
-        self._tasks = tasks
-        self._task: Task | None = None
+    def __init__(self, background: Background, repeater: Repeater) -> None:
+        self._background = background
+        self._call: BackgroundCall | None = None
         self._cancelling = False
         self._seen = False
         self._waiting_for = ""
@@ -105,7 +107,7 @@ class RunningJob:
     ) -> None:
         """Call a function in the background; ``then`` gets its result, and returns the job to follow."""
         self._begin(activity, message)
-        self._task = self._tasks.run(
+        self._call = self._background.run(
             function,
             *arguments,
             lane="run",
@@ -124,8 +126,8 @@ class RunningJob:
         """Ask what runs to stop."""
         self._cancelling = True
         try:
-            if self._task is not None:
-                self._task.cancel()
+            if self._call is not None:
+                self._call.cancel()
             if self._watcher.job is not None:
                 self._watcher.job.stop()
         except (SegloopError, OSError) as error:
@@ -147,11 +149,11 @@ class RunningJob:
 
     def _end(self) -> None:
         self.activity = Activity.nothing
-        self._task = None
+        self._call = None
         self.changed.emit()
 
     def _on_result(self, then: Callable[[Any], Job | None], result: Any) -> None:
-        self._task = None
+        self._call = None
         if self.activity is Activity.other:
             self._end()
             then(result)

@@ -12,7 +12,7 @@ from segloop.targets import ParameterSet
 from segloop.targets.output import Output
 
 if TYPE_CHECKING:
-    from segloop.app.presenters.tasks import Memory
+    from segloop.app.presenters.background import Memory
     from segloop.artifacts.model.model import Model
 
 _MAX_KEPT = 20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psygnal import Signal
 
-from segloop.app.presenters.tasks import Clock, Tasks
+from segloop.app.presenters.background import Background, Clock
 from segloop.app.training import plan_training
 from segloop.artifacts.run.plan import TrainingPlan
 from segloop.config.train import TrainConfig
@@ -20,7 +20,7 @@ class PlanPreview:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Make the plan; another process is asked for the devices of this computer.
     clock : Clock
         Waits until the user has stopped typing.
@@ -28,8 +28,8 @@ class PlanPreview:
 
     changed = Signal()
 
-    def __init__(self, tasks: Tasks, clock: Clock) -> None:
-        self._tasks = tasks
+    def __init__(self, background: Background, clock: Clock) -> None:
+        self._background = background
         self._timer = clock.timer(_DELAY_S, self._make)
         self._config: TrainConfig | None = None
         self._wanted = False
@@ -71,14 +71,14 @@ class PlanPreview:
     def stop(self) -> None:
         """Make no plan."""
         self._timer.stop()
-        self._tasks.drop(_LANE)
+        self._background.drop(_LANE)
 
     def _start(self) -> None:
         if self._wanted and self._config is not None and not self._problem:
             self._timer.start()
 
     def _make(self) -> None:
-        self._tasks.run(
+        self._background.run(
             plan_training,
             self._config,
             lane=_LANE,

@@ -13,8 +13,8 @@ from psygnal import Signal
 from segloop.app.app import App
 from segloop.app.job_watcher import JobWatcher
 from segloop.app.jobs import Job
-from segloop.app.presenters.message import Message
-from segloop.app.presenters.tasks import Clock, Memory, Tasks
+from segloop.app.presenters.background import Background, Clock, Memory
+from segloop.app.presenters.messages import Messages
 from segloop.app.presenters.training import actions
 from segloop.app.presenters.training.dataset_summary import DatasetReader, DatasetSummary
 from segloop.app.presenters.training.plan_preview import PlanPreview
@@ -40,7 +40,7 @@ class TrainingPresenter:
     ----------
     app : App
         The use cases.
-    tasks : Tasks
+    background : Background
         Work in the background.
     memory : Memory
         Choices remembered for the workspace.
@@ -88,17 +88,18 @@ class TrainingPresenter:
     run_updated = Signal(RunUpdate)
     predict_wanted = Signal()
     """The user wants to predict with the model of the run on screen."""
-    said = Signal(Message)
-    """There is a message for the user."""
 
-    def __init__(self, app: App, tasks: Tasks, memory: Memory, clock: Clock, repeater: Repeater) -> None:
-        self._app, self._tasks, self._memory = app, tasks, memory
+    def __init__(
+        self, app: App, background: Background, memory: Memory, clock: Clock, repeater: Repeater
+    ) -> None:
+        self._app, self._background, self._memory = app, background, memory
+        self.messages = Messages()
         self._dataset_reader = DatasetReader()
         self._watcher = JobWatcher(repeater)
         self._watcher.updated.connect(self._on_update)
         self._keep = clock.timer(_REMEMBER_S, self.remember)
-        self.run_list = RunList(tasks, clock)
-        self.plan = PlanPreview(tasks, clock)
+        self.run_list = RunList(background, clock)
+        self.plan = PlanPreview(background, clock)
         self.plan.changed.connect(self.plan_changed)
         self.config = TrainConfig()
         self.config_problem = ""
@@ -130,19 +131,19 @@ class TrainingPresenter:
         self._watcher.release()
         self._keep.stop()
         for lane in ("datasets", "summary"):
-            self._tasks.drop(lane)
+            self._background.drop(lane)
         self.run = None
         self._set_summary(None, READING)
         self.run_chosen.emit()
         self.run_list.open_workspace(workspace)
-        self._tasks.run(
+        self._background.run(
             actions.read_workspace,
             self._app,
             workspace,
             self.run_list.reader,
             lane="workspace",
             on_result=self._on_workspace,
-            on_error=self._say_error,
+            on_error=self.messages.error,
         )
 
     def _on_workspace(self, found: actions.WorkspaceContents) -> None:
@@ -184,7 +185,7 @@ class TrainingPresenter:
         return replace(self.config, dataset=self.dataset)
 
     def _list_models(self) -> None:
-        self._tasks.run(actions.list_models, self._app, lane="models", on_result=self._on_models)
+        self._background.run(actions.list_models, self._app, lane="models", on_result=self._on_models)
 
     def _on_models(self, models: Mapping[str, Path]) -> None:
         self.models = models
@@ -205,10 +206,10 @@ class TrainingPresenter:
         try:
             path = workspace.new_folder(workspace.datasets_dir, "sample nuclei")
         except SegloopError as error:
-            self._say_error(error)
+            self.messages.error(error)
             return
         self._set_summary(None, READING)
-        self._tasks.run(
+        self._background.run(
             actions.make_sample, path, lane="sample", on_result=self._on_sample, on_error=self._on_no_summary
         )
 
@@ -222,7 +223,7 @@ class TrainingPresenter:
             self.choose_dataset(path)
 
     def _list_datasets(self) -> None:
-        self._tasks.run(
+        self._background.run(
             actions.list_datasets, self._app.workspace, lane="datasets", on_result=self._on_datasets
         )
 
@@ -235,12 +236,12 @@ class TrainingPresenter:
 
     def _read_dataset(self) -> None:
         if not self.dataset:
-            self._tasks.drop("summary")
+            self._background.drop("summary")
             self._set_summary(None, NO_DATASET)
             return
         if self.summary is None or str(self.summary.path) != self.dataset:
             self._set_summary(None, READING)
-        self._tasks.run(
+        self._background.run(
             self._dataset_reader.read,
             Path(self.dataset),
             lane="summary",
@@ -297,13 +298,11 @@ class TrainingPresenter:
         if not self.can_start:
             return
         if self.config_problem:
-            self.said.emit(Message("error", self.config_problem))
+            self.messages.error(self.config_problem)
             return
         doubts = [] if confirmed else self._doubts()
         if doubts:
-            self.said.emit(
-                Message("warning", " ".join(doubts), "Start anyway", partial(self.start, confirmed=True))
-            )
+            self.messages.warning(" ".join(doubts), "Start anyway", partial(self.start, confirmed=True))
             return
         self.remember()
         self._begin(actions.start, self._config())
@@ -327,7 +326,7 @@ class TrainingPresenter:
         if job is not None and self.run is not None and self.run.latest is not None:
             self.run.stop_asked = True
             self.run_updated.emit(replace(self.run.latest, events=(), metrics=(), lines=()))
-            self._tasks.run(actions.stop, job, lane=f"stop {job.path}", on_error=self._say_error)
+            self._background.run(actions.stop, job, lane=f"stop {job.path}", on_error=self.messages.error)
 
     def resume(self) -> None:
         """Continue the run on screen where it ended."""
@@ -344,7 +343,7 @@ class TrainingPresenter:
             return
         self.starting = True
         self.start_changed.emit()
-        self._tasks.run(
+        self._background.run(
             function,
             self._app,
             *arguments,
@@ -363,7 +362,7 @@ class TrainingPresenter:
     def _on_not_started(self, error: Exception) -> None:
         self.starting = False
         self.start_changed.emit()
-        self._say_error(error)
+        self.messages.error(error)
 
     # The run on screen
 
@@ -382,7 +381,7 @@ class TrainingPresenter:
         if self.run is None:
             return
         if update.problem:
-            self.said.emit(Message("error", update.problem))
+            self.messages.error(update.problem)
             return
         before = self.run.latest
         message = self.run.update(update)
@@ -395,10 +394,7 @@ class TrainingPresenter:
             if before.state is not update.state:
                 self.run_list.read()
         if message is not None:
-            self.said.emit(replace(message, action=self._action(message.button)))
+            self.messages.show(replace(message, action=self._action(message.button)))
 
     def _action(self, button: str) -> Callable[[], object] | None:
         return {"Resume": self.resume, "Predict with it": self.predict_wanted.emit}.get(button)
-
-    def _say_error(self, error: Exception) -> None:
-        self.said.emit(Message.of_error(error))

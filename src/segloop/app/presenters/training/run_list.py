@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from psygnal import Signal
 
-from segloop.app.presenters.tasks import Clock, Tasks
+from segloop.app.presenters.background import Background, Clock
 from segloop.app.presenters.training.run_summary import RunReader, RunSummary
 from segloop.app.workspace import Workspace
 
@@ -22,7 +22,7 @@ class RunList:
 
     Parameters
     ----------
-    tasks : Tasks
+    background : Background
         Do the reading.
     clock : Clock
         Waits between two reads.
@@ -36,8 +36,8 @@ class RunList:
 
     changed = Signal()
 
-    def __init__(self, tasks: Tasks, clock: Clock) -> None:
-        self._tasks = tasks
+    def __init__(self, background: Background, clock: Clock) -> None:
+        self._background = background
         self._timer = clock.timer(_INTERVAL_S, self.read)
         self._workspace: Workspace | None = None
         self.runs: Sequence[RunSummary] = ()
@@ -52,13 +52,13 @@ class RunList:
     def stop(self) -> None:
         """Read no more."""
         self._timer.stop()
-        self._tasks.drop(_LANE)
+        self._background.drop(_LANE)
 
     def read(self) -> None:
         """Read the runs now."""
         self._timer.stop()
         if self._workspace is not None:
-            self._tasks.run(
+            self._background.run(
                 self.reader.read,
                 self._workspace,
                 lane=_LANE,

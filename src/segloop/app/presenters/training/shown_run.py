@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from segloop.app.presenters.message import Message
+from segloop.app.presenters.messages import Message
 from segloop.app.presenters.training.curves import Curves
 from segloop.app.run_follower import STATE_WORDS, RunUpdate
 from segloop.artifacts.job.state import JobState

@@ -5,13 +5,13 @@ from __future__ import annotations
 from segloop.core.context import Context
 
 
-class FakeTask:
-    """A call that waits for `FakeTasks.finish`."""
+class FakeCall:
+    """A call that waits for `FakeBackground.finish`."""
 
-    def __init__(self, lane, call, on_result, on_error, on_progress):
+    def __init__(self, lane, function, on_result, on_error, on_progress):
         self.lane = lane
         self.cancelled = False
-        self._call, self._on_result, self._on_error = call, on_result, on_error
+        self._function, self._on_result, self._on_error = function, on_result, on_error
         self._on_progress = on_progress
 
     def cancel(self):
@@ -20,7 +20,7 @@ class FakeTask:
     def finish(self):
         report = self._on_progress or (lambda progress: None)
         try:
-            answer = self._call(Context(report, lambda: self.cancelled))
+            answer = self._function(Context(report, lambda: self.cancelled))
         except Exception as error:
             if self._on_error is None:
                 raise
@@ -30,24 +30,24 @@ class FakeTask:
                 self._on_result(answer)
 
 
-class FakeTasks:
+class FakeBackground:
     """Keeps calls until `finish`; a newer call of a lane replaces the older one, as `Workers` does."""
 
     def __init__(self):
         self.waiting = {}
 
     def run(self, function, *args, lane, on_result=None, on_error=None, on_progress=None, **kwargs):
-        task = FakeTask(
+        call = FakeCall(
             lane, lambda context: function(*args, context=context, **kwargs), on_result, on_error, on_progress
         )
         self.drop(lane)
-        self.waiting[lane] = task
-        return task
+        self.waiting[lane] = call
+        return call
 
     def drop(self, lane):
-        task = self.waiting.pop(lane, None)
-        if task is not None:
-            task.cancel()
+        call = self.waiting.pop(lane, None)
+        if call is not None:
+            call.cancel()
 
     @property
     def busy(self):
@@ -118,4 +118,4 @@ class FakeMemory:
         self.kept[key] = value
 
 
-__all__ = ["FakeClock", "FakeMemory", "FakeTasks"]
+__all__ = ["FakeBackground", "FakeClock", "FakeMemory"]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from segloop.core.context import Progress
 
 
-class Task(Protocol):
+class BackgroundCall(Protocol):
     """A function call in the background."""
 
     def cancel(self) -> None:
@@ -16,7 +16,7 @@ class Task(Protocol):
         ...
 
 
-class Tasks(Protocol):
+class Background(Protocol):
     """Calls functions in the background; `segloop.ui.workers.Workers` does it on threads.
 
     Each call belongs to a *lane*. A new call cancels the older ones in its lane and drops their answers.
@@ -31,7 +31,7 @@ class Tasks(Protocol):
         on_error: Callable[[Exception], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         **kwargs: Any,
-    ) -> Task:
+    ) -> BackgroundCall:
         """Call ``function(*args, context=..., **kwargs)``; the callbacks come on the presenter's thread."""
         ...
 
