@@ -17,11 +17,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from heartbeat import Heartbeat
-from prediction_fixtures import click, idle, labels_of, seconds_to_cancel, tick, type_into
+from prediction_fixtures import LONG, click, idle, labels_of, seconds_to_cancel, tick, type_into
 from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
-from segloop.targets.output import MASK, PROBABILITY
+from segloop.targets.output import LABELS, MASK, PROBABILITY
 
 pytestmark = pytest.mark.slow
 
@@ -30,21 +30,41 @@ def helper_pid(dock):
     return dock.viewer_app.app.helper.pid
 
 
-def test_without_a_model_the_dock_says_what_to_do(open_dock, qtbot):
+def test_objects_on_the_sample_image_are_one_click_away_in_a_new_workspace(open_dock, viewer, qtbot):
     dock = open_dock("Prediction")
-    qtbot.waitUntil(dock.empty.isVisible)
-    assert dock.empty.training.isVisible()
-    assert not dock.body.isVisible()
+    qtbot.waitUntil(dock.sources.layers.sample.isVisible)
+    assert dock.model_row.combo.currentText() == "nuclei-2d"
+    assert dock.model_row.card.text().startswith("Nuclei in 2D fluorescence images.")
+    click(dock.sources.layers.sample)
+    qtbot.waitUntil(lambda: dock.results.finished() and not dock.job.busy, timeout=LONG)
+    truth, image, result = viewer.layers
+    assert result.name == f"{image.name}, by nuclei-2d"
+    assert np.mean((result.data > 0) == (truth.data > 0)) > 0.98
+    assert dock.result_panel.summary.text().startswith(f"{result.data.max()} objects")
+    dock.viewer_app.close()
+
+
+def test_the_sample_image_is_only_opened_where_nothing_can_be_predicted(open_dock, viewer, qtbot):
+    dock = open_dock("Prediction")
+    qtbot.waitUntil(dock.sources.layers.sample.isVisible)
+    click(dock.outputs.boxes[LABELS])  # nothing is wanted any more
+    click(dock.sources.layers.sample)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2 and not dock.workers.busy, timeout=LONG)
+    click(dock.outputs.boxes[LABELS])
+    qtbot.wait(200)
+    assert len(viewer.layers) == 2
+    assert not dock.job.busy
     dock.viewer_app.close()
 
 
 def test_a_new_model_appears_by_itself(open_dock, workspace, trained, qtbot):
     dock = open_dock("Prediction")
-    qtbot.waitUntil(dock.empty.isVisible)
+    qtbot.waitUntil(lambda: dock.model_row.combo.currentText() == "nuclei-2d")
     shutil.copytree(trained, workspace.runs_dir / "fresh")
     dock.viewer_app.app.models_changed.emit()
-    qtbot.waitUntil(dock.body.isVisible)
-    assert "fresh" in dock.model_row.combo.currentText()
+    qtbot.waitUntil(lambda: "fresh" in dock.model_row.combo.itemText(0))
+    assert dock.model_row.combo.currentText() == "nuclei-2d"
+    dock.model_row.combo.setCurrentIndex(0)
     assert "2D objects" in dock.model_row.card.text()
     dock.viewer_app.close()
 

@@ -89,14 +89,12 @@ class App:
         return self._trainings.setdefault(run, Job(run))
 
     def models(self) -> dict[str, Path]:
-        """Return what can predict, by the name to show: installed models, then this workspace's runs."""
+        """Return what can predict, by the name to show: this workspace's runs, then installed models."""
         from segloop.artifacts.model.model import installed_models
 
-        found = {model.path.name: model.path for model in installed_models()}
-        for run in self._workspace.runs():
-            if (run / "model" / "model.json").is_file():
-                found[f"run {run.name}"] = run
-        return found
+        runs = [run for run in self._workspace.runs() if (run / "model" / "model.json").is_file()]
+        found = {f"run {run.name}": run for run in runs}
+        return found | {model.path.name: model.path for model in installed_models()}
 
     def close(self) -> None:
         """Stop a prediction of layers, which nobody will see, and end the helper after its last files.

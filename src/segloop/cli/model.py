@@ -32,13 +32,10 @@ def list_models(as_json: bool) -> None:
 
     cards = {found.path.name: _summary(found) for found in installed_models()}
     lines = [
-        f"{name}: {card['axes']}, {card['target']}, channels {card['channels']}"
+        f"{name}: {card['description'] or card['target']}, {card['axes']}, channels {card['channels']}"
         for name, card in cards.items()
     ]
-    hint = (
-        "No models yet: import one with 'segloop model import FILE.zip', or train one with 'segloop train'."
-    )
-    print_data(cards, lines or [hint], as_json)
+    print_data(cards, lines, as_json)
 
 
 @model.command()
@@ -100,6 +97,7 @@ def _summary(loaded: Model) -> dict[str, Any]:
     card = loaded.card
     return {
         "path": str(loaded.path),
+        "description": card.description,
         "axes": card.axes,
         "target": card.target.name,
         "channels": list(card.recipe.build().names),

@@ -70,6 +70,13 @@ def test_a_card_of_version_2_takes_its_channels_as_they_are() -> None:
     assert [each.operation for each in old.recipe.build().inputs] == ["pick", "pick"]
 
 
+def test_a_card_of_version_4_says_nothing_about_itself() -> None:
+    old = parse_card((Path(__file__).parent / "model_v4.json").read_bytes(), "model_v4.json")
+
+    assert (old.version, old.test_input) == (VERSION, "pixels")
+    assert (old.description, old.license, old.cite) == ("", "", [])
+
+
 @pytest.mark.parametrize(
     ("recipe", "problem"),
     [

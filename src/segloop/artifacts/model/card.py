@@ -19,7 +19,7 @@ from segloop.networks import NetworkSpec
 from segloop.targets import make_target
 
 FORMAT = "segloop-model"
-VERSION = 4
+VERSION = 5
 
 _LONGEST_NAME = 100
 _MOST_CHANNELS = 1000
@@ -115,10 +115,16 @@ class ModelCard(_Part):
         Where it came from: creation time, package versions, dataset, config, scores.
     weights_sha256 : str
         Hash of the weights file.
+    description : str
+        What the model is for, in a sentence or two; empty if nobody has said so.
+    license : str
+        Licence of the model as an SPDX identifier; empty if unknown.
+    cite : list of str
+        What to cite.
     """
 
     format: Literal["segloop-model"] = "segloop-model"
-    version: Literal[4] = 4
+    version: Literal[5] = 5
     name: str = Field(pattern=_NAME)
     axes: Literal["YX", "ZYX"]
     recipe: RecipeCard
@@ -132,6 +138,9 @@ class ModelCard(_Part):
     test_input: Literal["pixels", "inputs"] = "pixels"
     provenance: dict[str, Any] = {}
     weights_sha256: str = ""
+    description: str = Field(default="", max_length=2000)
+    license: str = Field(default="", max_length=200)
+    cite: list[str] = []
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -158,7 +167,9 @@ class ModelCard(_Part):
         return self
 
 
-_CHANGES_NO_PREDICTION = frozenset({"format", "name", "provenance", "weights_sha256"})
+_CHANGES_NO_PREDICTION = frozenset(
+    {"format", "name", "provenance", "weights_sha256", "description", "license", "cite"}
+)
 
 
 def card_digest(values: Mapping[str, Any]) -> str:
@@ -193,6 +204,8 @@ def upgrade_card(values: dict[str, Any]) -> dict[str, Any]:
         values = {**values, "version": 3}
     if values.get("version") == 3:
         values = {**values, "test_input": "inputs", "version": 4}
+    if values.get("version") == 4:
+        values = {**values, "version": 5}
     return values
 
 

