@@ -88,7 +88,7 @@ def test_a_training_of_seconds_is_called_short_once_it_has_ended(workspace, stat
 def test_lists_of_models_say_when_a_training_was_short(workspace, state, seconds, name):
     path = make_run(workspace, "a", CONFIG, state, scores=[0.5, 0.6], pid=os.getpid(), seconds=seconds)
     assert with_short_training("run a", path) == name
-    assert list(list_models(App(workspace), Context()))[0] == name
+    assert next(iter(list_models(App(workspace), Context()))) == name
     assert with_short_training("nuclei-2d", workspace.path) == "nuclei-2d"
 
 
