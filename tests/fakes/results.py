@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from psygnal import Signal
 
+from prediction_records import make_record
 from segloop.app.presenters.prediction.result import Result
 from segloop.prediction.kept import Shown
 from segloop.targets import make_target
@@ -63,6 +64,7 @@ class FakeKept:
     def __init__(self, maps):
         self.maps = maps
         self.target = make_target("semantic")
+        self.provenance = make_record({})
         self.n_decoded = 0
 
     def decode(self, parameters, context):

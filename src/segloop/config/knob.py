@@ -20,6 +20,7 @@ def knob(
     minimum: float | None = None,
     maximum: float | None = None,
     lengths: tuple[int, ...] = (),
+    zero: str = "",
     advanced: bool = False,
 ) -> Any:
     """Declare a dataclass field that forms, documentation and validation can read.
@@ -36,6 +37,8 @@ def knob(
         Inclusive bounds of a number, or of each number in a list.
     lengths : tuple of int, optional
         How many numbers a list may have; any number by default.
+    zero : str, optional
+        What a form shows in place of 0, such as ``"automatic"``.
     advanced : bool, optional
         True for what a form folds away.
     """
@@ -46,6 +49,7 @@ def knob(
         "min": minimum,
         "max": maximum,
         "lengths": lengths,
+        "zero": zero,
         "advanced": advanced,
     }
     if isinstance(default, type):

@@ -45,6 +45,16 @@ class PredictConfig:
         minimum=1,
         advanced=True,
     )
+    diameter: float = knob(
+        0.0,
+        "Object diameter",
+        "For models that know one size of objects: typical diameter of the objects in the image, which is "
+        "resampled to suit; 0 measures it.",
+        unit="px",
+        minimum=0,
+        maximum=10_000,
+        zero="measured",
+    )
     slice_by_slice: bool = knob(
         False, "Slice by slice", "Apply a 2D model to each slice of a stack.", advanced=True
     )

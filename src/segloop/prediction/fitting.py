@@ -49,6 +49,10 @@ def fit(card: ModelCard, image: Image, config: PredictConfig) -> Fit:
     ImageError
         If a channel named in the config does not exist.
     """
+    if config.diameter and card.object_diameter is None:
+        raise ModelError(
+            f"The model {card.name} takes images as they are: leave the object diameter at 0 (diameter=0)"
+        )
     channels, remarks = _channels(card, image, config.channels)
     slice_by_slice = _check_slices(card, image, config.slice_by_slice)
     remarks += _pixel_size_remarks(card, image)

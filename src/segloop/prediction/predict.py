@@ -23,10 +23,12 @@ from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.images.recipe import Recipe
 from segloop.prediction.fitting import Fit, fit
 from segloop.prediction.memory_check import require_memory
+from segloop.prediction.object_size import measure_diameter, scale_for
 from segloop.prediction.output_plan import plan_outputs
 from segloop.prediction.outputs import OutputSpec, Slices, allocate
 from segloop.prediction.progress import part_of
 from segloop.prediction.record import describe, is_up_to_date
+from segloop.prediction.scaling import run_scaled
 from segloop.prediction.writing import PredictionWriter, prediction_writer
 from segloop.targets import ParameterSet, Target, quantise
 from segloop.targets.output import LABELS, PROBABILITY, Output
@@ -232,12 +234,43 @@ class ImagePrediction:
         if not self._streams:
             require_memory(self.target, self.image.shape[2:], self.image.name)
         n_empty = 0
+        scale = 1.0
         for t in range(self.image.n_timepoints):
             ranges = self._ranges(t, context)
             n_empty += bool((ranges[:, 1] <= ranges[:, 0]).all())
-            self._time_point(t, ranges, writer, part_of(context, t, self.image.n_timepoints), scratch)
+            if t == 0:
+                scale = self._scale(ranges, writer, context)
+            part = part_of(context, t, self.image.n_timepoints)
+            self._time_point(t, ranges, scale, writer, part, scratch)
         if n_empty:
             self.on_message(_empty(self.image, n_empty), "warning")
+
+    def _scale(self, ranges: NDArray[np.float32], writer: PredictionWriter, context: Context) -> float:
+        """Return the factor by which the image is resampled, by its objects at the first time point."""
+        known = self.model.card.object_diameter
+        if known is None:
+            return 1.0
+        diameter: float | None = self.config.diameter
+        if not diameter:
+            context.progress(0, 1, f"Measuring the objects of {self.image.name}")
+            diameter = measure_diameter(
+                self.engine,
+                self.target,
+                self.parameters,
+                self._reader(0, ranges),
+                self.image.shape[2:],
+                known,
+                context,
+            )
+        scale = scale_for(diameter, known)
+        writer.details |= {"diameter": diameter, "scale": scale}
+        if diameter is not None and scale != 1:
+            self.on_message(
+                f"`{self.image.name}` is resampled by {scale:.2f}, because its objects are about "
+                f"{diameter:.0f} px wide.",
+                "info",
+            )
+        return scale
 
     @property
     def _decoded(self) -> list[Output]:
@@ -259,6 +292,7 @@ class ImagePrediction:
         self,
         t: int,
         ranges: NDArray[np.float32],
+        scale: float,
         writer: PredictionWriter,
         context: Context,
         scratch: Path | None,
@@ -270,8 +304,20 @@ class ImagePrediction:
         if not self._streams:
             whole = allocate((len(self.target.maps), *shape), np.uint8, scratch)
         network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
-        blocks = self.engine.run(
-            self._reader(t, ranges), shape, tile_size=self.config.tile_size or None, context=network_context
+        tile_size = self.config.tile_size or None
+        read = self._reader(t, ranges)
+        blocks = (
+            self.engine.run(read, shape, tile_size=tile_size, context=network_context)
+            if scale == 1
+            else run_scaled(
+                self.engine,
+                read,
+                shape,
+                scale,
+                tile_size=tile_size,
+                context=network_context,
+                scratch=scratch,
+            )
         )
         for at, block in blocks:
             maps: NDArray[Any] = block.astype(np.float16) if self.config.float_probability else block

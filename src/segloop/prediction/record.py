@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from segloop.targets import ParameterSet
 
 # Not compared when it is asked whether a prediction would be the same again.
-_WHAT_CAME_OF_IT = {"outputs", "pending", "n_objects", "created", "rethresholded", "seconds"}
+_MEASURED = {"n_objects", "diameter", "scale", "seconds"}
+_WHAT_CAME_OF_IT = _MEASURED | {"outputs", "pending", "created", "rethresholded"}
 _PACKAGES = ("torch", "monai", "numpy", "scikit-image", "scipy", "tifffile", "zarr", "bioio")
 
 

@@ -17,6 +17,7 @@ from segloop.core.own_files import parse_json
 from segloop.images.recipe import Recipe, RecipeInput
 from segloop.networks import NetworkSpec
 from segloop.targets import make_target
+from segloop.targets.output import LABELS
 
 FORMAT = "segloop-model"
 VERSION = 5
@@ -115,6 +116,9 @@ class ModelCard(_Part):
         Where it came from: creation time, package versions, dataset, config, scores.
     weights_sha256 : str
         Hash of the weights file.
+    object_diameter : float or None
+        Diameter in pixels that objects are brought to before the network, by resampling the image; None if
+        images are taken as they are.
     description : str
         What the model is for, in a sentence or two; empty if nobody has said so.
     license : str
@@ -138,6 +142,7 @@ class ModelCard(_Part):
     test_input: Literal["pixels", "inputs"] = "pixels"
     provenance: dict[str, Any] = {}
     weights_sha256: str = ""
+    object_diameter: float | None = Field(default=None, ge=3, le=1000)
     description: str = Field(default="", max_length=2000)
     license: str = Field(default="", max_length=200)
     cite: list[str] = []
@@ -160,6 +165,8 @@ class ModelCard(_Part):
             raise ValueError(f"the target needs {maps} maps but the network gives {spec.out_channels}")
         if n_inputs != spec.in_channels:
             raise ValueError(f"{n_inputs} channels named but the network takes {spec.in_channels}")
+        if self.object_diameter is not None and (spec.dims != 2 or LABELS not in target.outputs):
+            raise ValueError("only a 2D model that gives labels can have an object diameter")
         if len(self.stride) != spec.dims or min(self.stride) < 1:
             raise ValueError(f"the stride needs {spec.dims} positive numbers")
         if self.halo is not None and (len(self.halo) != spec.dims or min(self.halo) < 0):

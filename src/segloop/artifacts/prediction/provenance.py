@@ -22,7 +22,7 @@ from segloop.images.image import PixelSize
 from segloop.targets import Target, make_target
 
 FORMAT: Literal["segloop-prediction"] = "segloop-prediction"
-VERSION: Literal[2] = 2
+VERSION: Literal[3] = 3
 
 _LARGEST = 4 << 20  # bytes
 
@@ -138,6 +138,11 @@ class Provenance(_Record):
         The parameters of the target with which maps were decoded, by name.
     slice_by_slice : bool
         Whether a 2D model was applied to each slice of a stack; slices are then decoded one by one.
+    diameter : float or None
+        Diameter of the objects in the image in pixels, measured or chosen, by which it was resampled; None if
+        the model takes images as they are, or no object was found.
+    scale : float
+        Factor by which the image was resampled before the network; 1 if it was not.
     n_objects : int or None
         Number of labelled objects over all time points; None without labels.
     created, rethresholded : str
@@ -147,7 +152,7 @@ class Provenance(_Record):
     """
 
     format: Literal["segloop-prediction"] = FORMAT
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     image: str
     scene: str = ""
     input: Fingerprint | None
@@ -161,6 +166,8 @@ class Provenance(_Record):
     device: str
     outputs: list[OutputFile] = Field(default_factory=list)
     pending: list[PlainName] = Field(default_factory=list)
+    diameter: float | None = None
+    scale: float = 1.0
     n_objects: int | None = None
     created: str
     rethresholded: str = ""
@@ -214,7 +221,9 @@ def _upgraded(values: dict[str, Any], path: Path) -> dict[str, Any]:
         model["parameters"] = upgraded_parameters(own, model.get("target"))
         rest = {key: value for key, value in values.items() if key != "thresholds"}
         parameters = upgraded_parameters(used, model.get("target"))
-        values = {**rest, "model": model, "parameters": parameters, "version": VERSION}
+        values = {**rest, "model": model, "parameters": parameters, "version": 2}
+    if values.get("version") == 2:  # no image was resampled
+        values = {**values, "version": 3}
     return values
 
 

@@ -55,6 +55,15 @@ def test_a_new_result_of_the_same_source_takes_the_older_ones_place(results):
     assert not older.view.on_screen
 
 
+def test_a_summary_says_at_which_size_the_image_was_predicted(results):
+    made = result(20)
+    finish(results, made)
+    assert results.summaries() == [(made.view.name, "at 0.5")]
+    made.kept.provenance = made.kept.provenance.model_copy(update={"diameter": 52.4, "scale": 0.496})
+    ((_, text),) = results.summaries()
+    assert text == "at 0.5\nObjects are about 52 px wide, so the image was resampled by 0.50."
+
+
 def test_a_result_without_layers_is_forgotten(results):
     made = result(20)
     finish(results, made)

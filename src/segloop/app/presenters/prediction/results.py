@@ -80,7 +80,9 @@ class Results:
 
     def summaries(self) -> list[tuple[str, str]]:
         """Return the name of each finished result's image and what it holds."""
-        return [(each.view.name, each.shown.summary) for each in self._results if each.shown is not None]
+        return [
+            (each.view.name, _summary(each, each.shown)) for each in self._results if each.shown is not None
+        ]
 
     def set_kinds(self, kinds: Sequence[Output]) -> None:
         """Choose what is shown of each result."""
@@ -267,3 +269,14 @@ def _remove_folder(folder: Path, context: Context) -> None:
 
 def _ignore(error: Exception) -> None:
     """Ignore an error: growing outputs are shown again soon, and leftovers are removed at the next start."""
+
+
+def _summary(result: Result, shown: Shown) -> str:
+    """Return what a result holds, and at which size of the image it was found if that was another one."""
+    record = result.kept.provenance if result.kept is not None else None
+    if record is None or record.scale == 1 or record.diameter is None:
+        return shown.summary
+    return (
+        f"{shown.summary}\nObjects are about {record.diameter:.0f} px wide, so the image was resampled by "
+        f"{record.scale:.2f}."
+    )
