@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segloop.core.context import Context
-from segloop.inference.engine import Engine, Read
 from segloop.inference.tiles import Slices
 from segloop.prediction.scaling import ScaledReader, scaled_shape
 from segloop.targets import ParameterSet, Target
+
+if TYPE_CHECKING:
+    from segloop.inference.engine import Engine, Read
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.125, 2.5
 """Bounds of the factor by which an image is resampled."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segloop.core.context import Context
-from segloop.inference.engine import Engine, Piece, Read
 from segloop.inference.tiles import Slices
 from segloop.prediction.outputs import allocate
 from segloop.targets import quantise
+
+if TYPE_CHECKING:
+    from segloop.inference.engine import Engine, Piece, Read
 
 _TRUNCATE = 4.0  # standard deviations of the smoothing before an image is made smaller
 _PIECE = 1 << 24  # values of the maps that are brought back to the size of the image at once
