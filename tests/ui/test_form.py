@@ -78,13 +78,13 @@ def test_an_operation_on_channels_is_one_entry_of_the_list(qtbot):
 
 
 def test_zero_is_shown_as_what_it_means(qtbot):
-    form = ConfigForm(TrainConfig())
+    form = ConfigForm(PredictConfig())
     qtbot.addWidget(form)
-    box = form.rows["patch.batch_size"].native
-    assert box.text() == "automatic"
-    box.setValue(4)
-    assert box.text() == "4"
-    assert form.value().patch.batch_size == 4
+    box = form.rows["diameter"].native
+    assert box.text() == "measured"
+    box.setValue(52)
+    assert box.text() == "52.00"
+    assert form.value().diameter == 52
 
 
 def test_a_bad_list_is_told_with_its_label(qtbot):

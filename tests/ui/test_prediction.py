@@ -36,7 +36,7 @@ def test_objects_on_the_sample_image_are_one_click_away_in_a_new_workspace(open_
     assert dock.model_row.combo.currentText() == "nuclei-2d"
     assert dock.model_row.card.text().startswith("Nuclei in 2D fluorescence images.")
     click(dock.sources.layers.sample)
-    qtbot.waitUntil(lambda: dock.results.finished() and not dock.job.busy, timeout=LONG)
+    qtbot.waitUntil(lambda: bool(dock.results.finished()) and not dock.job.busy, timeout=LONG)
     truth, image, result = viewer.layers
     assert result.name == f"{image.name}, by nuclei-2d"
     assert np.mean((result.data > 0) == (truth.data > 0)) > 0.98

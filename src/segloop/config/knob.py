@@ -38,7 +38,7 @@ def knob(
     lengths : tuple of int, optional
         How many numbers a list may have; any number by default.
     zero : str, optional
-        What a form shows in place of 0, such as ``"automatic"``.
+        What a form shows in place of 0.0, such as ``"measured"``; for numbers whose smallest value is 0.
     advanced : bool, optional
         True for what a form folds away.
     """

@@ -81,7 +81,6 @@ class NetworkConfig:
         "Dimensions",
         "2 or 3; 0 chooses 3 if the images have more than one slice.",
         minimum=0,
-        zero="automatic",
         maximum=3,
         advanced=True,
     )
@@ -107,7 +106,6 @@ class PatchConfig:
         "Batch size",
         "Patches per training step; 0 chooses by patch size and memory.",
         minimum=0,
-        zero="automatic",
         maximum=1024,
     )
     per_epoch: int = knob(
@@ -115,7 +113,6 @@ class PatchConfig:
         "Patches per epoch",
         "Patches drawn between two validations; 0 chooses by the size of the dataset.",
         minimum=0,
-        zero="automatic",
         advanced=True,
     )
     foreground_fraction: float = knob(
@@ -187,7 +184,6 @@ class StopConfig:
         "Steps at most",
         "Number of training steps; 0 sets no limit. A training that ends by steps can be repeated exactly.",
         minimum=0,
-        zero="no limit",
         maximum=100_000_000,
         advanced=True,
     )
@@ -199,7 +195,6 @@ class StopConfig:
         "Patience",
         "Stop after this many epochs without a better validation score; 0 never stops early.",
         minimum=0,
-        zero="no limit",
         maximum=100_000,
         advanced=True,
     )

@@ -219,14 +219,14 @@ def _make_row(found: Knob, hint: Any) -> _Row:
         return _plain(box, bool)
     if hint is int:
         low, high = max(_or(low, -_SPIN_LIMIT), -_SPIN_LIMIT), min(_or(high, _SPIN_LIMIT), _SPIN_LIMIT)
-        whole = SpinBox(value=found.value, min=int(low), max=int(high), **words)
-        return _plain(_wide(_with_zero(whole, about.get("zero", ""))), int)
+        return _plain(_wide(SpinBox(value=found.value, min=int(low), max=int(high), **words)), int)
     if hint is float and low is not None and low > 0 and 0 < found.value < 0.01:
         # Spans orders of magnitude (a learning rate): typed, since a spin box would show a tail of zeros.
         return _plain(LineEdit(value=f"{found.value:g}", **words), _number(label), lambda value: f"{value:g}")
     if hint is float:
         spin = _float_box(found.value, _or(low, -_SPIN_LIMIT), _or(high, _SPIN_LIMIT), words)
-        return _plain(_with_zero(spin, about.get("zero", "")), float)
+        spin.native.setSpecialValueText(about.get("zero", ""))
+        return _plain(spin, float)
     return _plain(LineEdit(value=found.value, **words), str.strip)
 
 
@@ -295,12 +295,6 @@ def _float_box(value: float, low: float, high: float, words: dict[str, Any]) -> 
     number.native.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
     number.value = value
     return _wide(number)
-
-
-def _with_zero(spin: BaseValueWidget[Any], word: str) -> BaseValueWidget[Any]:
-    """Show a word in place of 0, the smallest value."""
-    spin.native.setSpecialValueText(word)
-    return spin
 
 
 def _wide(spin: BaseValueWidget[Any]) -> BaseValueWidget[Any]:
