@@ -225,3 +225,15 @@ def copied(before: Path, to: Path) -> Path:
 def leftovers(folder: Path) -> list[Path]:
     """Return hidden files and folders that only a change under way may have."""
     return [path for path in folder.rglob(".*") if path.name != ".segloop"]
+
+
+def before_and_after(change: Change, model_folder: Path, folder: Path) -> tuple[Path, Path, State, State]:
+    """Make a change in a copy of the state before; return both folders, and what is in them."""
+    before = copied(model_folder, folder / "before")
+    change.prepare(before)
+    old = change.state(before)
+    after = copied(before, folder / "after")
+    change.act(after)
+    new = change.state(after)
+    assert old != new
+    return before, after, old, new

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faults import CODES, FAULTS
-from saved_results import CHANGES, Change, copied, leftovers
+from saved_results import CHANGES, Change, State, before_and_after, copied, leftovers
 from segloop.core.errors import SegloopError
 
 STRIDE = int(os.environ.get("SEGLOOP_FAULT_STRIDE", "3"))
@@ -28,13 +28,7 @@ LIMITS = 12
 def test_every_refused_call_leaves_the_old_or_the_new_result(
     model_folder: Path, tmp_path: Path, change: Change
 ) -> None:
-    before = copied(model_folder, tmp_path / "before")
-    change.prepare(before)
-    old = change.state(before)
-    after = copied(before, tmp_path / "after")
-    change.act(after)
-    new = change.state(after)
-    assert old != new
+    before, _, old, new = before_and_after(change, model_folder, tmp_path)
 
     number, refused, finished = 1 - STRIDE + CHANGES.index(change) % STRIDE, 0, False
     while not finished:
@@ -49,19 +43,8 @@ def test_every_refused_call_leaves_the_old_or_the_new_result(
                 failed = error
         finished = FAULTS.count < number
 
-        found = change.state(folder)
-        assert found in (old, new), f"call {number}: neither old nor new"
-        if failed is None:
-            assert found == new, f"call {number}: said to be done, but is not"
-        else:
-            refused += 1
-            assert str(folder) in str(failed), f"call {number}: no file is named"
-        for path in leftovers(folder):  # what nobody has touched for an hour is cleared
-            os.utime(path, (0, 0))
-        change.act(folder)  # what happened does not hinder the next try, which clears up
-        assert change.state(folder) == new, f"call {number}: can't be done any more"
-        if not change.name.startswith("model"):  # a model that is there already is not written again
-            assert leftovers(folder) == [], f"call {number}"
+        refused += failed is not None
+        require_old_or_new(change, folder, old, new, failed, f"call {number}")
         shutil.rmtree(folder)
     assert refused > 0
 
@@ -72,12 +55,7 @@ def test_every_refused_call_leaves_the_old_or_the_new_result(
 def test_a_disk_that_fills_within_a_file_leaves_the_old_or_the_new_result(
     model_folder: Path, tmp_path: Path, change: Change
 ) -> None:
-    before = copied(model_folder, tmp_path / "before")
-    change.prepare(before)
-    old = change.state(before)
-    after = copied(before, tmp_path / "after")
-    change.act(after)
-    new = change.state(after)
+    before, after, old, new = before_and_after(change, model_folder, tmp_path)
     largest = max(path.stat().st_size for path in after.rglob("*") if path.is_file())
 
     refused = 0
@@ -90,21 +68,28 @@ def test_a_disk_that_fills_within_a_file_leaves_the_old_or_the_new_result(
             except SegloopError as error:
                 failed = error
 
-        found = change.state(folder)
-        assert found in (old, new), f"{limit} bytes: neither old nor new"
-        if failed is None:
-            assert found == new, f"{limit} bytes: said to be done, but is not"
-        else:
-            refused += 1
-            assert str(folder) in str(failed), f"{limit} bytes: no file is named"
-        for path in leftovers(folder):  # what nobody has touched for an hour is cleared
-            os.utime(path, (0, 0))
-        change.act(folder)
-        assert change.state(folder) == new, f"{limit} bytes: can't be done any more"
-        if not change.name.startswith("model"):
-            assert leftovers(folder) == [], f"{limit} bytes"
+        refused += failed is not None
+        require_old_or_new(change, folder, old, new, failed, f"{limit} bytes")
         shutil.rmtree(folder)
     assert 0 < refused < LIMITS
+
+
+def require_old_or_new(
+    change: Change, folder: Path, old: State, new: State, failed: SegloopError | None, where: str
+) -> None:
+    """Require a whole result that agrees with what was said, and that the next try works and clears up."""
+    found = change.state(folder)
+    assert found in (old, new), f"{where}: neither old nor new"
+    if failed is None:
+        assert found == new, f"{where}: said to be done, but is not"
+    else:
+        assert str(folder) in str(failed), f"{where}: no file is named"
+    for path in leftovers(folder):  # what nobody has touched for an hour is cleared
+        os.utime(path, (0, 0))
+    change.act(folder)
+    assert change.state(folder) == new, f"{where}: can't be done any more"
+    if not change.name.startswith("model"):  # a model that is there already is not written again
+        assert leftovers(folder) == [], where
 
 
 @contextmanager

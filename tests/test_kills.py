@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import killing
-from saved_results import CHANGES, Change, copied, leftovers
+from saved_results import CHANGES, Change, before_and_after, leftovers
 
 N_KILLS = 20
 """Of each change; 200 in all."""
@@ -24,12 +24,7 @@ N_KILLS = 20
 def test_a_kill_leaves_the_old_or_the_new_result(
     model_folder: Path, tmp_path: Path, record_property: Any, change: Change
 ) -> None:
-    before = copied(model_folder, tmp_path / "before")
-    change.prepare(before)
-    old = change.state(before)
-    after = copied(before, tmp_path / "after")
-    change.act(after)
-    new = change.state(after)
+    before, _, old, new = before_and_after(change, model_folder, tmp_path)
     outcomes = tmp_path / "outcomes"
 
     script = [sys.executable, killing.__file__, str(before), str(outcomes), change.name, str(N_KILLS)]

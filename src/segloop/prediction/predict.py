@@ -304,20 +304,14 @@ class ImagePrediction:
         if not self._streams:
             whole = allocate((len(self.target.maps), *shape), np.uint8, scratch)
         network_context = part_of(context, 0, 1, _NETWORK_SHARE if whole is not None else 1.0)
-        tile_size = self.config.tile_size or None
-        read = self._reader(t, ranges)
-        blocks = (
-            self.engine.run(read, shape, tile_size=tile_size, context=network_context)
-            if scale == 1
-            else run_scaled(
-                self.engine,
-                read,
-                shape,
-                scale,
-                tile_size=tile_size,
-                context=network_context,
-                scratch=scratch,
-            )
+        blocks = run_scaled(
+            self.engine,
+            self._reader(t, ranges),
+            shape,
+            scale,
+            tile_size=self.config.tile_size or None,
+            context=network_context,
+            scratch=scratch,
         )
         for at, block in blocks:
             maps: NDArray[Any] = block.astype(np.float16) if self.config.float_probability else block

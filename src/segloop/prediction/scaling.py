@@ -94,7 +94,7 @@ def run_scaled(
     read, shape, tile_size, context
         As in `Engine.run`.
     scale : float
-        Factor by which planes are resampled before the network.
+        Factor by which planes are resampled before the network; 1 leaves them as they are.
     scratch : Path, optional
         Folder for a scratch file where the maps are large; they are kept in memory if not given.
 
@@ -105,6 +105,9 @@ def run_scaled(
     maps : (K, z, y, x) float32
         Between 0 and 1.
     """
+    if scale == 1:
+        yield from engine.run(read, shape, tile_size=tile_size, context=context)
+        return
     small = scaled_shape(shape, scale)
     maps = allocate((len(engine.target.maps), *small), np.uint8, scratch)
     reader = ScaledReader(read, shape, small)
