@@ -1,7 +1,7 @@
 import pytest
 
 from segloop.config.train import NetworkConfig, NetworkSize
-from segloop.core.errors import ConfigError
+from segloop.core.errors import ConfigError, ModelError
 from segloop.networks import NetworkSpec, build_network, plan_network
 
 
@@ -51,5 +51,27 @@ def test_other_networks_take_their_options() -> None:
 
 
 def test_an_option_that_the_network_lacks_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"no network\.depth: there are none to choose"):
+    with pytest.raises(ConfigError, match=r"no network\.depth: choose among .*features, levels"):
         plan_network(NetworkConfig(options={"depth": 3}), 2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "filters"),
+    [
+        ({}, [16, 32, 64, 128]),
+        ({"features": 24}, [24, 48, 96, 192]),
+        ({"levels": 3}, [16, 32, 64]),
+        ({"levels": 6}, [16, 32, 64, 128, 128, 128]),
+        ({"features": 8, "levels": 5}, [8, 16, 32, 64, 64]),
+    ],
+)
+def test_width_and_depth_of_the_u_net_can_be_chosen(options: dict[str, int], filters: list[int]) -> None:
+    spec = plan_network(NetworkConfig(options=options), 2, 1, 2)
+
+    assert spec.kwargs["filters"] == filters
+    assert build_network(spec).stride == (2 ** (len(filters) - 1),) * 2
+
+
+def test_a_u_net_of_two_levels_is_refused() -> None:
+    with pytest.raises(ModelError, match="three to nine levels"):
+        build_network(plan_network(NetworkConfig(options={"levels": 2}), 2, 1, 2))

@@ -85,3 +85,14 @@ def test_each_weight_is_saved_once(make_network: Callable[..., nn.Module]) -> No
 def test_a_description_that_does_not_fit_is_refused(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ModelError, match=sentence):
         build_network(NetworkSpec("unet", 2, 1, 1, PLANES | change))
+
+
+@pytest.mark.parametrize("kwargs", [PLANES, FLAT_VOLUMES], ids=["planes", "flat volumes"])
+def test_a_new_network_leaves_no_checkerboard(kwargs: dict[str, object]) -> None:
+    dims = len(kwargs["strides"][0])  # type: ignore[index]
+    network = build_network(NetworkSpec("unet", dims, 1, 2, kwargs)).eval()
+    halo: tuple[int, ...] = network.halo
+    with torch.inference_mode():
+        maps = network(torch.ones(1, 1, *(2 * reach + 16 for reach in halo)))[0]
+    inner = maps[(slice(None), *(slice(reach, -reach) for reach in halo))].flatten(1)
+    assert inner.std(dim=1).max() < 1e-5 * inner.abs().max()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segloop.targets.basins import merge_shallow, saddles
+from segloop.targets.basins import ascending_basins, merge_shallow, saddles
 
 # Three peaks in a row: a shallow notch (0.1 deep) and a deep one (0.6).
 HEIGHT = np.array([[0.5, 1.0, 0.8, 0.9, 0.3, 0.9, 0.5]], np.float32)
@@ -67,3 +67,53 @@ def test_agrees_with_h_maxima_on_random_landscapes() -> None:
     merged = merge_shallow(watershed(-height, seeds, connectivity=2), height.astype(np.float32), 0.2)
     _, expected = label(h_maxima(height, 0.2), np.ones((3, 3)))
     assert len(np.unique(merged)) == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (9, 14, 15)])
+@pytest.mark.parametrize("levels", [3, 8, 200])
+def test_there_is_one_basin_for_each_regional_maximum(shape: tuple[int, ...], levels: int) -> None:
+    from scipy.ndimage import gaussian_filter, label
+    from skimage.morphology import local_maxima
+
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        smooth = gaussian_filter(rng.random(shape), 1.5)
+        # Few levels make plateaus, also some that lie beside higher ground.
+        height = np.floor(levels * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+        mask = gaussian_filter(rng.random(shape), 2) > 0.48
+        around = np.pad(np.where(mask, height + 1, 0), 1)
+        maxima = local_maxima(around, connectivity=len(shape))[(slice(1, -1),) * len(shape)] & mask
+        parts, count = label(maxima, np.ones((3,) * len(shape)))
+        basins = merge_shallow(ascending_basins(height, mask), height, 0)
+        assert np.array_equal(basins > 0, mask)
+        assert len(np.unique(basins[mask])) == count
+        pairs = np.unique(np.stack([parts[maxima], basins[maxima]]), axis=1)
+        assert pairs.shape[1] == count  # no maximum in two basins, none shares its basin
+
+
+def test_a_basin_depends_only_on_the_way_up() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    height = gaussian_filter(np.random.default_rng(5).random((60, 70)), 2).astype(np.float32)
+    mask = height > np.median(height)
+    part = (slice(7, 52), slice(11, 63))
+    whole, block = ascending_basins(height, mask)[part], ascending_basins(height[part], mask[part])
+    edge = np.concatenate([block[0], block[-1], block[:, 0], block[:, -1]])
+    inner = (block > 0) & ~np.isin(block, edge) & ~np.isin(whole, np.unique(whole[~_interior(whole)]))
+    assert inner.sum() > 300
+    pairs = np.unique(np.stack([whole[inner], block[inner]]), axis=1)
+    assert pairs.shape[1] == len(np.unique(whole[inner])) == len(np.unique(block[inner]))
+
+
+def _interior(labels: np.ndarray) -> np.ndarray:
+    interior = np.zeros(labels.shape, bool)
+    interior[1:-1, 1:-1] = True
+    return interior
+
+
+def test_the_steepest_way_counts_not_the_highest_neighbour() -> None:
+    # From the middle: straight up by 0.5 in one pixel, or by 0.6 over a corner, which is 1.41 pixels away.
+    height = np.array([[0.0, 0.0, 0.6], [0.9, 0.5, 0.0], [0.0, 0.0, 0.0]], np.float32)
+    height[1, 1], height[1, 0] = 0.0, 0.5
+    basins = ascending_basins(height, np.ones(height.shape, bool))
+    assert basins[1, 1] == basins[1, 0] != basins[0, 2]

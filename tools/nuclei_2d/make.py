@@ -8,8 +8,10 @@
 - ``mnfinder_nuclei``: fields of github.com/hatch-lab/mnfinder, MIT.
 
 The model learns from both ``train`` splits, without the images that come with Segloop as sample, so that the
-demo remains honest. It is scored on both ``val`` splits, which it never sees. ``WORK`` gets the dataset, the
-run and the predictions; a training that was stopped goes on. The model then replaces the one in the package.
+demo remains honest. These images are resampled so that their nuclei have the size that the model is to know;
+images without any nucleus, which are made here, teach it to find nothing in noise. It is scored on both
+``val`` splits, which it never sees. ``WORK`` gets the images, the dataset, the run and the predictions; a
+training that was stopped goes on. The model then replaces the one in the package.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from segloop import CuratedDataset, Model, Run, TrainConfig, evaluate, pair_by_stem, train
 from segloop.app.predicting import predict_files
@@ -30,8 +34,11 @@ from segloop.app.training import resume
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.model.bundled import bundled_folder
 from segloop.config import compose
+from segloop.prediction.object_size import object_areas, scale_for
+from segloop.prediction.scaling import ScaledReader, positions, scaled_shape
 
 NAME = "nuclei-2d"
+EMPTY = 48  # images without nuclei
 SETS = {"dsb": "dsb2018_fluo", "mnf": "mnfinder_nuclei"}
 DESCRIPTION = "Nuclei in 2D fluorescence images. Free for any use: so are the images it was trained on."
 OBJECT_DIAMETER = 26.0  # pixels; larger nuclei gain nothing from more pixels, smaller ones lose detail
@@ -68,13 +75,61 @@ def make_dataset(data: Path, folder: Path) -> CuratedDataset:
     """Return the curated dataset, which is made unless it is there."""
     if folder.exists():
         return CuratedDataset.open(folder)
+    images = folder.with_name("images")
+    shutil.rmtree(images, ignore_errors=True)
     sample = {path.stem for path in (sample_folder() / "raw").iterdir()}
-    pairs = []
     for prefix, name in SETS.items():
-        found = pair_by_stem(data / name / "train" / "raw", data / name / "train" / "seg").pairs
-        kept = [pair for pair in found if name != "dsb2018_fluo" or pair.stem not in sample]
-        pairs += [replace(pair, stem=f"{prefix}_{pair.stem}") for pair in kept]
+        for pair in pair_by_stem(data / name / "train" / "raw", data / name / "train" / "seg").pairs:
+            if name != "dsb2018_fluo" or pair.stem not in sample:
+                known = to_known_size(tifffile.imread(pair.raw), tifffile.imread(pair.seg))
+                write(images, f"{prefix}_{pair.stem}", *known)
+    for number in range(EMPTY):
+        raw = empty_image(np.random.default_rng(number), number)
+        write(images, f"empty_{number:02d}", raw, np.zeros(raw.shape, np.uint16))
+    pairs = pair_by_stem(images / "raw", images / "seg").pairs
     return CuratedDataset.create(folder, pairs, val=0.12, label_kind="instances", accept_all=True)
+
+
+def write(folder: Path, stem: str, raw: NDArray[Any], labels: NDArray[Any]) -> None:
+    """Write an image and its labels."""
+    for name, values in (("raw", raw), ("seg", labels)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(folder / name / f"{stem}.tif", values, compression="zlib")
+
+
+def to_known_size(raw: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return an image (Y, X) and its labels, resampled as at prediction: nuclei get the known size."""
+    diameter = float(np.median(2 * np.sqrt(object_areas(labels) / np.pi)))
+    scale = scale_for(diameter, OBJECT_DIAMETER)
+    if scale == 1:
+        return raw, labels
+    shape = (1, *raw.shape)
+    small = scaled_shape(shape, scale)
+    read = ScaledReader(lambda at: raw[None, None].astype(np.float32)[(slice(None), *at)], shape, small)
+    everything = slice(0, 1), slice(0, small[1]), slice(0, small[2])
+    y, x = (np.rint(positions(shape[axis], small[axis])).astype(int) for axis in (1, 2))
+    return np.rint(read(everything)[0, 0]).astype(raw.dtype), labels[np.ix_(y, x)]
+
+
+def empty_image(rng: np.random.Generator, number: int) -> NDArray[np.uint16]:
+    """Return an image (Y, X) of noise: of several kinds, smooth or not, some with uneven light."""
+    shape = 256, 256
+    level = rng.uniform(20, 2000)
+    kinds = (
+        lambda: rng.normal(level, level * rng.uniform(0.02, 0.3), shape),
+        lambda: rng.poisson(level * rng.uniform(0.01, 1), shape),
+        lambda: rng.uniform(0, level, shape),
+        lambda: level + 1000.0 * (rng.random(shape) < rng.uniform(1e-5, 1e-2)),
+    )
+    image = np.asarray(kinds[number % len(kinds)](), float)
+    smooth = number // len(kinds) % 3
+    if smooth:
+        image = gaussian_filter(image, smooth * rng.uniform(0.4, 1.0))
+    if number // (3 * len(kinds)) % 2:
+        y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape), indexing="ij")
+        middle_y, middle_x = rng.uniform(-1, 1, 2)
+        image = image * (1 - rng.uniform(0.1, 0.4) * ((y - middle_y) ** 2 + (x - middle_x) ** 2) / 2)
+    return np.clip(np.rint(image), 0, 65535).astype(np.uint16)
 
 
 def train_on(dataset: CuratedDataset, folder: Path) -> Path:

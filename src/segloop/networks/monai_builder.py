@@ -91,8 +91,8 @@ class MonaiBuilder:
         voxel_size: Sequence[float | None] | None,
         shape: Sequence[int] | None,
     ) -> dict[str, Any]:
-        """Return nothing: options and defaults suit all images alike."""
-        return {}
+        """Return the options; they and the defaults suit all images alike."""
+        return dict(self.options_type.from_values(config.options, "network").values())
 
     def stride(self, spec: NetworkSpec) -> tuple[int, ...]:
         """Return the stride per spatial axis.

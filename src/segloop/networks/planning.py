@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from segloop.config.parameters import ParameterSet, parameter
 from segloop.config.train import NetworkConfig, NetworkSize
 from segloop.networks.levels import levels
 from segloop.networks.spec import NetworkSpec
@@ -25,12 +26,39 @@ _FILTERS: dict[tuple[int, NetworkSize], tuple[int, ...]] = {
 }
 
 
+class UNetOptions(ParameterSet):
+    """Width and depth of the U-Net, where its size is not to decide them."""
+
+    features: int = parameter(
+        0,
+        "Features",
+        "Feature maps of the first level, and in proportion in the others; 0 chooses by size.",
+        minimum=0,
+        maximum=256,
+    )
+    levels: int = parameter(
+        0,
+        "Levels",
+        "Levels, each at half the resolution of the one before; 0 chooses by size, otherwise 3 to 9.",
+        minimum=0,
+        maximum=9,
+    )
+
+    def filters(self, preset: Sequence[int]) -> list[int]:
+        """Return the filters of each level, given those of a size; added levels are as wide as the last."""
+        wanted = self.levels or len(preset)
+        filters = [*preset[:wanted], *[preset[-1]] * (wanted - len(preset))]
+        return [value * self.features // preset[0] for value in filters] if self.features else filters
+
+
 class UNetBuilder:
     """Builds the U-Net, and chooses its levels as nnU-Net does (Isensee et al. 2021).
 
     In anisotropic volumes, while slices lie more than twice as far apart as pixels, a level neither
     downsamples along Z nor looks across slices. Z is not halved below 4 slices.
     """
+
+    options_type = UNetOptions
 
     def arguments(
         self,
@@ -40,7 +68,7 @@ class UNetBuilder:
         shape: Sequence[int] | None,
     ) -> dict[str, Any]:
         """Return filters, strides and kernels, one entry per level."""
-        filters = list(_FILTERS[dims, config.size])
+        filters = UNetOptions.from_values(config.options, "network").filters(_FILTERS[dims, config.size])
         ratio = _z_spacing(voxel_size) if dims == 3 else 1.0
         depth = int(shape[0]) if shape is not None and dims == 3 else 0
         strides = [[1] * dims]

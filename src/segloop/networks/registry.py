@@ -49,7 +49,10 @@ class PlanningNetworkBuilder(NetworkBuilder, Protocol):
         voxel_size: Sequence[float | None] | None,
         shape: Sequence[int] | None,
     ) -> dict[str, Any]:
-        """Return arguments (plain values) that suit the images, besides the options; see `plan_network`."""
+        """Return all arguments (plain values): the options of the config, and what suits the images.
+
+        See `plan_network`.
+        """
         ...
 
     def stride(self, spec: NetworkSpec) -> tuple[int, ...]:
@@ -92,9 +95,10 @@ def plan_network(
         If it has no such option, or a value is not valid.
     """
     builder = NETWORKS.get(config.name)
-    chosen: dict[str, Any] = options_type_of(builder).from_values(config.options, "network").values()
     if isinstance(builder, PlanningNetworkBuilder):
-        chosen = {**chosen, **builder.arguments(config, dims, voxel_size, shape)}
+        chosen = builder.arguments(config, dims, voxel_size, shape)
+    else:
+        chosen = dict(options_type_of(builder).from_values(config.options, "network").values())
     return NetworkSpec(config.name, dims, in_channels, out_channels, chosen)
 
 

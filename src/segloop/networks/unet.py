@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from monai.networks.nets import DynUNet
-from torch import Tensor
+from torch import Tensor, nn
 
 from segloop.networks.levels import Axes, levels
 from segloop.networks.spec import NetworkSpec
@@ -51,6 +51,7 @@ class UNet(DynUNet):
         )
         # The same blocks under a second name; without it each weight is saved once.
         del self.skip_layers
+        start_without_checkerboard(self)
         self.stride: Axes = tuple(math.prod(axis) for axis in zip(*strides, strict=True))
         reach = receptive_radius(strides, kernels)
         self.halo: Axes = tuple(-(-r // s) * s for r, s in zip(reach, self.stride, strict=True))
@@ -64,6 +65,23 @@ class UNet(DynUNet):
         for block, skip in zip(self.upsamples, reversed(skips), strict=True):
             out = block(out, skip)
         return self.output_block(out)  # type: ignore[no-any-return]
+
+
+def start_without_checkerboard(network: nn.Module) -> None:
+    """Give all output pixels of each transposed convolution the same random weights.
+
+    These convolutions have kernels as large as their strides, so each is a sub-pixel convolution; one that
+    starts as a nearest-neighbour upsampling leaves no checkerboard (ICNR; Aitken et al. 2017).
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Is changed.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.ConvTranspose2d | nn.ConvTranspose3d):
+            first = module.weight.data.flatten(2)[:, :, :1]
+            module.weight.data.copy_(first.expand(-1, -1, module.weight[0, 0].numel()).view_as(module.weight))
 
 
 def receptive_radius(strides: Sequence[Axes], kernels: Sequence[Axes]) -> Axes:

@@ -1,12 +1,72 @@
-"""Joining of watershed basins whose notch is too shallow to be an edge between objects."""
+"""Watershed basins, and joining of those whose notch is too shallow to be an edge between objects."""
 
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+_AT_ONCE = 1 << 16  # pixels whose neighbours are compared at once: what that takes stays in the cache
+
+
+def ascending_basins(height: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the basin of each pixel: the peak that is reached from it by the steepest way up.
+
+    That is the watershed by topographic distance (Meyer 1994, "Topographic distance and watershed lines").
+    The basin of a pixel depends on nothing beyond its way up.
+
+    Parameters
+    ----------
+    height : (Z, Y, X) or (Y, X) float32
+        The landscape.
+    mask : same shape, bool
+        Where ways may lead; by faces, edges and corners.
+
+    Returns
+    -------
+    same shape, int32
+        Basins numbered from 1; 0 outside the mask. On level ground the way leads to later pixels, so that a
+        plateau may have several basins; `merge_shallow` joins them.
+    """
+    tall = np.full([size + 2 for size in mask.shape], -np.inf, np.float32)
+    np.copyto(tall[(slice(1, -1),) * mask.ndim], height, where=mask)
+    offsets = list(_offsets(tall.shape))
+    tall = tall.ravel()
+    inside = np.flatnonzero(tall > -np.inf)
+    number = np.zeros(tall.size, np.int32)
+    number[inside] = np.arange(len(inside), dtype=np.int32)
+    up = np.empty(len(inside), np.int32)
+    for start in range(0, len(inside), _AT_ONCE):
+        here = inside[start : start + _AT_ONCE]
+        own, to, steepest = tall[here], here.copy(), np.zeros(len(here), np.float32)
+        for offset, length in offsets:
+            rise = tall[here + offset]
+            rise -= own
+            rise /= length
+            steeper = rise >= steepest if offset > 0 else rise > steepest
+            np.copyto(steepest, rise, where=steeper)
+            np.add(here, offset, out=to, where=steeper)
+        up[start : start + _AT_ONCE] = number[to]
+    while not np.array_equal(farther := up[up], up):
+        up = farther
+    peaks = up == np.arange(len(up), dtype=np.int32)
+    basins = np.zeros(mask.shape, np.int32)
+    basins[mask] = np.cumsum(peaks, dtype=np.int32)[up]
+    return basins
+
+
+def _offsets(shape: Sequence[int]) -> Iterator[tuple[int, np.float32]]:
+    """Yield the step to each neighbour in a flat array, and its length in pixels."""
+    for step in itertools.product((-1, 0, 1), repeat=len(shape)):
+        offset = 0
+        for size, way in zip(shape, step, strict=True):
+            offset = offset * size + way
+        if offset:
+            yield offset, np.float32(math.hypot(*step))
 
 
 def saddles(
@@ -17,17 +77,14 @@ def saddles(
     Basins touch by faces, edges and corners, as objects of the foreground do.
     """
     # Flat, with a margin of background, a step to a neighbour is one number, and only foreground is read.
-    shape = [size + 2 for size in basins.shape]
-    flat, tall = np.pad(basins, 1).ravel(), np.pad(height, 1).ravel()
+    padded, tall = np.pad(basins, 1), np.pad(height, 1).ravel()
+    flat = padded.ravel()
     inside = np.flatnonzero(flat)
     basin = flat[inside]
     firsts, seconds, passes = [], [], []
-    for step in itertools.product((-1, 0, 1), repeat=basins.ndim):
-        if step <= (0,) * basins.ndim:  # the opposite step finds the same neighbours
+    for offset, _ in _offsets(padded.shape):
+        if offset < 0:  # the opposite step finds the same neighbours
             continue
-        offset = 0
-        for size, way in zip(shape, step, strict=True):
-            offset = offset * size + way
         beside = flat[inside + offset]
         touching = np.flatnonzero((beside != basin) & (beside > 0))
         place = inside[touching]
@@ -47,7 +104,7 @@ def saddles(
 
 def merge_shallow(
     basins: NDArray[np.integer[Any]], height: NDArray[np.float32], depth: float
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Join neighbouring basins unless the pass between them lies ``depth`` below both their peaks.
 
     Passes are taken from the highest down, so that what remains are the maxima of dynamics at least ``depth``
@@ -60,11 +117,11 @@ def merge_shallow(
     height : same shape, float32
         The landscape whose peaks the basins belong to.
     depth : float
-        In the unit of ``height``; 0 joins nothing.
+        In the unit of ``height``; 0 joins only what lies on one plateau.
 
     Returns
     -------
-    same shape, int64
+    same shape, int32
         Joined basins, with gaps in the numbers.
     """
     count = int(basins.max(initial=0)) + 1
@@ -82,8 +139,9 @@ def merge_shallow(
     pairs, passes = saddles(basins, height)
     for (a, b), saddle in zip(pairs.tolist(), passes.tolist(), strict=True):
         a, b = root(a), root(b)
-        if a != b and min(peaks[a], peaks[b]) - saddle < depth:
+        notch = min(peaks[a], peaks[b]) - saddle
+        if a != b and (notch < depth or notch == 0):
             parent[b] = a
             peaks[a] = max(peaks[a], peaks[b])
-    table = np.array([root(node) for node in range(count)], np.int64)
-    return cast(NDArray[np.int64], table[basins])
+    table = np.array([root(node) for node in range(count)], np.int32)
+    return cast(NDArray[np.int32], table[basins])

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from segloop.config.parameters import NoParameters, ParameterSet, parameter
 from segloop.core.metrics import count_pixels
-from segloop.targets.basins import merge_shallow
+from segloop.targets.basins import ascending_basins, merge_shallow
 from segloop.targets.joining import join_slices
 from segloop.targets.maps import Decoded, all_valid, at_least, quantise, suggested_min_size
-from segloop.targets.objects import connected_objects, remove_small
+from segloop.targets.objects import remove_small
 from segloop.targets.output import LABELS, MASK, PROBABILITY, Output
 from segloop.targets.scoring import (
     DICE_UNCERTAINTY,
@@ -142,10 +142,10 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
     def decode(self, maps: NDArray[Any], parameters: InstanceParameters | None = None) -> Decoded:
         """Turn maps into objects.
 
-        The distance is smoothed a little; each of its peaks within the foreground claims the pixels around it
-        by watershed; neighbours whose notch is shallower than ``splitting`` are joined. That is the watershed
-        from h-maxima (Soille, Morphological Image Analysis, 2004, ch. 6 and 9), but each connected part of
-        the foreground keeps at least one object.
+        The distance is smoothed a little; each of its peaks within the foreground gets the pixels from which
+        the steepest way up leads to it; neighbours whose notch is shallower than ``splitting`` are joined.
+        That is the watershed from h-maxima (Soille, Morphological Image Analysis, 2004, ch. 6 and 9), but
+        each connected part of the foreground keeps at least one object.
 
         Parameters
         ----------
@@ -162,11 +162,11 @@ class InstanceTarget(Target[NoParameters, InstanceParameters]):
         parameters = parameters or self.parameters
         foreground, distance = quantise(maps)
         mask = at_least(foreground, parameters.foreground)
-        labels = np.zeros(mask.shape, np.int64)
+        labels = np.zeros(mask.shape, np.int32)
         last = 0
         for part in self._parts(mask):
             found = _objects(mask[part], distance[part], self._spacing, parameters.splitting)
-            labels[part] = np.where(found > 0, found + last, 0)
+            np.add(found, last, out=labels[part], where=found > 0)
             last += int(found.max(initial=0))
         sized = remove_small(labels, parameters.min_size)
         if isinstance(parameters, SliceParameters) and parameters.join_slices and len(sized) > 1:
@@ -258,19 +258,12 @@ def _relative_distance(labels: NDArray[Any], spacing: tuple[float, ...]) -> NDAr
 
 def _objects(
     mask: NDArray[np.bool_], distance: NDArray[np.uint8], spacing: tuple[float, ...], splitting: float
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Return the objects of a plane or volume, with gaps in their numbers."""
     from scipy.ndimage import gaussian_filter
-    from skimage.morphology import local_maxima
-    from skimage.segmentation import watershed
 
     if not mask.any():
-        return np.zeros(mask.shape, np.int64)
+        return np.zeros(mask.shape, np.int32)
     height = distance.astype(np.float32) / np.float32(255)
     height = gaussian_filter(height, [1 / max(1.0, step) for step in spacing[-mask.ndim :]])
-    # Background, also beyond the edges, lies below all foreground: so each connected part has a peak.
-    peaks = local_maxima(np.pad(np.where(mask, height + 1, 0), 1))
-    peaks = peaks[(slice(1, -1),) * mask.ndim] & mask
-    seeds = connected_objects(np.atleast_3d(peaks), 3).reshape(mask.shape)
-    basins = watershed(-height, seeds.astype(np.int32), np.ones((3,) * mask.ndim, bool), mask=mask)
-    return merge_shallow(basins, height, splitting)
+    return merge_shallow(ascending_basins(height, mask), height, splitting)
