@@ -65,17 +65,40 @@ def info(name: str, verify: bool, as_json: bool) -> None:
 @model.command()
 @click.argument("name", metavar="MODEL")
 @click.argument("file", type=click.Path(path_type=Path))
-def export(name: str, file: Path) -> None:
+@click.option(
+    "--to",
+    "kind",
+    type=click.Choice(["segloop", "bioimageio"]),
+    default="segloop",
+    show_default=True,
+    help="For Segloop, or a package of the BioImage Model Zoo with ONNX weights.",
+)
+@click.option("--author", "authors", multiple=True, help="Who made the model (zoo only; repeat for several).")
+@click.option("--license", default="", help="SPDX identifier such as CC-BY-4.0 (zoo only).")
+def export(name: str, file: Path, kind: str, authors: tuple[str, ...], license: str) -> None:
     """Write MODEL into FILE.zip.
 
     \b
-    Example:
+    Examples:
       segloop model export run1 my-nuclei.zip
+      segloop model export run1 my-nuclei.zip --to bioimageio --author "Your name" --license CC-BY-4.0
     """
     from segloop.artifacts.model.model import Model
 
-    Model.load(name).export(file)
-    say(f"Written: {file}")
+    loaded = Model.load(name)
+    if kind == "segloop":
+        if authors or license:
+            raise click.UsageError("--author and --license go with --to bioimageio.")
+        say(f"Written: {loaded.export(file)}")
+        return
+    from segloop.cli.progress import progress_shown
+    from segloop.exchange.zoo_export import export_to_zoo
+
+    if not authors:
+        raise click.UsageError('A package of the zoo names its authors: add --author "Your name".')
+    with progress_shown() as context:
+        written = export_to_zoo(loaded, file, authors, license=license, context=context)
+    say(f"Written and tested: {written}")
 
 
 @model.command("import")

@@ -151,6 +151,18 @@ class Model:
             self.card = card
         raise failure
 
+    def test_input(self) -> NDArray[Any]:
+        """Return the pixels (C, [Z,] Y, X) of the stored test.
+
+        Raises
+        ------
+        ModelError
+            If the model is damaged.
+        """
+        from segloop.artifacts.model import self_test
+
+        return self_test.read_test(self.card, self._read(TEST_INPUT, TEST_OUTPUT), self.path)[0]
+
     def verify(self) -> None:
         """Run the stored test, from raw pixels on, and compare with the stored output.
 
