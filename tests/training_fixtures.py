@@ -22,6 +22,7 @@ from segloop.artifacts.model.model import Model
 from segloop.artifacts.run.run import Run
 from segloop.config import compose
 from segloop.config.train import TrainConfig
+from segloop.images.normalisation import Intensities
 from segloop.networks import NetworkSpec
 from segloop.targets import Target, quantise
 from segloop.training.cache import CachedSample, SampleArrays, store
@@ -30,6 +31,12 @@ from segloop.training.extras import Extras
 QUICK = ["patch.size=[48,48]", "patch.batch_size=4", "patch.per_epoch=32", "stop.max_epochs=6"]
 TINY = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "stop.max_epochs=3"]
 ENDLESS = ["patch.size=[32,32]", "patch.batch_size=2", "patch.per_epoch=6", "stop.patience=0"]
+
+
+def intensities_within(low: float, high: float, channels: int = 1) -> Intensities:
+    """Return intensities of an image whose normalisation is this range."""
+    ranges = np.array([[low, high]] * channels, np.float32)
+    return Intensities(ranges, ranges[:, ::-1], ranges.mean(axis=1))
 
 
 def config(dataset: CuratedDataset, overrides: list[str], *more: str) -> TrainConfig:
@@ -150,7 +157,7 @@ def tiny_sample(folder: Path, side: int = 8) -> CachedSample:
         foreground=np.argwhere(labels).astype(np.int32),
         sizes=np.array([int(labels.sum())]),
     )
-    store(folder, arrays, name="tiny", ranges=np.array([[0, 1]], np.float32))
+    store(folder, arrays, name="tiny", intensities=intensities_within(0, 1, 1))
     sample = CachedSample.open(folder, "tiny")
     assert sample is not None
     return sample
@@ -169,7 +176,7 @@ def disc_sample(folder: Path, target: Target, side: int = 96, radius: int = 7) -
         foreground=np.argwhere(labels).astype(np.int32),
         sizes=np.array([int(labels.sum())]),
     )
-    store(folder, arrays, name="disc", ranges=np.array([[0, 1]], np.float32))
+    store(folder, arrays, name="disc", intensities=intensities_within(0, 1, 1))
     sample = CachedSample.open(folder, "disc")
     assert sample is not None
     return sample

@@ -11,6 +11,7 @@ import pytest
 
 from segloop.config.compose import apply, compose, from_dict, load, save, to_dict, to_yaml
 from segloop.config.device import DeviceKind
+from segloop.config.from_python import resolve
 from segloop.config.knob import knobs
 from segloop.config.parameters import ParameterSet, parameter
 from segloop.config.predict import PredictConfig
@@ -32,14 +33,9 @@ CHANGED = [
 ]
 
 
-def filled(config: Any) -> Any:
-    """Return a config whose options that are not said have their defaults."""
-    return from_dict(type(config), to_dict(config))
-
-
 @pytest.mark.parametrize("schema", [TrainConfig, PredictConfig])
 def test_without_overrides_the_defaults_come_out(schema: type) -> None:
-    assert compose(schema) == filled(schema())
+    assert compose(schema) == resolve(schema())
 
 
 def test_overrides_reach_typed_fields() -> None:
@@ -186,7 +182,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     "path", ["/data/${x}/nuclei", "/data/${oc.env:HOME}", "C:\\${x}", "\\\\server\\${y}"]
 )
 def test_a_saved_config_is_taken_literally(tmp_path: Path, path: str) -> None:
-    config = filled(TrainConfig(dataset=path))
+    config = resolve(TrainConfig(dataset=path))
     save(config, tmp_path / "config.yaml")
 
     loaded = load(TrainConfig, tmp_path / "config.yaml")
@@ -204,7 +200,7 @@ def test_a_file_that_is_a_list_is_no_config(tmp_path: Path) -> None:
 
 
 def test_options_stand_beside_the_name_of_the_target(tmp_path: Path) -> None:
-    config = filled(TrainConfig(target=TargetConfig("semantic", {"classes": 3})))
+    config = resolve(TrainConfig(target=TargetConfig("semantic", {"classes": 3})))
 
     assert to_dict(config)["target"] == {"kind": "semantic", "classes": 3}
     assert from_dict(TrainConfig, to_dict(config)) == config

@@ -18,6 +18,7 @@ from segloop.targets import make_target
 from segloop.targets.instance import SPLITTING_CANDIDATES, InstanceParameters
 from segloop.training.cache import CachedSample, SampleArrays, store
 from segloop.training.calibration import Calibration, calibrate
+from training_fixtures import intensities_within
 
 TARGET = make_target("instance")
 
@@ -59,7 +60,7 @@ def discs(folder: Path, notch: float, twins: bool) -> CachedSample:
         foreground=np.zeros((0, 3), np.int32),
         sizes=np.zeros(0, np.int64),
     )
-    store(folder, arrays, name="discs", ranges=np.array([[0, 1], [0, 1]], np.float32))
+    store(folder, arrays, name="discs", intensities=intensities_within(0, 1, 2))
     found = CachedSample.open(folder, "discs")
     assert found is not None
     return found

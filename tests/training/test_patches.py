@@ -12,6 +12,7 @@ from segloop.config.train import AugmentationConfig, NormalisationConfig
 from segloop.training.augmentation import Batch
 from segloop.training.cache import CachedSample, SampleArrays, store
 from segloop.training.patches import PatchLoader, choose_corner, read_patch
+from training_fixtures import intensities_within
 
 QUIET = AugmentationConfig(
     flips=False, rotations=False, scale_intensity=0, shift_intensity=0, gamma=0, noise=0
@@ -32,7 +33,7 @@ def sample(folder: Path, shape: tuple[int, int, int], value: float = 0.5) -> Cac
         foreground=np.array([place], np.int32),
         sizes=np.array([1]),
     )
-    store(folder, arrays, name=folder.name, ranges=np.array([[0, 1]], np.float32))
+    store(folder, arrays, name=folder.name, intensities=intensities_within(0, 1, 1))
     found = CachedSample.open(folder, folder.name)
     assert found is not None
     return found

@@ -17,6 +17,7 @@ from segloop.config.train import TrainConfig
 from segloop.core.atomic import write_text
 from segloop.core.errors import ConfigError, SegloopError
 from segloop.core.own_yaml import read_own_yaml
+from segloop.core.wording import shortened
 
 C = TypeVar("C", TrainConfig, PredictConfig)
 
@@ -254,8 +255,9 @@ def _first_line(error: Exception) -> str:
     line = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     key = getattr(cause, "full_key", None)
     if key and isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        return f"There is no setting {key!r}{_similar(str(key))}."
-    text = f"{key}: {line}" if key else line
+        return f"There is no setting {shortened(str(key))!r}{_similar(str(key))}."
+    line = shortened(line, 300)
+    text = f"{shortened(str(key))}: {line}" if key else line
     return f"{text}; correct the value." if isinstance(cause, ValidationError) else text
 
 

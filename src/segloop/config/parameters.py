@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeAlias, cast, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from segloop.core.errors import ConfigError
+from segloop.core.wording import shortened
 
 Value: TypeAlias = bool | int | float | str
 
@@ -173,8 +174,8 @@ def _sentence(cls: type[ParameterSet], problem: Any, prefix: str, also: Sequence
     if name not in known:
         names = ", ".join([*also, *known])
         choices = f"choose among {names}" if names else "there are none to choose"
-        return f"There is no {prefix}.{name}: {choices}."
-    field, value = known[name], problem["input"]
+        return f"There is no {prefix}.{shortened(name)}: {choices}."
+    field, value = known[name], shortened(str(problem["input"]))
     if problem["type"] in ("greater_than_equal", "less_than_equal", "finite_number"):
         low, high = field.minimum, field.maximum
         span = f"between {low:g} and {high:g}" if low is not None and high is not None else None

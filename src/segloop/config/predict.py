@@ -18,6 +18,14 @@ class OutputFormat(Enum):
     zarr = "zarr"
 
 
+class Contrast(Enum):
+    """Whether an image is inverted before the network."""
+
+    auto = "auto"
+    keep = "keep"
+    invert = "invert"
+
+
 @dataclass
 class PredictConfig:
     """Everything that decides what a prediction does; saved in its provenance."""
@@ -54,6 +62,13 @@ class PredictConfig:
         minimum=0,
         maximum=10_000,
         zero="measured",
+    )
+    contrast: Contrast = knob(
+        Contrast.auto,
+        "Contrast",
+        "auto inverts images with a bright background where the model learned from a dark one, and the other "
+        "way round; keep takes images as they are; invert inverts all.",
+        advanced=True,
     )
     slice_by_slice: bool = knob(
         False, "Slice by slice", "Apply a 2D model to each slice of a stack.", advanced=True

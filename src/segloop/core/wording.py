@@ -31,3 +31,8 @@ def printable(text: str) -> str:
     text. Line breaks and tabs stay.
     """
     return _NOT_SHOWN.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """Return the first characters of a text for a message, and ``...`` if there are more."""
+    return text if len(text) <= longest else f"{text[:longest]}..."

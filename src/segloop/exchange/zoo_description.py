@@ -106,9 +106,7 @@ def _input(card: ModelCard, files: Path) -> Any:
 
     scale = card.normalisation
     space = [
-        spec.SpaceInputAxis(
-            id=spec.AxisId(name), size=spec.ParameterizedSize(min=least, step=step), **length
-        )
+        spec.SpaceInputAxis(id=spec.AxisId(name), size=spec.ParameterizedSize(min=least, step=step), **length)
         for name, least, step, length in zip(
             card.axes.lower(), least_size(card), card.stride, _lengths(card), strict=True
         )

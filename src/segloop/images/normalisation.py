@@ -19,15 +19,45 @@ _RESOLVED_BINS = 1 << 10
 _ZOOMS = 3
 
 
-def percentile_ranges(
+@dataclass(frozen=True)
+class Intensities:
+    """Where the intensities of an image's channels lie at one time point.
+
+    Attributes
+    ----------
+    ranges : (C, 2) float32
+        Value at the low and at the high percentile, the same only if the channel is constant. NaN and
+        infinity are ignored; both 0 if nothing is left.
+    inverted_ranges : (C, 2) float32
+        The same if bright were dark: the first is the higher one.
+    medians : (C,) float32
+        The medians.
+    """
+
+    ranges: np.ndarray
+    inverted_ranges: np.ndarray
+    medians: np.ndarray
+
+    @property
+    def relative_medians(self) -> np.ndarray:
+        """Where the medians lie within the ranges: (C,), 0 to 1, NaN for channels that are constant."""
+        return _relative(self.medians, self.ranges)
+
+    @property
+    def inverted_relative_medians(self) -> np.ndarray:
+        """Where the medians lie within the inverted ranges."""
+        return _relative(self.medians, self.inverted_ranges)
+
+
+def measure_intensities(
     image: Image,
     t: int,
     channels: Sequence[int],
     low: float,
     high: float,
     context: Context | None = None,
-) -> np.ndarray:
-    """Measure two percentiles of each channel over the whole image at one time point.
+) -> Intensities:
+    """Measure the percentiles of each channel over the whole image at one time point.
 
     The image is read block by block. Integers of up to 16 bits are counted exactly, which gives
     ``numpy.percentile`` with linear interpolation (method 7 of Hyndman and Fan, 1996); other types are binned
@@ -50,12 +80,6 @@ def percentile_ranges(
     context : Context, optional
         Progress and cancel.
 
-    Returns
-    -------
-    numpy.ndarray
-        (C, 2) float32: value at ``low`` and at ``high``, the same only if the channel is constant. NaN and
-        infinity are ignored; both 0 if nothing is left.
-
     Raises
     ------
     ImageError
@@ -63,14 +87,39 @@ def percentile_ranges(
     Cancelled
         If the user asked to stop.
     """
-    context = context or Context()
     exact = image.dtype.kind in "iu" and image.dtype.itemsize <= 2
     measure = _exact if exact else _binned
-    measured = np.asarray(measure(image, t, list(channels), (low, high), context), dtype=np.float32)
-    lower, upper, minimum, maximum = measured.reshape(len(channels), 4).T
+    percentiles = (low, high, 100 - high, 100 - low, 50)
+    measured = measure(image, t, list(channels), percentiles, context or Context())
+    table = np.asarray(measured, dtype=np.float32).reshape(len(channels), len(percentiles) + 2).T
+    lower, upper, dark, bright, median, minimum, maximum = table
+    return Intensities(
+        _spread(lower, upper, minimum, maximum), _spread(dark, bright, minimum, maximum)[:, ::-1], median
+    )
+
+
+def percentile_ranges(
+    image: Image,
+    t: int,
+    channels: Sequence[int],
+    low: float,
+    high: float,
+    context: Context | None = None,
+) -> np.ndarray:
+    """Return the ``ranges`` of `measure_intensities`."""
+    return measure_intensities(image, t, channels, low, high, context).ranges
+
+
+def _spread(lower: np.ndarray, upper: np.ndarray, minimum: np.ndarray, maximum: np.ndarray) -> np.ndarray:
+    """Return (C, 2), where an extreme stands in for one of two percentiles that are the same."""
     upper = np.where(upper > lower, upper, maximum)
     lower = np.where(upper > lower, lower, minimum)
     return np.stack([lower, upper], axis=1)
+
+
+def _relative(values: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    low, high = ranges.T
+    return np.asarray(np.clip((values - low) / np.where(high == low, np.nan, high - low), 0, 1))
 
 
 def normalise(block: np.ndarray, ranges: np.ndarray, clip_low: float, clip_high: float) -> np.ndarray:
@@ -81,7 +130,7 @@ def normalise(block: np.ndarray, ranges: np.ndarray, clip_low: float, clip_high:
     block : numpy.ndarray
         (C, Z, Y, X), any real type.
     ranges : numpy.ndarray
-        (C, 2) as from `percentile_ranges`.
+        (C, 2) as in `Intensities`; if the first is the higher one, bright becomes dark.
     clip_low, clip_high : float
         Bounds of the result.
 
@@ -93,7 +142,7 @@ def normalise(block: np.ndarray, ranges: np.ndarray, clip_low: float, clip_high:
     with np.errstate(over="ignore"):  # beyond float32 is infinity, which is clipped
         scaled = block.astype(np.float32)
     for channel, (low, high) in zip(scaled, np.asarray(ranges, dtype=np.float32), strict=True):
-        if not high > low:
+        if not (high > low or high < low):
             channel[...] = 0
             continue
         channel -= low
@@ -145,7 +194,7 @@ def _ranks(n: int, percentile: float) -> tuple[int, int, float]:
 
 
 def _exact(
-    image: Image, t: int, channels: list[int], percentiles: tuple[float, float], context: Context
+    image: Image, t: int, channels: list[int], percentiles: Sequence[float], context: Context
 ) -> list[list[float]]:
     """Return both percentiles, minimum and maximum of each channel, from a count of every value."""
     limits = np.iinfo(image.dtype)
@@ -209,10 +258,10 @@ class _Bins:
         first, second = self.value(lower), self.value(upper)
         return first + (second - first) * weight
 
-    def zoomed(self, percentiles: tuple[float, float]) -> _Bins | None:
+    def zoomed(self, percentiles: Sequence[float]) -> _Bins | None:
         """Return an empty histogram of the part between the percentiles; None if they are resolved."""
-        first = self.bin_of(_ranks(self.n, percentiles[0])[0])
-        last = self.bin_of(_ranks(self.n, percentiles[1])[1])
+        first = self.bin_of(_ranks(self.n, min(percentiles))[0])
+        last = self.bin_of(_ranks(self.n, max(percentiles))[1])
         start, stop = self.start + first * self.width, self.start + (last + 1) * self.width
         representable = (stop - start) / _BINS > np.spacing(max(abs(start), abs(stop)))
         if last - first >= _RESOLVED_BINS or not representable:
@@ -221,7 +270,7 @@ class _Bins:
 
 
 def _binned(
-    image: Image, t: int, channels: list[int], percentiles: tuple[float, float], context: Context
+    image: Image, t: int, channels: list[int], percentiles: Sequence[float], context: Context
 ) -> list[list[float]]:
     """Return both percentiles, minimum and maximum of each channel, from histograms."""
     extents = _extent(image, t, channels, context)
@@ -238,7 +287,7 @@ def _binned(
         zoomed = {i: part.zoomed(percentiles) for i, part in open_bins.items()}
         open_bins = {i: part for i, part in zoomed.items() if part is not None}
     pairs = [
-        [part.percentile(p) for p in percentiles] if part.n and part.width > 0 else [part.start, part.start]
+        [part.percentile(p) if part.n and part.width > 0 else part.start for p in percentiles]
         for part in bins
     ]
     return [[*pair, low, high] for pair, (low, high, _) in zip(pairs, extents, strict=True)]

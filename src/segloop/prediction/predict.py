@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.artifacts.prediction.place import Place
-from segloop.config.predict import PredictConfig
+from segloop.config.predict import Contrast, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
-from segloop.images.normalisation import normalise, percentile_ranges
+from segloop.images.normalisation import Intensities, measure_intensities, normalise
 from segloop.images.recipe import Recipe
+from segloop.prediction.contrast import find_inverted, remark
 from segloop.prediction.fitting import Fit, fit
 from segloop.prediction.memory_check import require_memory
 from segloop.prediction.object_size import measure_diameter, scale_for
@@ -235,9 +236,13 @@ class ImagePrediction:
             require_memory(self.target, self.image.shape[2:], self.image.name)
         n_empty = 0
         scale = 1.0
+        intensities = self._intensities(0, context)
+        inverted = self._inverted(intensities, writer)
         for t in range(self.image.n_timepoints):
-            ranges = self._ranges(t, context)
-            n_empty += bool((ranges[:, 1] <= ranges[:, 0]).all())
+            if t > 0:
+                intensities = self._intensities(t, context)
+            ranges = np.where(inverted[:, None], intensities.inverted_ranges, intensities.ranges)
+            n_empty += bool((ranges[:, 1] == ranges[:, 0]).all())
             if t == 0:
                 scale = self._scale(ranges, writer, context)
             part = part_of(context, t, self.image.n_timepoints)
@@ -282,11 +287,23 @@ class ImagePrediction:
         # A block is predicted without surroundings, so only what needs none is decoded block by block.
         return all(self.target.context(kind, self.parameters) == (0, 0, 0) for kind in self._decoded)
 
-    def _ranges(self, t: int, context: Context) -> NDArray[np.float32]:
-        """Return what scales a time point: (C, 2), the same value twice where a channel is constant."""
+    def _inverted(self, intensities: Intensities, writer: PredictionWriter) -> NDArray[np.bool_]:
+        """Return which channels are inverted, by the intensities at the first time point."""
+        card, contrast = self.model.card, self.config.contrast
+        inverted = find_inverted(card, intensities, contrast)
+        numbers = np.flatnonzero(inverted).tolist()
+        names = [self.image.channel_names[self.fit.channels[number]] for number in numbers]
+        writer.details["inverted"] = names
+        if names and contrast is Contrast.auto:
+            shown = names if len(inverted) > 1 else []
+            self.on_message(remark(card, self.image.name, shown, intensities, numbers[0]), "warning")
+        return inverted
+
+    def _intensities(self, t: int, context: Context) -> Intensities:
+        """Measure a time point."""
         scale = self.model.card.normalisation
         silent = Context(cancelled=context.cancelled)
-        return percentile_ranges(self.image, t, self.fit.channels, scale.low, scale.high, silent)
+        return measure_intensities(self.image, t, self.fit.channels, scale.low, scale.high, silent)
 
     def _time_point(
         self,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from segloop.targets import ParameterSet
 
 # Not compared when it is asked whether a prediction would be the same again.
-_MEASURED = {"n_objects", "diameter", "scale", "seconds"}
+_MEASURED = {"n_objects", "diameter", "scale", "inverted", "seconds"}
 _WHAT_CAME_OF_IT = _MEASURED | {"outputs", "pending", "created", "rethresholded"}
 _PACKAGES = ("torch", "monai", "numpy", "scikit-image", "scipy", "tifffile", "zarr", "bioio")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -27,8 +28,9 @@ from segloop.core import user_folders
 from segloop.core.atomic import atomic_path, clear_abandoned, remove, write_json
 from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
+from segloop.images.normalisation import Intensities
 
-VERSION = 4
+VERSION = 5
 
 _REMEDY = "set SEGLOOP_HOME to a folder on another disk"
 _ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
@@ -112,6 +114,8 @@ class CachedSample:
         Of the image.
     ranges : tuple of (low, high)
         For each channel the intensities that become 0 and 1.
+    medians : tuple of float
+        For each channel, where its median lies within the range: 0 to 1; NaN if it is constant.
     problem : str
         Empty, or one sentence that says why it can't be learnt from.
     in_memory : bool
@@ -123,6 +127,7 @@ class CachedSample:
     folder: Path
     shape: tuple[int, int, int]
     ranges: tuple[tuple[float, float], ...]
+    medians: tuple[float, ...] = ()
     problem: str = ""
     in_memory: bool = True
 
@@ -170,6 +175,7 @@ class CachedSample:
                 folder=folder,
                 shape=tuple(meta["shape"]),
                 ranges=tuple((low, high) for low, high in meta["ranges"]),
+                medians=tuple(math.nan if value is None else value for value in meta["medians"]),
                 problem=meta["problem"],
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -177,7 +183,12 @@ class CachedSample:
 
 
 def store(
-    folder: Path, arrays: SampleArrays, *, name: str, ranges: NDArray[np.float32], problem: str = ""
+    folder: Path,
+    arrays: SampleArrays,
+    *,
+    name: str,
+    intensities: Intensities,
+    problem: str = "",
 ) -> None:
     """Write an entry, atomically.
 
@@ -194,7 +205,10 @@ def store(
             meta = {
                 "name": name,
                 "shape": list(arrays.labels.shape),
-                "ranges": ranges.astype(float).tolist(),
+                "ranges": intensities.ranges.astype(float).tolist(),
+                "medians": [
+                    None if math.isnan(median) else median for median in intensities.relative_medians.tolist()
+                ],
                 "problem": problem,
                 "checksums": {each: _checksum(partial / f"{each}.npy") for each in _ARRAYS},
             }

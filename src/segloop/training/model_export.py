@@ -59,6 +59,8 @@ class ModelDescription:
         How intensities are scaled.
     voxel_size_um : tuple of float or None
         Z, Y, X in micrometres.
+    median_range : sequence of (float, float)
+        See `ModelCard`.
     provenance : mapping
         Plain values: what it was made from.
     """
@@ -70,6 +72,7 @@ class ModelDescription:
     recipe: Recipe
     normalisation: NormalisationConfig
     voxel_size_um: tuple[float | None, float | None, float | None]
+    median_range: Sequence[tuple[float, float]]
     provenance: Mapping[str, Any]
 
 
@@ -193,6 +196,7 @@ class ModelExporter:
             target=TargetCard(name=about.target.name, options=about.target.options.values()),
             normalisation=NormalisationCard(**asdict(about.normalisation)),
             pixel_size_um=about.voxel_size_um,
+            median_range=list(about.median_range),
             stride=stride,
             halo=halo,
             parameters=parameters.values(),
@@ -223,3 +227,17 @@ def summary(scores: Mapping[str, float], metrics: Sequence[Metric]) -> str:
     """Return scores as in ``metrics.csv`` in words, such as ``AP at IoU 0.5 0.810, Dice 0.920``."""
     known = [(metric.title, scores.get(f"val_{metric.name}", math.nan)) for metric in metrics]
     return ", ".join(f"{title} {value:.3f}" for title, value in known if not math.isnan(value))
+
+
+def median_range(medians: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """Return the `ModelCard.median_range` of images whose channels have these relative medians."""
+    if not medians:
+        return []
+    found = []
+    for channel in zip(*medians, strict=True):
+        known = [median for median in channel if not math.isnan(median)]
+        if not known:
+            return []
+        low, high = np.percentile(known, [5, 95])
+        found.append((round(float(low), 4), round(float(high), 4)))
+    return found

@@ -17,7 +17,7 @@ from segloop.core.errors import DatasetError, ImageError
 from segloop.core.file_errors import reading
 from segloop.core.fingerprint import quick_identity
 from segloop.core.memory import free_memory
-from segloop.images.normalisation import percentile_ranges
+from segloop.images.normalisation import measure_intensities
 from segloop.targets import Target, quantise
 from segloop.targets.objects import label_objects
 from segloop.training.cache import CachedSample, CacheError, DamagedEntryError, SampleArrays, entry_key, store
@@ -164,7 +164,7 @@ def _make(
     valid = encoded.valid
     if all(np.array_equal(valid[0], other) for other in valid[1:]):
         valid = valid[:1]
-    ranges = percentile_ranges(
+    intensities = measure_intensities(
         image, 0, header.channels, normalisation.low, normalisation.high, _silent(context)
     )
     arrays = SampleArrays(
@@ -175,7 +175,8 @@ def _make(
         foreground=_places(labels),
         sizes=_sizes(labels, target.dims),
     )
-    store(folder, arrays, name=image.name, ranges=ranges, problem=_problem(image.name, truth.valid, ranges))
+    problem = _problem(image.name, truth.valid, intensities.ranges)
+    store(folder, arrays, name=image.name, intensities=intensities, problem=problem)
 
 
 def _problem(name: str, valid: NDArray[np.bool_], ranges: NDArray[np.float32]) -> str:

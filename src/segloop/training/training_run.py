@@ -32,7 +32,7 @@ from segloop.training.environment import KeepCacheEntries, KeepSignalHandlers
 from segloop.training.extras import Extras
 from segloop.training.limits import LIMITS, EndedBy
 from segloop.training.losses import TargetLoss
-from segloop.training.model_export import ModelDescription, ModelExporter, summary
+from segloop.training.model_export import ModelDescription, ModelExporter, median_range, summary
 from segloop.training.module import SegmentationModule
 from segloop.training.planning.hardware import find_hardware
 from segloop.training.planning.plan import plan_training
@@ -211,6 +211,7 @@ class TrainingRun:
         sizes = np.concatenate([sample.arrays().sizes for sample in samples.train])
         parameters, note = target.initial_parameters(sizes)
         self._say(note)
+        medians = [sample.medians for sample in samples.train if len(sample.arrays().foreground)]
         return ModelDescription(
             spec=spec,
             target=target,
@@ -219,6 +220,7 @@ class TrainingRun:
             recipe=found.recipe,
             normalisation=self._config.normalisation,
             voxel_size_um=found.voxel_size_um,
+            median_range=median_range(medians),
             provenance=provenance(self._config, dataset, samples.train, samples.val, device),
         )
 

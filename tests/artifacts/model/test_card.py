@@ -77,6 +77,13 @@ def test_a_card_of_version_4_says_nothing_about_itself() -> None:
     assert (old.description, old.license, old.cite) == ("", "", [])
 
 
+def test_a_card_of_version_5_does_not_know_its_medians() -> None:
+    old = parse_card((Path(__file__).parent / "model_v5.json").read_bytes(), "model_v5.json")
+
+    assert (old.version, old.median_range) == (VERSION, [])
+    assert (old.object_diameter, old.license) == (26.0, "BSD-3-Clause")
+
+
 @pytest.mark.parametrize(
     ("recipe", "problem"),
     [

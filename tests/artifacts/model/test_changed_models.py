@@ -31,6 +31,7 @@ def model(tmp_path: Path) -> Model:
 
 CHANGED: dict[str, Any] = {
     "object_diameter": 30.0,
+    "median_range": [[0.1, 0.3]],
     "recipe": {"inputs": [{"operation": "pick", "channels": ["GFP"]}]},
     "network": SPEC.to_dict() | {"filters": [4, 4, 9]},
     "normalisation": {"low": 99.8, "high": 1, "clip_low": -1, "clip_high": 4},

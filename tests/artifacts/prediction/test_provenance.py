@@ -29,11 +29,11 @@ def test_a_record_reads_back_as_written(tmp_path: Path) -> None:
 def test_a_record_names_its_format_and_version(tmp_path: Path) -> None:
     _record("labels").write(tmp_path / "a.json")
     saved = json.loads((tmp_path / "a.json").read_text())
-    assert (saved["format"], saved["version"]) == ("segloop-prediction", 3)
+    assert (saved["format"], saved["version"]) == ("segloop-prediction", 4)
 
 
 def test_a_record_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    _record("labels").model_copy(update={"version": 4}).write(tmp_path / "a.json")
+    _record("labels").model_copy(update={"version": 5}).write(tmp_path / "a.json")
     with pytest.raises(ImageError, match=r"a\.json was written by a newer Segloop"):
         Provenance.read(tmp_path / "a.json")
 
@@ -41,7 +41,7 @@ def test_a_record_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_a_record_of_version_1_is_upgraded() -> None:
     record = Provenance.read(Path(__file__).parent / "prediction_v1.json")
 
-    assert (record.version, record.model.target, record.model.options) == (3, "semantic", {"classes": 3})
+    assert (record.version, record.model.target, record.model.options) == (4, "semantic", {"classes": 3})
     assert record.parameters == {"foreground": 0.4, "min_size": 0}
     assert record.model.build_target().dims == 2
     assert [output.kind for output in record.outputs] == ["classes", "probability"]
@@ -50,7 +50,14 @@ def test_a_record_of_version_1_is_upgraded() -> None:
 def test_a_record_of_version_2_was_not_resampled() -> None:
     record = Provenance.read(Path(__file__).parent / "prediction_v2.json")
 
-    assert (record.version, record.scale, record.diameter) == (3, 1.0, None)
+    assert (record.version, record.scale, record.diameter) == (4, 1.0, None)
+
+
+def test_a_record_of_version_3_was_not_inverted() -> None:
+    record = Provenance.read(Path(__file__).parent / "prediction_v3.json")
+
+    assert (record.version, record.inverted) == (4, [])
+    assert record.diameter is not None
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"some": "other"}', "[]"])

@@ -12,6 +12,7 @@ from segloop.artifacts.job.state import JobState
 from segloop.artifacts.run.kept_model import KeptModel, read_kept_model
 from segloop.artifacts.run.plan import Choice, PlannedDevice, TrainingPlan
 from segloop.artifacts.run.run import Run
+from segloop.config.from_python import resolve
 from segloop.config.train import StopConfig, TargetConfig, TrainConfig
 from segloop.core.atomic import atomic_path
 from segloop.core.errors import RunError
@@ -22,7 +23,7 @@ def test_a_run_is_found_again_with_its_config(tmp_path: Path) -> None:
 
     config = Run.open(tmp_path / "run").config
 
-    assert config == TrainConfig(dataset="d", seed=7)
+    assert config == resolve(TrainConfig(dataset="d", seed=7))
 
 
 def test_a_run_is_not_made_in_a_folder_that_holds_something(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_new_limits_are_part_of_the_config(tmp_path: Path) -> None:
 
     run.change_stop(StopConfig(max_minutes=99))
 
-    assert run.config == TrainConfig(seed=3, stop=StopConfig(max_minutes=99))
+    assert run.config == resolve(TrainConfig(seed=3, stop=StopConfig(max_minutes=99)))
 
 
 def test_the_plan_is_kept(tmp_path: Path) -> None:

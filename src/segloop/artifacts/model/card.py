@@ -20,7 +20,7 @@ from segloop.targets import make_target
 from segloop.targets.output import LABELS
 
 FORMAT = "segloop-model"
-VERSION = 5
+VERSION = 6
 
 _LONGEST_NAME = 100
 _MOST_CHANNELS = 1000
@@ -119,6 +119,11 @@ class ModelCard(_Part):
     object_diameter : float or None
         Diameter in pixels that objects are brought to before the network, by resampling the image; None if
         images are taken as they are.
+    median_range : list of (float, float)
+        For each channel of the recipe, where the median of training images with objects lies between the
+        two percentiles of the normalisation (0 to 1): the 5th and 95th percentile over the images. Images
+        whose median lies elsewhere, but within this range if they were inverted, are inverted. Empty if
+        unknown.
     description : str
         What the model is for, in a sentence or two; empty if nobody has said so.
     license : str
@@ -128,7 +133,7 @@ class ModelCard(_Part):
     """
 
     format: Literal["segloop-model"] = "segloop-model"
-    version: Literal[5] = 5
+    version: Literal[6] = 6
     name: str = Field(pattern=_NAME)
     axes: Literal["YX", "ZYX"]
     recipe: RecipeCard
@@ -143,6 +148,7 @@ class ModelCard(_Part):
     provenance: dict[str, Any] = {}
     weights_sha256: str = ""
     object_diameter: float | None = Field(default=None, ge=3, le=1000)
+    median_range: list[tuple[float, float]] = []
     description: str = Field(default="", max_length=2000)
     license: str = Field(default="", max_length=200)
     cite: list[str] = []
@@ -167,6 +173,8 @@ class ModelCard(_Part):
             raise ValueError(f"{n_inputs} channels named but the network takes {spec.in_channels}")
         if self.object_diameter is not None and (spec.dims != 2 or LABELS not in target.outputs):
             raise ValueError("only a 2D model that gives labels can have an object diameter")
+        if self.median_range and len(self.median_range) != len(self.recipe.channels):
+            raise ValueError("the range of the median must be known of all channels or of none")
         if len(self.stride) != spec.dims or min(self.stride) < 1:
             raise ValueError(f"the stride needs {spec.dims} positive numbers")
         if self.halo is not None and (len(self.halo) != spec.dims or min(self.halo) < 0):
@@ -213,6 +221,8 @@ def upgrade_card(values: dict[str, Any]) -> dict[str, Any]:
         values = {**values, "test_input": "inputs", "version": 4}
     if values.get("version") == 4:
         values = {**values, "version": 5}
+    if values.get("version") == 5:  # nobody knew the medians
+        values = {**values, "version": 6}
     return values
 
 

@@ -22,7 +22,7 @@ from segloop.images.image import PixelSize
 from segloop.targets import Target, make_target
 
 FORMAT: Literal["segloop-prediction"] = "segloop-prediction"
-VERSION: Literal[3] = 3
+VERSION: Literal[4] = 4
 
 _LARGEST = 4 << 20  # bytes
 
@@ -143,6 +143,8 @@ class Provenance(_Record):
         the model takes images as they are, or no object was found.
     scale : float
         Factor by which the image was resampled before the network; 1 if it was not.
+    inverted : list of str
+        Those of ``channels`` that were inverted before the network.
     n_objects : int or None
         Number of labelled objects over all time points; None without labels.
     created, rethresholded : str
@@ -152,7 +154,7 @@ class Provenance(_Record):
     """
 
     format: Literal["segloop-prediction"] = FORMAT
-    version: Literal[3] = VERSION
+    version: Literal[4] = VERSION
     image: str
     scene: str = ""
     input: Fingerprint | None
@@ -168,6 +170,7 @@ class Provenance(_Record):
     pending: list[PlainName] = Field(default_factory=list)
     diameter: float | None = None
     scale: float = 1.0
+    inverted: list[str] = Field(default_factory=list)
     n_objects: int | None = None
     created: str
     rethresholded: str = ""
@@ -224,6 +227,8 @@ def _upgraded(values: dict[str, Any], path: Path) -> dict[str, Any]:
         values = {**rest, "model": model, "parameters": parameters, "version": 2}
     if values.get("version") == 2:  # no image was resampled
         values = {**values, "version": 3}
+    if values.get("version") == 3:  # no image was inverted
+        values = {**values, "version": 4}
     return values
 
 

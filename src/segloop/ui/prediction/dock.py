@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from segloop.app.presenters.prediction.predicted_image import PredictedImage
     from segloop.app.workspace import Workspace
 
-_HARDWARE = ("diameter", "device.kind", "device.precision", "tile_size")
+_HARDWARE = ("diameter", "contrast", "device.kind", "device.precision", "tile_size")
 _LOOK_MS = 100
 
 
@@ -109,7 +109,7 @@ class PredictionDock(Page):
         self.model_row = ModelRow(presenter.models)
         self.compatibility = CompatibilityPanel(presenter.check)
         self.outputs = OutputRow()
-        self.hardware = Fold("Object size, device, tiles", self.viewer_app, "prediction.hardware")
+        self.hardware = Fold("Object size, contrast, device", self.viewer_app, "prediction.hardware")
         self.form = ConfigForm(PredictConfig(), self.viewer_app, only=_HARDWARE, folded=False)
         self.hardware.body.addWidget(self.form)
         self.predict_button = QPushButton("Predict")
