@@ -117,3 +117,6 @@ def test_the_steepest_way_counts_not_the_highest_neighbour() -> None:
     height[1, 1], height[1, 0] = 0.0, 0.5
     basins = ascending_basins(height, np.ones(height.shape, bool))
     assert basins[1, 1] == basins[1, 0] != basins[0, 2]
+    # Where columns lie far apart, the way to the side is the less steep one.
+    wide = ascending_basins(height, np.ones(height.shape, bool), (1.0, 4.0))
+    assert wide[1, 1] == wide[0, 1] == wide[0, 2]

@@ -170,8 +170,7 @@ def pack(run: Path, folder: Path, scores: dict[str, Any]) -> None:
         "object_diameter": OBJECT_DIAMETER,
         "pixel_size_um": (None, None, None),  # it learned from images of several magnifications
     }
-    test_input = np.load(model.path / "test_input.npy", allow_pickle=False)
-    Model.save(folder, model.card.model_copy(update=about), model.network(), test_input)
+    Model.save(folder, model.card.model_copy(update=about), model.network(), model.test_input())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 _AT_ONCE = 1 << 16  # pixels whose neighbours are compared at once: what that takes stays in the cache
 
 
-def ascending_basins(height: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+def ascending_basins(
+    height: NDArray[np.float32], mask: NDArray[np.bool_], spacing: Sequence[float] | None = None
+) -> NDArray[np.int32]:
     """Return the basin of each pixel: the peak that is reached from it by the steepest way up.
 
     That is the watershed by topographic distance (Meyer 1994, "Topographic distance and watershed lines").
@@ -25,6 +27,8 @@ def ascending_basins(height: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
         The landscape.
     mask : same shape, bool
         Where ways may lead; by faces, edges and corners.
+    spacing : sequence of float, optional
+        Distance of two pixels along each axis; 1 if not given.
 
     Returns
     -------
@@ -34,7 +38,7 @@ def ascending_basins(height: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
     """
     tall = np.full([size + 2 for size in mask.shape], -np.inf, np.float32)
     np.copyto(tall[(slice(1, -1),) * mask.ndim], height, where=mask)
-    offsets = list(_offsets(tall.shape))
+    offsets = list(_offsets(tall.shape, spacing))
     tall = tall.ravel()
     inside = np.flatnonzero(tall > -np.inf)
     number = np.zeros(tall.size, np.int32)
@@ -59,14 +63,17 @@ def ascending_basins(height: NDArray[np.float32], mask: NDArray[np.bool_]) -> ND
     return basins
 
 
-def _offsets(shape: Sequence[int]) -> Iterator[tuple[int, np.float32]]:
-    """Yield the step to each neighbour in a flat array, and its length in pixels."""
+def _offsets(
+    shape: Sequence[int], spacing: Sequence[float] | None = None
+) -> Iterator[tuple[int, np.float32]]:
+    """Yield the step to each neighbour in a flat array, and its length."""
+    units = spacing or [1.0] * len(shape)
     for step in itertools.product((-1, 0, 1), repeat=len(shape)):
         offset = 0
         for size, way in zip(shape, step, strict=True):
             offset = offset * size + way
         if offset:
-            yield offset, np.float32(math.hypot(*step))
+            yield offset, np.float32(math.hypot(*(way * unit for way, unit in zip(step, units, strict=True))))
 
 
 def saddles(

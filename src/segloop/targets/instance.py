@@ -266,4 +266,4 @@ def _objects(
         return np.zeros(mask.shape, np.int32)
     height = distance.astype(np.float32) / np.float32(255)
     height = gaussian_filter(height, [1 / max(1.0, step) for step in spacing[-mask.ndim :]])
-    return merge_shallow(ascending_basins(height, mask), height, splitting)
+    return merge_shallow(ascending_basins(height, mask, spacing[-mask.ndim :]), height, splitting)
