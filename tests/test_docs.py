@@ -217,7 +217,7 @@ SHOWN = {
         "assert with_hot_pixel == good",
         "assert abs(recognised - good) <= 1 and abs(as_it_is - good) > 0.2 * good",
         "assert 'choose them under Channels' in refusal and right_channel == good",
-        "assert after > before + 0.1",
+        "assert after > before + 0.05",
     ],
 }
 """Pages whose Python blocks are run one after the other, and what is to be true in the end."""
