@@ -27,7 +27,7 @@ def scores(sample_nuclei: Path) -> dict[str, ImageScore]:
 
 def test_the_metrics_have_exactly_the_documented_keys(scores: dict[str, ImageScore]) -> None:
     metrics = pool(scores.values(), scores.values())
-    assert set(metrics) == {"n_images", "semantic", "instance", "baseline"}
+    assert set(metrics) == {"n_images", "semantic", "instance", "intervals", "baseline"}
     assert set(metrics["semantic"]) == {
         "dice",
         "iou",
@@ -53,7 +53,7 @@ def test_the_metrics_have_exactly_the_documented_keys(scores: dict[str, ImageSco
         "mean_ap_per_image_50_90",
     }
     assert list(metrics["instance"]["ap"]) == [f"0.{percent}" for percent in range(50, 100, 5)]
-    assert set(metrics["baseline"]) == {"n_images", "semantic", "instance"}
+    assert set(metrics["baseline"]) == {"n_images", "semantic", "instance", "intervals"}
 
 
 def test_what_is_lost_and_what_is_scored_add_up(scores: dict[str, ImageScore]) -> None:

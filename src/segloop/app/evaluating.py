@@ -75,15 +75,24 @@ def score_lines(metrics: Mapping[str, Any]) -> list[str]:
             ("F1 at IoU 0.50", ("instance", "f1")),
             ("PQ at IoU 0.50", ("instance", "pq")),
         ]
-    found = [(label, _find(metrics, keys), _find(baseline, keys)) for label, keys in shown]
-    width = max(len(label) for label, _, _ in found)
-    for label, value, other in found:
+    found = [(label, keys, _find(metrics, keys), _find(baseline, keys)) for label, keys in shown]
+    width = max(len(label) for label, *_ in found)
+    for label, keys, value, other in found:
         if value is not None:
-            beside = "" if other is None else f"   smoothed Otsu + connected components {other:.3f}"
+            beside = _interval(metrics, keys)
+            beside += "" if other is None else f"   smoothed Otsu + connected components {other:.3f}"
             lines.append(f"{label:{width}s} {value:.3f}{beside}")
     if metrics["instance"] is not None:
         lines.append(_errors(metrics["instance"]))
     return lines
+
+
+def _interval(metrics: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    """Return the 95 % interval of a score as text; nothing where it is not known."""
+    value: Any = metrics.get("intervals")
+    for key in keys:
+        value = (value or {}).get(key)
+    return "" if value is None else f" ({value[0]:.3f} to {value[1]:.3f})"
 
 
 def _errors(instance: Mapping[str, Any]) -> str:

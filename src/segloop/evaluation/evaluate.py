@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from segloop.core.boundaries import compare_boundaries
 from segloop.core.context import Context
 from segloop.core.errors import ImageError, SegloopError
 from segloop.core.matching import Array
@@ -179,13 +180,15 @@ def _score_pair(scored: _Scored, pair: Pair, raw: Path | None, label_kind: Label
     for path, labels in ((pair.raw, pred), (pair.seg, truth)):
         defect = label_defect(labels)
         scored.problems += [defect.sentence(path)] if defect else []
-    foreground = score_image(pred, truth, instances=False)
+    boundary = compare_boundaries(pred, truth)
+    foreground = replace(score_image(pred, truth, instances=False), boundary=boundary)
     objects = classes = None
     if label_kind != "semantic":
-        objects = score_image(*_objects(pred, truth, label_kind), instances=True)
+        score = score_image(*_objects(pred, truth, label_kind), instances=True)
+        objects = replace(score, boundary=boundary)
     if label_kind == "semantic":
         _require_classes(pair, pred, truth)
-        classes = score_image(pred, truth, instances=False, classes=True)
+        classes = replace(score_image(pred, truth, instances=False, classes=True), boundary=boundary)
     scored.by_stem[pair.stem] = _PairScore(pair, foreground, objects, classes, None)
     scored.truth.add(truth)
     scored.prediction.add(pred)
@@ -224,7 +227,7 @@ def _chosen(one: _PairScore, kind: LabelKind, classes: bool) -> ImageScore:
 
 
 def _as_foreground(score: ImageScore) -> ImageScore:
-    return ImageScore(score.pixels, None, score.n_valid, {1: score.pixels})
+    return replace(score, instance=None, errors=None, classes={1: score.pixels})
 
 
 def _read_pair(pair: Pair) -> tuple[Array, Array]:

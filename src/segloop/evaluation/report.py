@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from segloop.core.atomic import write_text
+from segloop.core.boundaries import TOLERANCE
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.core.matching import Array
@@ -176,20 +177,34 @@ def _scores(scores: Mapping[str, Any]) -> str:
             ("Recall at IoU 0.50", ("instance", "recall")),
             ("Panoptic quality at IoU 0.50", ("instance", "pq")),
         ]
+    if "hd95_per_image_mean" in scores["semantic"]:
+        rows += [
+            (
+                f"Surface Dice at {TOLERANCE:g} px, mean per image",
+                ("semantic", "surface_dice_per_image_mean"),
+            ),
+            ("Boundary distance HD95 in px, mean per image", ("semantic", "hd95_per_image_mean")),
+        ]
     baseline = scores.get("baseline")
-    head = "<th>Score</th><th>Prediction</th>" + ("<th>Baseline</th><th>Gain</th>" if baseline else "")
+    spread = scores.get("intervals")
+    head = "<th>Score</th><th>Prediction</th>" + ("<th>95 % interval</th>" if spread else "")
+    head += "<th>Baseline</th><th>Gain</th>" if baseline else ""
     lines = []
     for name, keys in rows:
         value, beside = _find(scores, keys), _find(baseline, keys)
         if value is None:
             continue
         cells = f'<td>{name}</td><td class="main">{value:.3f}</td>'
+        if spread:
+            cells += f'<td class="interval">{_interval(spread, keys)}</td>'
         if baseline:
             gain = "" if beside is None else f"{value - beside:+.3f}".replace("-", "−")
             cells += f"<td>{'' if beside is None else f'{beside:.3f}'}</td><td>{gain}</td>"
         lines.append(f"<tr>{cells}</tr>")
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    said = "Pooled over all images unless named per image; 1 is perfect."
+    said = "Pooled over all images unless named per image; 1 is perfect, for distances 0."
+    if spread:
+        said += " Intervals: how much the scores vary with the choice of the images (bootstrap)."
     if baseline:
         n = baseline["n_images"]
         said += f" Baseline: {_BASELINE}, best channel" + (
@@ -200,6 +215,14 @@ def _scores(scores: Mapping[str, Any]) -> str:
     right = chart + errors_table(scores)
     columns = f'<div class="side"><div>{table}</div><div>{right}</div></div>'
     return f'<h2>Scores</h2><p class="soft">{said}</p>{columns}'
+
+
+def _interval(spread: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """Return the interval of a score as text; nothing where it is not known."""
+    value: Any = spread
+    for key in keys:
+        value = (value or {}).get(key)
+    return "" if value is None else f"{value[0]:.3f} to {value[1]:.3f}"
 
 
 def _class_table(classes: Mapping[str, Mapping[str, float]]) -> str:

@@ -23,6 +23,7 @@ th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--ru
 th:first-child, td:first-child { padding-left: 0; text-align: left; }
 th { vertical-align: bottom; color: var(--soft); font-size: 13px; font-weight: 600; }
 td.main { font-weight: 650; }
+td.interval { color: var(--soft); font-size: 13px; white-space: nowrap; }
 figure { margin: 0; }
 .chart svg { display: block; width: 100%; height: auto; }
 .chart text { font-family: inherit; fill: var(--soft); font-size: 12px; }

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from segloop.core.atomic import write_json, write_text
+from segloop.core.boundaries import BoundaryScore
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.core.matching import Array, find_overlaps
@@ -27,6 +28,7 @@ from segloop.core.metrics import (
     count_pixels,
 )
 from segloop.core.object_errors import ObjectErrors, count_object_errors
+from segloop.evaluation.intervals import intervals
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins in a spreadsheet
 
@@ -47,6 +49,8 @@ class ImageScore:
         Pixels of each class in prediction or truth; None where the image holds objects.
     errors : ObjectErrors or None
         What is wrong with the objects; None where ``instance`` is.
+    boundary : BoundaryScore or None
+        How far the boundaries of the foreground lie apart; None where nobody asked for it.
     """
 
     pixels: BinaryCounts
@@ -54,6 +58,7 @@ class ImageScore:
     n_valid: int
     classes: Mapping[int, BinaryCounts] | None = None
     errors: ObjectErrors | None = None
+    boundary: BoundaryScore | None = None
 
 
 def score_image(
@@ -98,7 +103,8 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
     Returns
     -------
     dict
-        ``n_images``, ``semantic``, ``instance`` (None for masks and classes) and, where given, ``baseline``.
+        ``n_images``, ``semantic``, ``instance`` (None for masks and classes), ``intervals`` (None for fewer
+        than five images) and, where given, ``baseline``.
         Where no image holds objects, ``semantic`` also has the scores of each class under ``classes``, and
         their unweighted means (``dice_per_class_mean``, ``iou_per_class_mean``). All scores are pooled over
         the images, except those named per image: means over the images that have valid pixels, and for one
@@ -121,6 +127,7 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
         ),
         "instance": None,
     }
+    metrics["semantic"] |= _boundaries([score.boundary for score in valid])
     by_class = [score.classes for score in counted if score.classes is not None]
     if len(by_class) == len(counted):
         metrics["semantic"] |= _classes(by_class)
@@ -132,6 +139,7 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
         )
         errors = [score.errors for score in counted if score.errors is not None]
         metrics["instance"] |= _errors(reduce(add, errors), pooled)
+    metrics["intervals"] = intervals(valid)
     compared = list(baseline)
     if compared:
         metrics["baseline"] = pool(compared)
@@ -146,6 +154,18 @@ def _overlap(pooled: BinaryCounts, per_image: Sequence[BinaryCounts]) -> dict[st
         "recall": pooled.recall,
         "dice_per_image_mean": float(np.mean([one.dice for one in per_image])),
         "iou_per_image_mean": float(np.mean([one.iou for one in per_image])),
+    }
+
+
+def _boundaries(scores: Sequence[BoundaryScore | None]) -> dict[str, Any]:
+    """Return the means over the images; nothing unless they are known of all of them."""
+    known = [score for score in scores if score is not None]
+    if len(known) < len(scores):
+        return {}
+    distances = [score.hd95 for score in known if score.hd95 is not None]
+    return {
+        "hd95_per_image_mean": float(np.mean(distances)) if distances else None,
+        "surface_dice_per_image_mean": float(np.mean([score.surface_dice for score in known])),
     }
 
 
@@ -283,6 +303,8 @@ def image_columns(score: ImageScore) -> dict[str, Any]:
         row |= {"n_truth": counts.n_truth, "n_predicted": counts.n_pred}
         row |= {f"ap_{threshold:.2f}": counts.average_precision(threshold) for threshold in IOU_THRESHOLDS}
         row |= {"f1": counts.f1(), "pq": counts.panoptic_quality()}
+    if score.boundary is not None:
+        row |= {"hd95": score.boundary.hd95, "surface_dice": score.boundary.surface_dice}
     if score.errors is not None:
         wrong = score.errors
         row |= {name: getattr(wrong, name) for name in ("missed", "spurious", "split", "merged")}

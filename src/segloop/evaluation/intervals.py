@@ -1,0 +1,87 @@
+"""How much a score would change with other images of the same kind: bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segloop.core.metrics import IOU_THRESHOLDS
+
+if TYPE_CHECKING:
+    from segloop.evaluation.scores import ImageScore
+
+LEVEL = 0.95
+"""Share of the resamples whose score lies in an interval."""
+
+FEWEST = 5
+"""Images; fewer say nothing about how scores vary."""
+
+_RESAMPLES = 2000
+_UP_TO = 0.90  # IoU of the mean AP
+
+Interval = tuple[float, float]
+
+
+def intervals(scores: Sequence[ImageScore]) -> dict[str, Any] | None:
+    """Return 95 % intervals of the main scores, by the names that the scores have in ``metrics.json``.
+
+    Images are drawn with replacement, as many as there are, 2,000 times with a fixed seed; an interval holds
+    the middle 95 % of the scores (percentile bootstrap; Efron and Tibshirani 1993, ch. 13). Pooled scores are
+    pooled again for each draw.
+
+    Parameters
+    ----------
+    scores : sequence of ImageScore
+        One for each image. Intervals of objects are given if every image has objects.
+
+    Returns
+    -------
+    dict or None
+        ``level``, ``semantic`` and ``instance`` (None for masks and classes); None if there are fewer than
+        five images.
+    """
+    n = len(scores)
+    if n < FEWEST:
+        return None
+    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES).astype(float)
+    pixels = np.array([[score.pixels.tp, score.pixels.fp, score.pixels.fn] for score in scores], float)
+    semantic = {
+        "dice": _middle(_dice(draws @ pixels)),
+        "dice_per_image_mean": _middle(draws @ _dice(pixels) / n),
+    }
+    found = [score.instance for score in scores if score.instance is not None]
+    if len(found) < n:
+        return {"level": LEVEL, "semantic": semantic, "instance": None}
+    counts = np.array([[one.tp, one.fp, one.fn] for one in found], float)  # image, kind, threshold
+    pooled = np.tensordot(draws, counts, 1)
+    ap, ap_each = _average_precision(pooled), _average_precision(counts)
+    used = np.array(IOU_THRESHOLDS) <= _UP_TO
+    at = {threshold: f"{threshold:.2f}" for threshold in IOU_THRESHOLDS}
+    instance = {
+        "ap": {name: _middle(ap[:, i]) for i, name in enumerate(at.values())},
+        "mean_ap_50_90": _middle(ap[:, used].mean(axis=1)),
+        "ap50_per_image_mean": _middle(draws @ ap_each[:, 0] / n),
+        "mean_ap_per_image_50_90": _middle(draws @ ap_each[:, used].mean(axis=1) / n),
+    }
+    return {"level": LEVEL, "semantic": semantic, "instance": instance}
+
+
+def _middle(values: NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _dice(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    tp, fp, fn = counts.T
+    return _ratio(2 * tp, 2 * tp + fp + fn)
+
+
+def _average_precision(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _ratio(counts[:, 0], counts.sum(axis=1))
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.ones_like(whole), where=whole > 0)
