@@ -164,3 +164,13 @@ def test_progress_is_reported_and_cancel_heeded() -> None:
     assert seen[-1].fraction == 1
     with pytest.raises(Cancelled):
         percentile_ranges(image, 0, [0], 1, 99, Context(cancelled=lambda: True))
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int64", "uint64"])
+def test_wide_integers_of_few_values_are_counted_exactly(dtype: str) -> None:
+    rng = np.random.default_rng(7)
+    narrow = rng.poisson(20, (64, 96)).astype(np.uint16)
+    offset = 3_000_000_000 if dtype in ("uint32", "int64", "uint64") else 70_000
+    wide = narrow.astype(dtype) + np.array(offset, dtype)
+    found = percentile_ranges(Image.from_array(wide, "YX"), 0, [0], 1.0, 99.8)
+    np.testing.assert_array_equal(found, np.percentile(wide, [1.0, 99.8]).astype(np.float32)[None])

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from segloop.app.presenters.training.curves import Curves
 from segloop.app.workspace import Workspace
+from segloop.config.from_python import resolve
 from segloop.config.parameters import ParameterSet, parameter
 from segloop.config.registries import LOSSES
 from segloop.config.train import NetworkConfig, NetworkSize, StopConfig, TargetConfig, TrainConfig
@@ -122,7 +123,7 @@ def test_settings_give_back_what_they_were_given(qtbot, tmp_path):
     config.recipe.channels = ["DAPI", "2"]
     config.patch.size = [64, 96]
     panel.set_value(config)
-    assert panel.value() == config
+    assert panel.value() == resolve(config)
     assert not panel.sizes[NetworkSize.large].isEnabled()
 
 

@@ -11,6 +11,7 @@ from segloop.core.context import Context
 from segloop.images.image import Image
 
 _BINS = 1 << 16
+_EXACT_FLOAT = 1 << 53  # below it, each integer is a 64-bit float
 _BLOCK_PIXELS = 4 << 20
 _ROW_PIXELS = 1 << 20
 # Two percentiles closer than this many bins are measured again between them: a single hot pixel must not
@@ -59,9 +60,9 @@ def measure_intensities(
 ) -> Intensities:
     """Measure the percentiles of each channel over the whole image at one time point.
 
-    The image is read block by block. Integers of up to 16 bits are counted exactly, which gives
-    ``numpy.percentile`` with linear interpolation (method 7 of Hyndman and Fan, 1996); other types are binned
-    between minimum and maximum, which errs by less than 1/65536 of that range.
+    The image is read block by block. Integers that span at most 65,536 values are counted exactly, which
+    gives ``numpy.percentile`` with linear interpolation (method 7 of Hyndman and Fan, 1996); other pixels are
+    binned between minimum and maximum, which errs by less than 1/65536 of that range.
 
     Where the two percentiles are the same value, because nearly all of the image is background, the few other
     pixels are its content: the maximum stands in for the upper percentile, or, if nothing is brighter than
@@ -87,10 +88,8 @@ def measure_intensities(
     Cancelled
         If the user asked to stop.
     """
-    exact = image.dtype.kind in "iu" and image.dtype.itemsize <= 2
-    measure = _exact if exact else _binned
     percentiles = (low, high, 100 - high, 100 - low, 50)
-    measured = measure(image, t, list(channels), percentiles, context or Context())
+    measured = _measure(image, t, list(channels), percentiles, context or Context())
     table = np.asarray(measured, dtype=np.float32).reshape(len(channels), len(percentiles) + 2).T
     lower, upper, dark, bright, median, minimum, maximum = table
     return Intensities(
@@ -193,23 +192,43 @@ def _ranks(n: int, percentile: float) -> tuple[int, int, float]:
     return lower, min(lower + 1, n - 1), rank - lower
 
 
-def _exact(
+def _measure(
     image: Image, t: int, channels: list[int], percentiles: Sequence[float], context: Context
 ) -> list[list[float]]:
-    """Return both percentiles, minimum and maximum of each channel, from a count of every value."""
-    limits = np.iinfo(image.dtype)
-    counts = np.zeros((len(channels), limits.max - limits.min + 1), dtype=np.int64)
+    """Return percentiles, minimum and maximum of each channel."""
+    if image.dtype.kind in "iu" and image.dtype.itemsize <= 2:
+        limits = np.iinfo(image.dtype)
+        return _exact(image, t, channels, percentiles, context, int(limits.min), int(limits.max))
+    extents = _extent(image, t, channels, context)
+    if image.dtype.kind in "iu":
+        least, most = int(min(low for low, _, _ in extents)), int(max(high for _, high, _ in extents))
+        if most - least < _BINS and max(abs(least), abs(most)) < _EXACT_FLOAT:
+            return _exact(image, t, channels, percentiles, context, least, most)
+    return _binned(image, t, channels, percentiles, context, extents)
+
+
+def _exact(
+    image: Image,
+    t: int,
+    channels: list[int],
+    percentiles: Sequence[float],
+    context: Context,
+    least: int,
+    most: int,
+) -> list[list[float]]:
+    """Return percentiles, minimum and maximum of each channel, from a count of every value."""
+    counts = np.zeros((len(channels), most - least + 1), dtype=np.int64)
     for values in _read(image, t, channels, context):
         for count, value in zip(counts, values, strict=True):
-            shifted = value if limits.min == 0 else value.astype(np.int32) - limits.min
-            count += np.bincount(shifted, minlength=count.size)
+            shifted = value if least == 0 else value.astype(np.int64) - least
+            count += np.bincount(shifted.astype(np.intp, copy=False), minlength=count.size)
     found = []
     for count in counts:
         cumulative = np.cumsum(count)
         row = []
         for percentile in (*percentiles, 0, 100):
             lower, upper, weight = _ranks(int(cumulative[-1]), percentile)
-            first, second = np.searchsorted(cumulative, [lower, upper], side="right") + limits.min
+            first, second = np.searchsorted(cumulative, [lower, upper], side="right") + least
             row.append(float(first + (second - first) * weight))
         found.append(row)
     return found
@@ -270,10 +289,14 @@ class _Bins:
 
 
 def _binned(
-    image: Image, t: int, channels: list[int], percentiles: Sequence[float], context: Context
+    image: Image,
+    t: int,
+    channels: list[int],
+    percentiles: Sequence[float],
+    context: Context,
+    extents: list[tuple[float, float, int]],
 ) -> list[list[float]]:
-    """Return both percentiles, minimum and maximum of each channel, from histograms."""
-    extents = _extent(image, t, channels, context)
+    """Return percentiles, minimum and maximum of each channel, from histograms."""
     bins = [_Bins(low, high, n) for low, high, n in extents]
     open_bins = {i: part for i, part in enumerate(bins) if part.n and part.width > 0}
     for _ in range(1 + _ZOOMS):
