@@ -64,6 +64,20 @@ def test_a_summary_says_at_which_size_the_image_was_predicted(results):
     assert text == "at 0.5\nObjects are about 52 px wide, so the image was resampled by 0.50."
 
 
+def test_a_summary_says_that_the_image_was_inverted(results):
+    made = result(20)
+    finish(results, made)
+    made.kept.provenance = made.kept.provenance.model_copy(
+        update={"inverted": ["nuclei"], "channels": ["nuclei"]}
+    )
+    ((_, text),) = results.summaries()
+    assert text == "at 0.5\nThe image was inverted for the model; see Contrast."
+    both = {"inverted": ["nuclei"], "channels": ["nuclei", "actin"]}
+    made.kept.provenance = made.kept.provenance.model_copy(update=both)
+    ((_, text),) = results.summaries()
+    assert text == "at 0.5\nThe image was inverted for the model (channels nuclei); see Contrast."
+
+
 def test_a_result_without_layers_is_forgotten(results):
     made = result(20)
     finish(results, made)

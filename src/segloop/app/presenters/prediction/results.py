@@ -272,11 +272,15 @@ def _ignore(error: Exception) -> None:
 
 
 def _summary(result: Result, shown: Shown) -> str:
-    """Return what a result holds, and at which size of the image it was found if that was another one."""
+    """Return what a result holds, and what was done with the image before."""
     record = result.kept.provenance if result.kept is not None else None
-    if record is None or record.scale == 1 or record.diameter is None:
-        return shown.summary
-    return (
-        f"{shown.summary}\nObjects are about {record.diameter:.0f} px wide, so the image was resampled by "
-        f"{record.scale:.2f}."
-    )
+    lines = [shown.summary]
+    if record is not None and record.scale != 1 and record.diameter is not None:
+        lines.append(
+            f"Objects are about {record.diameter:.0f} px wide, so the image was resampled by "
+            f"{record.scale:.2f}."
+        )
+    if record is not None and record.inverted:
+        which = f" (channels {', '.join(record.inverted)})" if len(record.channels) > 1 else ""
+        lines.append(f"The image was inverted for the model{which}; see Contrast.")
+    return "\n".join(lines)
