@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
 from segloop.core.metrics import BinaryCounts, InstanceCounts
-from segloop.evaluation.intervals import intervals
+from segloop.evaluation import intervals as module
 from segloop.evaluation.scores import ImageScore
+
+
+def intervals(scores: list[ImageScore]) -> dict[str, Any] | None:
+    return module.intervals([score.pixels for score in scores], [score.instance for score in scores])
 
 
 def score(rng: np.random.Generator, objects: bool = True) -> ImageScore:

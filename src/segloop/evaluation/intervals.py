@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segloop.core.metrics import IOU_THRESHOLDS
-
-if TYPE_CHECKING:
-    from segloop.evaluation.scores import ImageScore
+from segloop.core.metrics import IOU_THRESHOLDS, BinaryCounts, InstanceCounts
 
 LEVEL = 0.95
 """Share of the resamples whose score lies in an interval."""
@@ -25,7 +22,9 @@ _UP_TO = 0.90  # IoU of the mean AP
 Interval = tuple[float, float]
 
 
-def intervals(scores: Sequence[ImageScore]) -> dict[str, Any] | None:
+def intervals(
+    pixels: Sequence[BinaryCounts], objects: Sequence[InstanceCounts | None]
+) -> dict[str, Any] | None:
     """Return 95 % intervals of the main scores, by the names that the scores have in ``metrics.json``.
 
     Images are drawn with replacement, as many as there are, 2,000 times with a fixed seed; an interval holds
@@ -34,8 +33,8 @@ def intervals(scores: Sequence[ImageScore]) -> dict[str, Any] | None:
 
     Parameters
     ----------
-    scores : sequence of ImageScore
-        One for each image. Intervals of objects are given if every image has objects.
+    pixels, objects : sequence of BinaryCounts, of InstanceCounts or None
+        One for each image. Intervals of objects are given if they are known of every image.
 
     Returns
     -------
@@ -43,16 +42,16 @@ def intervals(scores: Sequence[ImageScore]) -> dict[str, Any] | None:
         ``level``, ``semantic`` and ``instance`` (None for masks and classes); None if there are fewer than
         five images.
     """
-    n = len(scores)
+    n = len(pixels)
     if n < FEWEST:
         return None
     draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES).astype(float)
-    pixels = np.array([[score.pixels.tp, score.pixels.fp, score.pixels.fn] for score in scores], float)
+    table = np.array([[one.tp, one.fp, one.fn] for one in pixels], float)
     semantic = {
-        "dice": _middle(_dice(draws @ pixels)),
-        "dice_per_image_mean": _middle(draws @ _dice(pixels) / n),
+        "dice": _middle(_dice(draws @ table)),
+        "dice_per_image_mean": _middle(draws @ _dice(table) / n),
     }
-    found = [score.instance for score in scores if score.instance is not None]
+    found = [one for one in objects if one is not None]
     if len(found) < n:
         return {"level": LEVEL, "semantic": semantic, "instance": None}
     counts = np.array([[one.tp, one.fp, one.fn] for one in found], float)  # image, kind, threshold

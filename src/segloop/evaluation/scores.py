@@ -139,7 +139,7 @@ def pool(scores: Iterable[ImageScore], baseline: Iterable[ImageScore] = ()) -> d
         )
         errors = [score.errors for score in counted if score.errors is not None]
         metrics["instance"] |= _errors(reduce(add, errors), pooled)
-    metrics["intervals"] = intervals(valid)
+    metrics["intervals"] = intervals([score.pixels for score in valid], [score.instance for score in valid])
     compared = list(baseline)
     if compared:
         metrics["baseline"] = pool(compared)
