@@ -12,6 +12,7 @@ from segloop.artifacts.prediction.place import find_predictions
 from segloop.core.context import Context
 from segloop.core.errors import PairingError
 from segloop.core.paths import is_folder
+from segloop.evaluation.intervals import interval_text
 from segloop.images.listing import image_files
 from segloop.images.pairing import Pairing, pair_by_stem
 
@@ -79,20 +80,13 @@ def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     width = max(len(label) for label, *_ in found)
     for label, keys, value, other in found:
         if value is not None:
-            beside = _interval(metrics, keys)
+            spread = interval_text(metrics.get("intervals"), keys)
+            beside = f" ({spread})" if spread else ""
             beside += "" if other is None else f"   smoothed Otsu + connected components {other:.3f}"
             lines.append(f"{label:{width}s} {value:.3f}{beside}")
     if metrics["instance"] is not None:
         lines.append(_errors(metrics["instance"]))
     return lines
-
-
-def _interval(metrics: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    """Return the 95 % interval of a score as text; nothing where it is not known."""
-    value: Any = metrics.get("intervals")
-    for key in keys:
-        value = (value or {}).get(key)
-    return "" if value is None else f" ({value[0]:.3f} to {value[1]:.3f})"
 
 
 def _errors(instance: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,14 @@ def intervals(
         "mean_ap_per_image_50_90": _middle(draws @ ap_each[:, used].mean(axis=1) / n),
     }
     return {"level": LEVEL, "semantic": semantic, "instance": instance}
+
+
+def interval_text(found: Mapping[str, Any] | None, keys: Sequence[str]) -> str:
+    """Return the interval of a score, named by the keys of `intervals`, as text; empty if it is not known."""
+    value: Any = found
+    for key in keys:
+        value = (value or {}).get(key)
+    return "" if value is None else f"{value[0]:.3f} to {value[1]:.3f}"
 
 
 def _middle(values: NDArray[np.float64]) -> Interval:

@@ -17,6 +17,7 @@ from segloop.core.file_errors import writing
 from segloop.core.matching import Array
 from segloop.evaluation.charts import Point, line_chart
 from segloop.evaluation.errors_table import errors_table
+from segloop.evaluation.intervals import interval_text
 from segloop.evaluation.pictures import (
     AGREEMENT,
     EXCLUDED,
@@ -196,7 +197,7 @@ def _scores(scores: Mapping[str, Any]) -> str:
             continue
         cells = f'<td>{name}</td><td class="main">{value:.3f}</td>'
         if spread:
-            cells += f'<td class="interval">{_interval(spread, keys)}</td>'
+            cells += f'<td class="interval">{interval_text(spread, keys)}</td>'
         if baseline:
             gain = "" if beside is None else f"{value - beside:+.3f}".replace("-", "−")
             cells += f"<td>{'' if beside is None else f'{beside:.3f}'}</td><td>{gain}</td>"
@@ -215,14 +216,6 @@ def _scores(scores: Mapping[str, Any]) -> str:
     right = chart + errors_table(scores)
     columns = f'<div class="side"><div>{table}</div><div>{right}</div></div>'
     return f'<h2>Scores</h2><p class="soft">{said}</p>{columns}'
-
-
-def _interval(spread: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """Return the interval of a score as text; nothing where it is not known."""
-    value: Any = spread
-    for key in keys:
-        value = (value or {}).get(key)
-    return "" if value is None else f"{value[0]:.3f} to {value[1]:.3f}"
 
 
 def _class_table(classes: Mapping[str, Mapping[str, float]]) -> str:
