@@ -281,3 +281,27 @@ def test_nothing_is_delivered_after_release(tmp_path: Path) -> None:
     threading.Timer(0.05, go_on.set).start()
     watcher.release()
     assert updates == []
+
+
+def test_what_was_read_while_the_watching_ends_is_delivered(tmp_path: Path, updates: list[JobUpdate]) -> None:
+    EventLog(tmp_path).message("The image can't be read.", "error")
+    read, ending = threading.Event(), threading.Event()
+
+    class Slow(JobFollower):
+        """Has read the events when the watching is ended, and returns them only afterwards."""
+
+        def look(self) -> JobUpdate:
+            update = super().look()
+            read.set()
+            ending.wait(PATIENCE_S)
+            return update
+
+    watcher = JobWatcher(ThreadRepeater(0.01))
+    watcher.updated.connect(updates.append)
+    watcher.watch(Slow(Job(tmp_path)), until_ended=False)
+    assert read.wait(PATIENCE_S)
+    threading.Timer(0.3, ending.set).start()
+    watcher.finish()
+
+    texts = [event.text for update in updates for event in update.events_of(MessageEvent)]
+    assert texts == ["The image can't be read."]

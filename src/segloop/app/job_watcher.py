@@ -131,6 +131,7 @@ class JobWatcher:
         self._follower: JobFollower | None = None
         self._until_ended = True
         self._latest: JobUpdate | None = None
+        self._undelivered: JobUpdate | None = None
 
     @property
     def job(self) -> Job | None:
@@ -160,11 +161,22 @@ class JobWatcher:
         self.release()
         self._follower = follower = job if isinstance(job, JobFollower) else JobFollower(job)
         self._until_ended = until_ended
-        self._repeater.start(follower.look, self._deliver)
+
+        def look() -> JobUpdate:
+            self._undelivered = update = follower.look()
+            return update
+
+        self._repeater.start(look, self._deliver)
 
     def finish(self) -> None:
-        """Look once more, in this thread, and stop watching."""
+        """Look once more, in this thread, and stop watching.
+
+        For repeaters whose ``stop`` waits for the present call, as that of `ThreadRepeater` does.
+        """
         self._repeater.stop()
+        # The repeater drops the result of a call that it was in, and what that call read does not come again.
+        if self._undelivered is not None:
+            self._deliver(self._undelivered)
         if self._follower is not None:
             self._deliver(self._follower.look())
         self.release()
@@ -172,10 +184,10 @@ class JobWatcher:
     def release(self) -> None:
         """Stop watching; the job goes on."""
         self._repeater.stop()
-        self._follower = self._latest = None
+        self._follower = self._latest = self._undelivered = None
 
     def _deliver(self, update: JobUpdate) -> bool:
-        self._latest = update
+        self._latest, self._undelivered = update, None
         follower = self._follower
         self.updated.emit(update)
         # A receiver of the update may have chosen another job.
