@@ -111,7 +111,7 @@ def test_lines_are_left_out_and_a_set_without_areas_is_refused(tmp_path: Path) -
 
     with pytest.raises(ImageError, match=r"lines\.zip holds lines or points only"):
         rasterise(tmp_path / "lines.zip", (1, 8, 8))
-    with pytest.raises(ImageError, match=r"No ROI of .*far\.zip lies in the image"):
+    with pytest.raises(ImageError, match=r"None of the ROIs in .*far\.zip lies inside the image"):
         rasterise(tmp_path / "far.zip", (1, 8, 8))
 
 

@@ -52,7 +52,7 @@ def test_empty_file(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("a.tif", "again"), ("a.png", "again"), ("a.jpg", "again"), ("a.xyz", "by its suffix")],
+    [("a.tif", "again"), ("a.png", "again"), ("a.jpg", "again"), ("a.xyz", "not that of an image")],
 )
 def test_file_that_is_no_image(tmp_path: Path, name: str, remedy: str) -> None:
     (tmp_path / name).write_text("These are notes, not pixels.")

@@ -205,8 +205,8 @@ def create_from_layers(
         size = tuple(length for length, axis in zip(raw.shape, axes, strict=True) if axis != "C")
         if tuple(plane.data.shape) != size:
             raise DatasetError(
-                f"Layer {plane.name} has the shape {tuple(plane.data.shape)} and the raw image {size}: "
-                "choose labels of the same image."
+                f"Layer {plane.name} has the shape {tuple(plane.data.shape)}, but the raw image has {size}: "
+                "choose labels that belong to this image."
             )
     try:
         write_image(

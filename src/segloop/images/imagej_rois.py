@@ -94,7 +94,7 @@ def rasterise(path: Path, shape: Shape) -> NDArray[np.int32]:
             f"{path} holds lines or points only, no areas such as polygons: outline the objects."
         )
     if not labels.any():
-        raise ImageError(f"No ROI of {path} lies in the image: choose the set of this image.")
+        raise ImageError(f"None of the ROIs in {path} lies inside the image: choose the ROI set that belongs to it.")
     return labels
 
 

@@ -39,10 +39,10 @@ def image_files(source: PathLike, *, fields_apart: bool = False) -> list[Path]:
         found = _walk(path)
         if not found:
             raise ImageError(
-                f"The folder {path} holds no images; choose one with files such as .tif, .png or .zarr."
+                f"The folder {path} holds no images: choose one that holds files such as .tif, .png or .zarr."
             )
     elif exists(path):
-        raise ImageError(f"{path} is not an image by its suffix; choose a file such as .tif, .png or .zarr.")
+        raise ImageError(f"The suffix of {path} is not that of an image: choose a file such as .tif, .png or .zarr.")
     else:
         root, pattern = split_pattern(source)
         if not has_magic(pattern):

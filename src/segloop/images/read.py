@@ -85,7 +85,7 @@ def _existing(path: PathLike) -> Path:
                 raise ImageError(f"{file} is a folder, not an image; choose an image in it.")
         elif file.suffix.lower() not in SUFFIXES:
             raise ImageError(
-                f"{file} is not an image by its suffix; save it as TIFF or PNG, or correct its name."
+                f"The suffix of {file} is not that of an image: save it as TIFF or PNG, or correct its name."
             )
         elif not file.is_file():
             raise ImageError(f"{file} is a device or a pipe, not a file: choose another one.")
