@@ -16,6 +16,7 @@ from segloop.artifacts.prediction.provenance import Provenance
 from segloop.config.predict import PredictConfig
 from segloop.core.errors import ModelError
 from segloop.prediction.object_size import object_areas
+from segloop.prediction.rethreshold import rethreshold_folder
 from segloop.targets.scoring import count_objects
 
 pytestmark = pytest.mark.slow
@@ -94,3 +95,18 @@ def test_a_model_that_takes_images_as_they_are_refuses_a_diameter(model_folder: 
     model = Model.load(model_folder / "instance2-2d-1c")
     with pytest.raises(ModelError, match=r"takes images as they are: leave the object diameter at 0"):
         model.predict(np.zeros((40, 40)), overrides={"diameter": 30})
+
+
+def test_other_thresholds_on_kept_maps_equal_a_prediction_with_them(
+    sample_nuclei: Path, tmp_path: Path
+) -> None:
+    image, chosen = sample_nuclei / "raw" / "000.tif", {"foreground": 0.9, "min_size": 40}
+    kept, again = tmp_path / "kept", tmp_path / "again"
+    predict_files("nuclei-2d", [image], out=kept, overrides=["outputs=[labels,probability]"])
+    rethreshold_folder(kept, chosen)
+    overrides = [f"threshold.{name}={value}" for name, value in chosen.items()]
+    predict_files("nuclei-2d", [image], out=again, overrides=overrides)
+
+    records = [Provenance.read(folder / "000.json") for folder in (kept, again)]
+    assert records[0].diameter == records[1].diameter
+    assert np.array_equal(tifffile.imread(kept / "000.labels.tif"), tifffile.imread(again / "000.tif"))

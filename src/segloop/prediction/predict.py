@@ -261,7 +261,7 @@ class ImagePrediction:
             diameter = measure_diameter(
                 self.engine,
                 self.target,
-                self.parameters,
+                self.model.parameters,  # not the chosen ones: with kept maps, these can change later
                 self._reader(0, ranges),
                 self.image.shape[2:],
                 known,
