@@ -94,7 +94,9 @@ def rasterise(path: Path, shape: Shape) -> NDArray[np.int32]:
             f"{path} holds lines or points only, no areas such as polygons: outline the objects."
         )
     if not labels.any():
-        raise ImageError(f"None of the ROIs in {path} lies inside the image: choose the ROI set that belongs to it.")
+        raise ImageError(
+            f"None of the ROIs in {path} lies inside the image: choose the ROI set that belongs to it."
+        )
     return labels
 
 
@@ -133,7 +135,7 @@ def _read(path: Path) -> Iterator[ImagejRoi]:
     try:
         if path.suffix.lower() == ".roi":
             if path.stat().st_size > _LARGEST:
-                raise ImageError(f"{path} is too large to be a ROI.")
+                raise ImageError(f"{path} is too large to be a ROI: save the ROI set again.")
             yield ImagejRoi.frombytes(path.read_bytes())
             return
         with zipfile.ZipFile(path) as archive:

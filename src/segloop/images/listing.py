@@ -42,7 +42,9 @@ def image_files(source: PathLike, *, fields_apart: bool = False) -> list[Path]:
                 f"The folder {path} holds no images: choose one that holds files such as .tif, .png or .zarr."
             )
     elif exists(path):
-        raise ImageError(f"The suffix of {path} is not that of an image: choose a file such as .tif, .png or .zarr.")
+        raise ImageError(
+            f"The suffix of {path} is not that of an image: choose a file such as .tif, .png or .zarr."
+        )
     else:
         root, pattern = split_pattern(source)
         if not has_magic(pattern):
