@@ -108,7 +108,7 @@ def test_settings_exist(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for page_of_parts in (PAGE, PARTS_PAGE):  # whose parts are chosen
         monkeypatch.syspath_prepend(str(install(tmp_path / page_of_parts.stem, page_of_parts)))
     for words in segloop_commands(page.read_text(encoding="utf-8")):
-        schema = PredictConfig if words[0] == "predict" else TrainConfig
+        schema = PredictConfig if words[0] in ("predict", "compare") else TrainConfig
         # These take no settings, but --seg NAME=FOLDER, and parameters of the models' targets.
         if words[0] in ("dataset", "threshold"):
             continue

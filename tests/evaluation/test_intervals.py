@@ -88,3 +88,43 @@ def test_images_without_anything_to_find_are_perfect() -> None:
     found = intervals([empty] * 5)
     assert found is not None
     assert found["semantic"]["dice"] == (1.0, 1.0)
+
+
+def test_paired_differences_are_those_of_scipy(scores: list[ImageScore]) -> None:
+    first, second = [one.instance for one in scores], [one.instance for one in scores[::-1]]
+
+    def difference(index: np.ndarray) -> float:
+        pooled = [reduce(add, (counts[i] for i in index.astype(int))) for counts in (first, second)]
+        return pooled[0].average_precision(0.5) - pooled[1].average_precision(0.5)
+
+    value, interval = module.paired_difference(first, second)
+    theirs = bootstrap(
+        (np.arange(len(scores)),),
+        difference,
+        n_resamples=2000,
+        method="percentile",
+        vectorized=False,
+        random_state=1,
+    ).confidence_interval
+    assert value == pytest.approx(difference(np.arange(len(scores))))
+    assert interval == pytest.approx((theirs.low, theirs.high), abs=0.02)
+
+
+def test_what_is_hard_for_both_does_not_widen_a_paired_interval() -> None:
+    rng = np.random.default_rng(0)
+    hits = rng.integers(0, 1000, 20)  # from image to image, both vary widely
+    first = [BinaryCounts(int(tp), int(1000 - tp), int(1000 - tp)) for tp in hits]
+    second = [BinaryCounts(one.tp + 10, one.fp - 10, one.fn - 10) for one in first if one.fp >= 10]
+    first = [one for one in first if one.fp >= 10]
+
+    value, interval = module.paired_difference(second, first)
+
+    assert value == pytest.approx(0.01, abs=1e-6)
+    assert interval == pytest.approx((0.01, 0.01), abs=1e-6)
+
+
+def test_a_paired_difference_of_few_images_has_no_interval_and_of_others_no_value() -> None:
+    counts = [BinaryCounts(5, 5, 5)] * 3
+    assert module.paired_difference(counts, counts) == (0.0, None)
+    with pytest.raises(ValueError, match="of the same images"):
+        module.paired_difference(counts, counts[:2])

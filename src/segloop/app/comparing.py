@@ -1,27 +1,26 @@
-"""Several models on the same images of a curated dataset."""
+"""Several models, or one with several thresholds, on the same images of a curated dataset."""
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from segloop.app.comparison_work import BACKGROUND, OTSU, ComparisonWork
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.config.predict import PredictConfig
 from segloop.core.atomic import write_json, write_text
 from segloop.core.context import Context
-from segloop.core.errors import DatasetError, SegloopError
+from segloop.core.errors import ConfigError, DatasetError, SegloopError
 from segloop.core.paths import exists
-from segloop.images.image import default_names
-from segloop.targets.output import CLASSES, LABELS
 
-if TYPE_CHECKING:
-    from segloop.artifacts.dataset.manifest import Sample
-    from segloop.artifacts.model.card import ModelCard
-    from segloop.evaluation.scores import ImageScore
-    from segloop.prediction.job import ModelCache
+MOST_SETTINGS = 100
+"""Combinations of thresholds in one comparison."""
+
+_PREFIX = "threshold."
 
 
 @dataclass(frozen=True)
@@ -30,30 +29,26 @@ class Comparison:
 
     Attributes
     ----------
-    metrics : dict
-        By the name of each model, its scores in the form of ``metrics.json``.
+    summary : dict
+        As `segloop.evaluation.comparison.summarise` describes it: the content of ``metrics.json``.
     problems : tuple of str
         One sentence for each image or model that could not be scored.
     """
 
-    metrics: dict[str, Any]
+    summary: dict[str, Any]
     problems: tuple[str, ...]
 
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """By the name of each model, best first, its scores in the form of an evaluation's."""
+        return dict(self.summary["models"])
+
     def table(self) -> list[str]:
-        """Return one readable line a model, best first."""
-        rows = sorted(self.metrics.items(), key=lambda item: _rank(item[1]), reverse=True)
-        width = max((len(name) for name in self.metrics), default=0)
-        lines = []
-        for name, scores in rows:
-            objects = scores["instance"]
-            ap = "" if objects is None else f"   AP at IoU 0.50 {objects['ap']['0.50']:.3f}"
-            lines.append(f"{name:{width}s}   Dice {scores['semantic']['dice']:.3f}{ap}")
-        return lines
+        """Return the scores as lines for the terminal, best first, the baselines last."""
+        from segloop.evaluation.comparison import aligned, degraded_table, table
 
-
-def _rank(scores: dict[str, Any]) -> float:
-    objects = scores["instance"]
-    return float(scores["semantic"]["dice"] if objects is None else objects["ap"]["0.50"])
+        degraded = degraded_table(self.summary)
+        return [*aligned(table(self.summary)), *(["", *aligned(degraded)] if degraded else [])]
 
 
 def compare(
@@ -62,13 +57,16 @@ def compare(
     *,
     out: str | os.PathLike[str],
     split: Literal["train", "val", "test"] | str = "val",
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    degraded: Sequence[str] = (),
     context: Context | None = None,
 ) -> Comparison:
     """Score several runs or models on the accepted samples of one split.
 
-    Each model predicts into ``out/<its name>``; ``out`` also gets ``metrics.json`` (scores by model) and
-    ``metrics.csv`` (one line a model and sample, with the columns of an evaluation). Excluded pixels do not
-    count.
+    Each model predicts into ``out/<its name>``; ``out`` also gets ``metrics.json``, ``metrics.csv`` (one line
+    a model and sample, with the columns of an evaluation) and ``report.html``. Excluded pixels do not count.
+    Two baselines are scored beside the models: smoothed Otsu thresholding with connected components on the
+    best channel, and no object at all.
 
     Parameters
     ----------
@@ -80,6 +78,13 @@ def compare(
         Folder for scores and predictions.
     split : str
         ``"train"``, ``"val"`` or ``"test"``.
+    grid : mapping of str to sequence, optional
+        Values of thresholds such as ``{"threshold.foreground": [0.3, 0.5, 0.7]}``. Every combination is
+        scored with each model. Networks run once; the maps are kept and decoded again. The predictions of the
+        best combination stay.
+    degraded : sequence of str, optional
+        Names of `segloop.evaluation.degradation`: ``"blur"``, ``"noise"``, ``"intensity"``, ``"scale"``. The
+        models are also scored on images that are changed like this, at two levels each.
     context : Context, optional
         Progress and cancel.
 
@@ -87,42 +92,67 @@ def compare(
     ------
     DatasetError
         If there is no such dataset, or no accepted sample in the split.
+    ConfigError
+        If a threshold of the grid does not exist or has a value that is not valid, there are too many
+        combinations, or a grid is asked for together with degraded images.
     SegloopError
-        If no model could be scored.
+        If no model could be scored, or a degradation does not exist.
     """
-    from segloop.evaluation.scores import csv_table, image_columns, pool
-    from segloop.prediction.job import ModelCache
+    from segloop.evaluation.comparison import Compared, summarise
+    from segloop.evaluation.comparison_report import write_comparison_report
+    from segloop.evaluation.degradation import degradations
+    from segloop.evaluation.scores import csv_table, image_columns
 
+    settings, changes = _combinations(grid or {}), degradations(degraded)
+    if grid and degraded:
+        raise ConfigError("A grid of thresholds and degraded images can't be combined: compare twice.")
     opened = CuratedDataset.open(dataset)
     samples = [opened.sample(name) for name in opened.split(split)]  # type: ignore[arg-type]
     if not samples:
         raise DatasetError(
             f"{opened.path} has no accepted samples in its {split} split: choose another split."
         )
-    folder, cache, context = Path(out), ModelCache(), context or Context()
+    work = ComparisonWork(opened, samples, Path(out), context or Context())
     named = _names(models)
-    scores: dict[str, dict[str, ImageScore]] = {}
-    problems: list[str] = []
-    for number, (name, model) in enumerate(named.items()):
-        for done, sample in enumerate(samples):
-            context.progress(number * len(samples) + done, len(named) * len(samples), f"{name}: {sample.id}")
-            try:
-                scored = _score(opened, sample, model, folder / name, cache)
-            except SegloopError as error:
-                problems.append(f"{name}: {error}")
-            else:
-                scores.setdefault(name, {})[sample.id] = scored
-    if not scores:
-        raise SegloopError(f"No model could be scored. {problems[0]}")
-    metrics = {name: pool(by_sample.values()) for name, by_sample in scores.items()}
-    write_json(folder / "metrics.json", metrics)
+    work.start(len(named) * len(samples) * (1 + len(changes)) + len(samples))
+    for name, model in named.items():
+        work.score_model(name, model, settings, changes)
+    if not work.entries:
+        raise SegloopError(f"No model could be scored. {work.problems[0]}")
+    compared = [Compared(name, each.scores, degraded=each.degraded) for name, each in work.entries.items()]
+    compared += work.baselines()
+    summary = summarise(compared)
+    # The report comes first: it takes time, and a cancel must not leave metrics beside an older report.
+    images = work.images(compared, summary)
+    write_comparison_report(work.out / "report.html", summary, images, work.problems)
+    write_json(work.out / "metrics.json", summary)
     rows = [
-        {"model": name, "sample": sample, **image_columns(score)}
-        for name, by_sample in scores.items()
-        for sample, score in by_sample.items()
+        {"model": each.name, "sample": sample, **image_columns(score)}
+        for each in compared
+        for sample, score in each.scores.items()
     ]
-    write_text(folder / "metrics.csv", csv_table(rows))
-    return Comparison(metrics, tuple(problems))
+    write_text(work.out / "metrics.csv", csv_table(rows))
+    return Comparison(summary, tuple(work.problems))
+
+
+def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return the thresholds of each combination by name, without their prefix; none without a grid."""
+    for name, values in grid.items():
+        if not name.startswith(_PREFIX):
+            raise ConfigError(
+                f"'{name}' is not a threshold: write {_PREFIX}NAME, such as threshold.foreground."
+            )
+        if not values:
+            raise ConfigError(f"{name} has no values: write them with commas, such as {name}=0.3,0.5.")
+    if not grid:
+        return []
+    number = math.prod(len(values) for values in grid.values())
+    if number > MOST_SETTINGS:
+        raise ConfigError(
+            f"The grid has {number} combinations, and {MOST_SETTINGS} at most are compared: use fewer values."
+        )
+    names = [name.removeprefix(_PREFIX) for name in grid]
+    return [dict(zip(names, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def _names(models: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
@@ -130,33 +160,7 @@ def _names(models: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     for model in models:
         stem = Path(model).resolve().name.removesuffix(".zip") if exists(model) else str(model)
         name, number = stem, 2
-        while name in named:
+        while name in named or name in (OTSU, BACKGROUND):
             name, number = f"{stem}-{number}", number + 1
         named[name] = str(model)
     return named
-
-
-def _score(dataset: CuratedDataset, sample: Sample, model: str, out: Path, cache: ModelCache) -> ImageScore:
-    from segloop.evaluation.scores import score_image
-    from segloop.images.labels import read_labels
-    from segloop.prediction.predict import predict_image
-
-    loaded, engine, _ = cache.get(model, PredictConfig().device)
-    config = PredictConfig(channels=_channels(dataset, loaded.card), slice_by_slice=True)
-    result = predict_image(loaded, engine, dataset.raw(sample), config, out, sample.id)
-    kind, path = next(iter(result.outputs.items()))
-    truth = dataset.ground_truth(sample)
-    return score_image(
-        read_labels(path),
-        truth.labels,
-        instances=kind == LABELS and dataset.label_kind == "instances",
-        valid=truth.valid,
-        classes=kind == CLASSES,
-    )
-
-
-def _channels(dataset: CuratedDataset, card: ModelCard) -> list[str]:
-    """Return the dataset's choice of channels for a model whose own names were only counted."""
-    inputs = tuple(card.recipe.channels)
-    counted = inputs == default_names(len(inputs))
-    return list(dataset.channels) if counted and len(dataset.channels) == len(inputs) else []

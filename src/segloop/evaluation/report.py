@@ -10,27 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from segloop.core.atomic import write_text
 from segloop.core.boundaries import TOLERANCE
-from segloop.core.errors import ImageError
-from segloop.core.file_errors import writing
 from segloop.core.matching import Array
 from segloop.evaluation.charts import Point, line_chart
 from segloop.evaluation.errors_table import errors_table
 from segloop.evaluation.intervals import interval_text
+from segloop.evaluation.page import cell, plane, problem_list, write_page
 from segloop.evaluation.pictures import (
     AGREEMENT,
     EXCLUDED,
     EXTRA,
     MISSED,
     OTHER_CLASS,
-    Picture,
     difference_picture,
     image_picture,
     labels_picture,
     shared_numbers,
 )
-from segloop.evaluation.report_style import CSS
 
 
 @dataclass(frozen=True)
@@ -102,21 +98,10 @@ def write_report(
     """
     instances = scores.get("instance") is not None
     body = [_header(title, scores), _scores(scores)]
-    if problems:
-        items = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
-        body.append(f'<h2>Problems</h2><ul class="problems">{items}</ul>')
-    body += [_curves(curves), _figures(figures, instances, classes, note)]
+    body += [problem_list(problems), _curves(curves), _figures(figures, instances, classes, note)]
     if config_yaml.strip():
         body.append(f"<details><summary>Config</summary><pre>{escape(config_yaml)}</pre></details>")
-    page = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{CSS}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
-    with writing(path, ImageError):
-        write_text(path, page)
+    write_page(path, title, body)
 
 
 _BASELINE = "smoothed Otsu + connected components"
@@ -311,19 +296,19 @@ def _sample(row: ReportRow, instances: bool, classes: bool) -> tuple[str, bool]:
         where = (
             "" if n_slices == 1 else ", maximum projection" if z is None else f", slice {z + 1} of {n_slices}"
         )
-        valid = None if row.valid is None else _plane(row.valid, z)
-        p, t = _plane(pred, z), _plane(truth, z)
+        valid = None if row.valid is None else plane(row.valid, z)
+        p, t = plane(pred, z), plane(truth, z)
         cells = [
-            _cell(f"image{where}", None if row.image is None else image_picture(_plane(row.image, z))),
-            _cell("truth", labels_picture(t, coloured=instances or classes, valid=valid)),
-            _cell("prediction", labels_picture(p, coloured=instances or classes, valid=valid)),
-            _cell(
+            cell(f"image{where}", None if row.image is None else image_picture(plane(row.image, z))),
+            cell("truth", labels_picture(t, coloured=instances or classes, valid=valid)),
+            cell("prediction", labels_picture(p, coloured=instances or classes, valid=valid)),
+            cell(
                 "difference",
                 difference_picture(
                     p,
                     t,
                     valid=valid,
-                    wrong_pred=None if wrong is None else _plane(wrong, z),
+                    wrong_pred=None if wrong is None else plane(wrong, z),
                     classes=classes,
                 ),
             ),
@@ -332,18 +317,3 @@ def _sample(row: ReportRow, instances: bool, classes: bool) -> tuple[str, bool]:
     note = f"<span>{escape(row.note)}</span>" if row.note else ""
     html = f'<section class="sample"><h3>{escape(row.name)}{note}</h3>{"".join(parts)}</section>'
     return html, row.valid is not None and not bool(np.all(row.valid))
-
-
-def _plane(volume: Array, z: int | None) -> Array:
-    """Take slice ``z`` of (..., Z, Y, X), or the maximum over Z."""
-    return np.asarray(volume.max(-3) if z is None else volume[..., z, :, :])
-
-
-def _cell(caption: str, picture: Picture | None) -> str:
-    if picture is None:
-        return f'<figure><figcaption>{caption}</figcaption><div class="none">no raw image</div></figure>'
-    enlarged = ' class="enlarged"' if picture.width < 280 else ""
-    return (
-        f'<figure><figcaption>{caption}</figcaption><img{enlarged} src="{picture.uri}" alt="{caption}" '
-        f'width="{picture.width}" height="{picture.height}" style="height:auto"></figure>'
-    )
