@@ -15,12 +15,14 @@ import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+from scipy.ndimage import minimum_filter
 
 from heartbeat import Heartbeat
 from prediction_fixtures import LONG, click, idle, labels_of, seconds_to_cancel, tick, type_into
 from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
+from segloop.core.object_errors import ErrorKind
 from segloop.targets.output import LABELS, MASK, PROBABILITY
 
 pytestmark = pytest.mark.slow
@@ -199,6 +201,47 @@ def test_a_result_is_scored_against_a_truth_layer(dock, viewer, predict, wait, s
     click(dock.result_panel.score)
     wait(lambda: "Dice" in dock.result_panel.scores.text())
     assert dock.result_panel.scores.text().startswith("AP at IoU 0.5 is 0.")
+
+
+def test_errors_are_shown_as_contours_until_the_objects_change(dock, viewer, predict, wait, sample_nuclei):
+    truth = tifffile.imread(sorted((sample_nuclei / "seg").glob("*.tif"))[1])
+    layer = viewer.add_labels(truth, name="truth", scale=(0.5, 0.5), translate=(10, 20))
+    predict()
+    free = minimum_filter(
+        (labels_of(viewer, dock.results.finished()[0].view.name).data == 0) & (truth == 0), 9
+    )
+    y, x = np.argwhere(free[4:-4, 4:-4])[0] + 4
+    layer.data[y - 4 : y + 5, x - 4 : x + 5] = truth.max() + 1  # an object that the model misses
+    active = viewer.layers.selection.active
+    click(dock.result_panel.score)
+    wait(lambda: any(layer.name.endswith(", errors") for layer in viewer.layers))
+
+    errors, result = viewer.layers[-1], dock.results.finished()[0]
+    assert errors.name == f"{result.view.name}, errors"
+    assert errors.contour == 2
+    assert viewer.layers.selection.active is active
+    labels = next(layer for layer in viewer.layers if result.view.holds(layer))
+    for corner in ((0, 0), (7, 3)):
+        assert np.allclose(errors.data_to_world(corner), labels.data_to_world(corner))
+    missed = dock.result_panel.legend.rows[ErrorKind.MISSED]
+    assert missed.isVisible()
+    assert missed.text() == f"{int(missed.text().split()[0])} missed"
+    number = int(errors.data[y, x])
+    assert errors.colormap.map(number) == pytest.approx([0xE6 / 255, 0x9F / 255, 0, 1], abs=0.01)
+    for _ in range(int(missed.text().split()[0])):  # goes through all of them
+        click(missed)
+        if np.allclose(getattr(viewer, "scene", viewer).camera.center[-2:], errors.data_to_world((y, x))):
+            break
+    else:
+        pytest.fail("no click on the legend led to the missed object")
+    assert "truth" in [dock.result_panel.truth.itemText(n) for n in range(dock.result_panel.truth.count())]
+    assert errors.name not in [
+        dock.result_panel.truth.itemText(n) for n in range(dock.result_panel.truth.count())
+    ]
+
+    type_into(dock.thresholds.boxes["foreground"], "0.70")
+    wait(lambda: errors not in viewer.layers)
+    assert not missed.isVisible()
 
 
 def test_a_stack_needs_slice_by_slice_and_then_gets_labels_in_each_slice(

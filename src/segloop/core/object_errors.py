@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from segloop.core.matching import Ints, Overlaps, match
 
 FOUND = 0.1
 """Smallest IoU at which a predicted object counts as an attempt at the true one, as in TIDE."""
+
+
+class ErrorKind(IntEnum):
+    """What became of an object; see `ObjectErrors` for what the words mean."""
+
+    FOUND = 1
+    MISSED = 2
+    SPURIOUS = 3
+    SPLIT = 4
+    MERGED = 5
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,61 @@ def count_object_errors(overlaps: Overlaps) -> ObjectErrors:
     The split into objects that are not found and outlines that are imprecise follows Bolya et al., "TIDE",
     ECCV 2020: an IoU below 0.1 is no attempt at an object.
     """
+    known = _fates(overlaps)
+    n_truth, n_pred = known.found_truth.size, int(np.count_nonzero(known.counted))
+    return ObjectErrors(
+        n_truth=n_truth,
+        n_pred=n_pred,
+        found=int(np.count_nonzero(known.found_truth)),
+        missed=int(np.count_nonzero(known.missed)),
+        spurious=int(np.count_nonzero(known.spurious)),
+        split=int(np.count_nonzero(known.split)),
+        merged=int(np.count_nonzero(known.merged)),
+        count_error=abs(n_pred - n_truth),
+    )
+
+
+def classify_objects(overlaps: Overlaps) -> tuple[Ints, Ints]:
+    """Return the `ErrorKind` of each object.
+
+    Returns
+    -------
+    pred : (P,) int64
+        Of the predicted objects: found, spurious, merged, or split for the parts of a split object; 0 for one
+        that does not count.
+    truth : (T,) int64
+        Of the true objects: found, missed, split, or merged for those that a merged object covers.
+    """
+    known = _fates(overlaps)
+    pred = np.where(known.counted, int(ErrorKind.FOUND), 0).astype(np.int64)
+    pred[known.spurious] = ErrorKind.SPURIOUS
+    pred[known.is_part] = ErrorKind.SPLIT
+    pred[known.merged] = ErrorKind.MERGED
+    truth = np.full(known.found_truth.size, int(ErrorKind.FOUND), np.int64)
+    truth[known.missed] = ErrorKind.MISSED
+    truth[known.is_merged] = ErrorKind.MERGED
+    truth[known.split] = ErrorKind.SPLIT
+    return pred, truth
+
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Fates:
+    """By the position of predicted (``counted``, ``is_part``, ``merged``, ``spurious``) and true objects."""
+
+    found_truth: Mask
+    missed: Mask
+    split: Mask
+    is_merged: Mask
+    counted: Mask
+    is_part: Mask
+    merged: Mask
+    spurious: Mask
+
+
+def _fates(overlaps: Overlaps) -> _Fates:
     chosen = match(overlaps, FOUND)
     found_pred = np.zeros(overlaps.pred_labels.size, bool)
     found_truth = np.zeros(overlaps.truth_labels.size, bool)
@@ -82,16 +149,15 @@ def count_object_errors(overlaps: Overlaps) -> ObjectErrors:
     is_part[overlaps.pred_index[in_truth & (parts[overlaps.truth_index] > 1)]] = True
     is_merged = np.zeros(found_truth.size, bool)
     is_merged[overlaps.truth_index[in_pred & (covered[overlaps.pred_index] > 1)]] = True
-    n_truth, n_pred = found_truth.size, int(np.count_nonzero(counted))
-    return ObjectErrors(
-        n_truth=n_truth,
-        n_pred=n_pred,
-        found=int(chosen.size),
-        missed=int(np.count_nonzero(~found_truth & ~is_merged)),
-        spurious=int(np.count_nonzero(counted & ~found_pred & ~is_part)),
-        split=int(np.count_nonzero(parts > 1)),
-        merged=int(np.count_nonzero(covered > 1)),
-        count_error=abs(n_pred - n_truth),
+    return _Fates(
+        found_truth=found_truth,
+        missed=~found_truth & ~is_merged,
+        split=parts > 1,
+        is_merged=is_merged,
+        counted=counted,
+        is_part=is_part,
+        merged=covered > 1,
+        spurious=counted & ~found_pred & ~is_part,
     )
 
 

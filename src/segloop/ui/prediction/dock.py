@@ -14,6 +14,7 @@ from segloop.config.predict import PredictConfig
 from segloop.ui.clock import QtClock
 from segloop.ui.prediction.batch_panel import BatchPanel
 from segloop.ui.prediction.compatibility_panel import CompatibilityPanel
+from segloop.ui.prediction.error_layer import ErrorLayer
 from segloop.ui.prediction.image_layers import add_to_viewer
 from segloop.ui.prediction.layer_list import ChosenLayers
 from segloop.ui.prediction.model_row import ModelRow
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from segloop.app.presenters.prediction.predicted_image import PredictedImage
+    from segloop.app.scoring import Scored
     from segloop.app.workspace import Workspace
 
 _HARDWARE = ("diameter", "contrast", "device.kind", "device.precision", "tile_size")
@@ -63,6 +65,7 @@ class PredictionDock(Page):
             self._make_view,
         )
         self.results = self.presenter.results
+        self.errors = ErrorLayer(viewer)
         self.job = self.presenter.job
         self._make_widgets()
         self._bind(viewer)
@@ -93,6 +96,7 @@ class PredictionDock(Page):
 
     def on_close(self) -> None:
         """Leave layers to the user; a prediction of files goes on, one of layers is stopped."""
+        self.errors.remove()
         self.sources.layers.disconnect_viewer()
         for event in self._layer_events():
             event.disconnect(self._on_layers)
@@ -164,6 +168,7 @@ class PredictionDock(Page):
         self.thresholds.changed.connect(lambda: presenter.set_thresholds(self.thresholds.value()))
         self.result_panel.save_requested.connect(presenter.save)
         self.result_panel.score_requested.connect(self._score)
+        self.result_panel.legend.clicked.connect(self.errors.go_to_next)
         self.batch.open_requested.connect(presenter.files.open_prediction)
         self.batch.rethreshold_requested.connect(lambda otsu: presenter.rethreshold(otsu=otsu))
 
@@ -179,7 +184,7 @@ class PredictionDock(Page):
         presenter.models_listed.connect(self._show_models)
         presenter.files.folder_opened.connect(self._on_folder)
         presenter.files.image_read.connect(self._show_prediction)
-        presenter.actions.scored.connect(self.result_panel.show_score)
+        presenter.actions.scored.connect(self._show_score)
         presenter.files.list.changed.connect(self._show_batch)
         self.job.changed.connect(self._show_job)
         self.job.progressed.connect(self.progress.set_progress)
@@ -259,7 +264,13 @@ class PredictionDock(Page):
         elif not self.job.busy:
             self.progress.finish()
 
+    def _show_score(self, result: Result, scored: Scored) -> None:
+        self.result_panel.show_score(scored.words, scored.errors)
+        if scored.errors is not None and isinstance(result.view, ResultLayers):
+            self.errors.show(result.view, scored.errors)
+
     def _show_results(self) -> None:
+        self.errors.remove()  # those of other objects
         self.result_panel.set_summaries(self.results.summaries(), updating=self.results.slow)
         self.result_panel.set_folder(self.presenter.save_folder)
         self._on_layers()

@@ -78,6 +78,11 @@ class ResultLayers:
         self._coming: dict[Key, tuple[Any, Sequence[str]]] = {}
 
     @property
+    def place(self) -> dict[str, Any]:
+        """Arguments that put a layer at its place."""
+        return dict(self._place)
+
+    @property
     def source(self) -> Layer | None:
         """The layer it was made from; None once that is gone."""
         return self._source()

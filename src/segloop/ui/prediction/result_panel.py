@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from segloop.evaluation.error_image import ErrorImage
+from segloop.ui.prediction.error_legend import ErrorLegend
 from segloop.ui.widgets.wheel import guard_wheel
 
 _TRUTH_TIP = "Labels layer that holds the truth"
@@ -51,6 +53,7 @@ class ResultPanel(QWidget):
         self.score.clicked.connect(lambda: self.score_requested.emit(self.truth.currentText()))
         self.scores = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.scores.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.legend = ErrorLegend()
         row = QHBoxLayout()
         row.addWidget(self.save)
         row.addWidget(self.score)
@@ -61,6 +64,7 @@ class ResultPanel(QWidget):
         layout.addWidget(self.summary)
         layout.addLayout(row)
         layout.addWidget(self.scores)
+        layout.addWidget(self.legend)
         self.scores.hide()
 
     def set_summaries(self, summaries: Sequence[tuple[str, str]], *, updating: bool = False) -> None:
@@ -82,7 +86,7 @@ class ResultPanel(QWidget):
             text = "\n".join(f"{name}: {words}" for name, words in summaries[:8])
         self.summary.setText(text)
         self.score.setEnabled(self._has_truth and not updating)
-        self.show_score("")
+        self.show_score("", None)
 
     def set_truths(self, names: Sequence[str], *, others: bool) -> None:
         """Offer labels layers as truth.
@@ -108,10 +112,11 @@ class ResultPanel(QWidget):
             widget.setVisible(bool(names) or others)
         self._has_truth = bool(names)
 
-    def show_score(self, words: str) -> None:
-        """Show how well the result agrees with the truth."""
+    def show_score(self, words: str, errors: ErrorImage | None) -> None:
+        """Show how well the result agrees with the truth; no words hide it."""
         self.scores.setText(words)
         self.scores.setVisible(bool(words))
+        self.legend.show_errors(errors)
 
     def set_folder(self, folder: str) -> None:
         """Say where the dialog should begin."""

@@ -38,8 +38,8 @@ class ResultActions:
         Those of the dock.
     """
 
-    scored = Signal(str)
-    """How well a result agrees with the truth, in one line."""
+    scored = Signal(object, object)
+    """A result, and how well it agrees with the truth: `segloop.app.scoring.Scored`."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class ResultActions:
             truth,
             kind=kind,
             lane="score",
-            on_result=self.scored.emit,
+            on_result=partial(self.scored.emit, result),
             on_error=self._messages.error,
         )
 
