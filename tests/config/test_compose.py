@@ -347,9 +347,9 @@ _BOMBS = {
 def test_a_config_from_a_stranger_is_refused_at_once(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(_BOMBS[kind])
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(ConfigError, match=r"config\.yaml") as caught:
         load(TrainConfig, path)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600

@@ -15,10 +15,10 @@ STEM = "a" * 60 + "!"
 
 
 def test_a_pattern_to_group_by_is_stopped() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(DatasetError, match="to group by takes too long on 'aaa"):
         group_of(STEM, "(a|aa)+$")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_rule_for_pairing_is_stopped() -> None:

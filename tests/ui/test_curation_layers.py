@@ -32,9 +32,9 @@ def snapshot(raw, contrast=(10.0, 20.0)):
 
 def test_a_volume_is_not_looked_at_whole_for_its_contrast(layers):
     huge = np.broadcast_to(np.arange(1000, dtype=np.uint16), (1, 200_000, 400, 1000))
-    begun = time.perf_counter()
+    begun = time.process_time()
     layers.show(snapshot(huge))
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
     (raw, *_) = layers
     assert tuple(raw.contrast_limits) == (10, 20)
     assert tuple(raw.contrast_limits_range) == (0, 999)

@@ -103,13 +103,13 @@ from segloop.artifacts.model.model import Model
 from segloop.core.errors import ModelError
 
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-started = time.monotonic()
+started = time.process_time()
 try:
     Model.load(sys.argv[1]).network()
 except ModelError as error:
     print(error)
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-assert time.monotonic() - started < 5, time.monotonic() - started
+assert time.process_time() - started < 5, time.process_time() - started
 assert grown < 500_000, grown
 """
 
