@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.model.card import ModelCard
-from segloop.artifacts.model.files import write_zip
+from segloop.artifacts.model.files import new_zip, write_zip
 from segloop.core.context import Context
 from segloop.core.errors import ModelError
 
@@ -70,12 +70,7 @@ def export_to_zoo(
     """
     context = context or Context()
     _require_packages()
-    path = Path(file)
-    if path.suffix.lower() != ".zip":
-        path = path.with_name(path.name + ".zip")
-    taken = ModelError(f"{path} already exists: choose another name or delete it first.")
-    if os.path.lexists(path):
-        raise taken
+    path, taken = new_zip(file)
     if not authors:
         raise ModelError("A package of the zoo names its authors: say who made the model.")
     card = model.card if not license else model.card.model_copy(update={"license": license})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,6 +115,23 @@ def unless_taken(taken: ModelError | None) -> Iterator[None]:
         if taken is None:
             raise
         raise taken from None
+
+
+def new_zip(file: str | os.PathLike[str]) -> tuple[Path, ModelError]:
+    """Return the path of a zip file that is to be written, with its suffix, and what to raise if it is taken.
+
+    Raises
+    ------
+    ModelError
+        If it is there already.
+    """
+    path = Path(file)
+    if path.suffix.lower() != ".zip":
+        path = path.with_name(path.name + ".zip")
+    taken = ModelError(f"{path} already exists: choose another name or delete it first.")
+    if os.path.lexists(path):
+        raise taken
+    return path, taken
 
 
 def write_zip(path: Path, parts: Mapping[str, bytes], taken: ModelError) -> None:

@@ -28,6 +28,7 @@ from segloop.artifacts.model.files import (
     FolderFiles,
     ZipFiles,
     clear_abandoned_models,
+    new_zip,
     unless_taken,
     write_zip,
 )
@@ -241,12 +242,7 @@ class Model:
         ModelError
             If the file exists or can't be written, or the model is damaged.
         """
-        path = Path(file)
-        if path.suffix.lower() != ".zip":
-            path = path.with_name(path.name + ".zip")
-        taken = ModelError(f"{path} already exists: choose another name or delete it first.")
-        if os.path.lexists(path):
-            raise taken
+        path, taken = new_zip(file)
         parts = self._read(*FILES)
         write_zip(path, {name: parts[name] for name in FILES}, taken)
         return path
