@@ -19,8 +19,9 @@ from segloop.artifacts.prediction.place import Place
 from segloop.config.predict import Contrast, PredictConfig
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
-from segloop.images.normalisation import Intensities, measure_intensities, normalise
+from segloop.images.normalisation import Intensities
 from segloop.images.recipe import Recipe
+from segloop.images.scaling import Scaling
 from segloop.prediction.contrast import find_inverted, remark
 from segloop.prediction.fitting import Fit, fit
 from segloop.prediction.memory_check import require_memory
@@ -187,6 +188,8 @@ class ImagePrediction:
         The same.
     fit : Fit
         Which channels are used.
+    scaling : Scaling
+        How intensities are scaled.
     recipe : Recipe
         What the model's inputs are computed from.
     parameters : ParameterSet
@@ -200,6 +203,7 @@ class ImagePrediction:
     config: PredictConfig
     outputs: tuple[Output, ...]
     fit: Fit
+    scaling: Scaling
     recipe: Recipe
     parameters: ParameterSet
     on_message: OnMessage
@@ -217,8 +221,10 @@ class ImagePrediction:
         for level, sentence in fitted.remarks:
             on_message(sentence, level)
         parameters = model.parameters.override(config.threshold)
-        recipe = model.card.recipe.build()
-        return cls(model, engine, target, image, config, outputs, fitted, recipe, parameters, on_message)
+        scaling, recipe = model.card.normalisation.build(), model.card.recipe.build()
+        return cls(
+            model, engine, target, image, config, outputs, fitted, scaling, recipe, parameters, on_message
+        )
 
     def run(self, writer: PredictionWriter, context: Context, scratch: Path | None) -> None:
         """Predict all time points.
@@ -301,9 +307,8 @@ class ImagePrediction:
 
     def _intensities(self, t: int, context: Context) -> Intensities:
         """Measure a time point."""
-        scale = self.model.card.normalisation
         silent = Context(cancelled=context.cancelled)
-        return measure_intensities(self.image, t, self.fit.channels, scale.low, scale.high, silent)
+        return self.scaling.measure(self.image, t, self.fit.channels, silent)
 
     def _time_point(
         self,
@@ -343,11 +348,9 @@ class ImagePrediction:
             writer.write_time_point(t, self.target.decode(whole, self.parameters))
 
     def _reader(self, t: int, ranges: NDArray[np.float32]) -> Callable[[Slices], NDArray[np.float32]]:
-        scale = self.model.card.normalisation
-
         def read(at: Slices) -> NDArray[np.float32]:
             block = self.image.block(t, self.fit.channels, *at)
-            return self.recipe.apply(normalise(block, ranges, scale.clip_low, scale.clip_high))
+            return self.recipe.apply(self.scaling.apply(block, ranges))
 
         return read
 

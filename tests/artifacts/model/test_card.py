@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from segloop.artifacts.model.card import VERSION, ModelCard, card_name, parse_card
+from segloop.artifacts.model.card import VERSION, ModelCard, NormalisationCard, card_name, parse_card
 from segloop.images.recipe import Recipe
 
 
@@ -82,6 +82,23 @@ def test_a_card_of_version_5_does_not_know_its_medians() -> None:
 
     assert (old.version, old.median_range) == (VERSION, [])
     assert (old.object_diameter, old.license) == (26.0, "BSD-3-Clause")
+
+
+def test_a_card_of_version_6_is_normalised_by_percentiles() -> None:
+    old = parse_card((Path(__file__).parent / "model_v6.json").read_bytes(), "model_v6.json")
+
+    assert (old.version, old.median_range) == (VERSION, [(0.05, 0.4)])
+    assert old.normalisation == NormalisationCard(low=1.0, high=99.8, clip_low=-1.0, clip_high=4.0)
+
+
+@pytest.mark.parametrize("ranges", [[], [(0.0, 1.0), (0.0, 1.0)], [(2.0, 2.0)]])
+def test_a_fixed_normalisation_has_two_different_values_for_each_channel(
+    ranges: list[tuple[float, float]],
+) -> None:
+    values = card("nuclei").model_dump() | {"normalisation": {"kind": "fixed", "ranges": ranges}}
+
+    with pytest.raises(ValidationError, match="two different values for each channel"):
+        ModelCard.model_validate(values)
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,22 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from segloop.artifacts.model.file_names import CARD
 from segloop.config.parameters import Value
 from segloop.core.errors import ModelError, SegloopError
 from segloop.core.own_files import parse_json
 from segloop.images.recipe import Recipe, RecipeInput
+from segloop.images.scaling import FixedScaling, MeanScaling, PercentileScaling, Scaling
 from segloop.networks import NetworkSpec
 from segloop.targets import make_target
 from segloop.targets.output import LABELS
 
 FORMAT = "segloop-model"
-VERSION = 6
+VERSION = 7
 
 _LONGEST_NAME = 100
 _MOST_CHANNELS = 1000
@@ -85,10 +86,52 @@ class TargetCard(_Part):
 class NormalisationCard(_Part):
     """How intensities are scaled: percentiles of the whole image to 0 and 1, then clipped."""
 
+    kind: Literal["percentiles"] = "percentiles"
     low: float = Field(ge=0, le=100)
     high: float = Field(ge=0, le=100)
-    clip_low: float
-    clip_high: float
+    clip_low: float | None
+    clip_high: float | None
+    eps: float = Field(default=0, ge=0)
+    together: bool = False
+
+    def build(self) -> Scaling:
+        """Return the scaling."""
+        return PercentileScaling(self.low, self.high, self.clip_low, self.clip_high, self.eps, self.together)
+
+
+class MeanCard(_Part):
+    """How intensities are scaled: the mean of the whole image to 0, its standard deviation to 1."""
+
+    kind: Literal["mean"] = "mean"
+    eps: float = Field(default=0, ge=0)
+    together: bool = False
+
+    def build(self) -> Scaling:
+        """Return the scaling."""
+        return MeanScaling(self.eps, self.together)
+
+
+class FixedCard(_Part):
+    """How intensities are scaled: for each channel, two values to 0 and 1, in all images the same."""
+
+    kind: Literal["fixed"] = "fixed"
+    ranges: list[tuple[float, float]]
+
+    def build(self) -> Scaling:
+        """Return the scaling."""
+        return FixedScaling(tuple(self.ranges))
+
+
+def _kind(value: Any) -> Any:
+    return value.get("kind", "percentiles") if isinstance(value, dict) else getattr(value, "kind", None)
+
+
+AnyNormalisation = Annotated[
+    Annotated[NormalisationCard, Tag("percentiles")]
+    | Annotated[MeanCard, Tag("mean")]
+    | Annotated[FixedCard, Tag("fixed")],
+    Discriminator(_kind),
+]
 
 
 class ModelCard(_Part):
@@ -133,13 +176,13 @@ class ModelCard(_Part):
     """
 
     format: Literal["segloop-model"] = "segloop-model"
-    version: Literal[6] = 6
+    version: Literal[7] = 7
     name: str = Field(pattern=_NAME)
     axes: Literal["YX", "ZYX"]
     recipe: RecipeCard
     network: dict[str, Any]
     target: TargetCard
-    normalisation: NormalisationCard
+    normalisation: AnyNormalisation
     pixel_size_um: tuple[float | None, float | None, float | None] = (None, None, None)
     stride: list[int]
     halo: list[int] | None = None
@@ -175,6 +218,10 @@ class ModelCard(_Part):
             raise ValueError("only a 2D model that gives labels can have an object diameter")
         if self.median_range and len(self.median_range) != len(self.recipe.channels):
             raise ValueError("the range of the median must be known of all channels or of none")
+        if isinstance(self.normalisation, FixedCard):
+            ranges = self.normalisation.ranges
+            if len(ranges) != len(self.recipe.channels) or any(low == high for low, high in ranges):
+                raise ValueError("a fixed normalisation needs two different values for each channel")
         if len(self.stride) != spec.dims or min(self.stride) < 1:
             raise ValueError(f"the stride needs {spec.dims} positive numbers")
         if self.halo is not None and (len(self.halo) != spec.dims or min(self.halo) < 0):
@@ -223,6 +270,8 @@ def upgrade_card(values: dict[str, Any]) -> dict[str, Any]:
         values = {**values, "version": 5}
     if values.get("version") == 5:  # nobody knew the medians
         values = {**values, "version": 6}
+    if values.get("version") == 6:  # percentiles were the only kind of normalisation
+        values = {**values, "version": 7}
     return values
 
 

@@ -14,7 +14,6 @@ from segloop.artifacts.model.card import ModelCard
 from segloop.artifacts.model.file_names import TEST_INPUT, TEST_OUTPUT
 from segloop.core.errors import ModelError
 from segloop.images.image import Image
-from segloop.images.normalisation import normalise, percentile_ranges
 from segloop.networks import NetworkSpec
 
 if TYPE_CHECKING:
@@ -47,11 +46,9 @@ def network_inputs(card: ModelCard, pixels: NDArray[Any]) -> NDArray[np.float32]
     sizes = pixels.shape[1:]
     block = pixels.reshape(len(pixels), *(1,) * (3 - len(sizes)), *sizes)
     image = Image.from_array(block, "CZYX", card.recipe.channels, name=f"The test of the model '{card.name}'")
-    scale = card.normalisation
-    # One channel at a time, since a stranger's card may name many.
-    ranges = [percentile_ranges(image, 0, [c], scale.low, scale.high)[0] for c in range(len(block))]
-    normalised = normalise(block, np.stack(ranges), scale.clip_low, scale.clip_high)
-    inputs = card.recipe.build().apply(normalised)
+    scaling = card.normalisation.build()
+    ranges = scaling.measure(image, 0, range(len(block))).ranges
+    inputs = card.recipe.build().apply(scaling.apply(block, ranges))
     return np.ascontiguousarray(inputs.reshape(len(inputs), *sizes))
 
 
