@@ -6,7 +6,9 @@ import os
 
 from segloop.core.own_files import NotReadableError, read_own_bytes
 
-_LARGEST = 1 << 20  # bytes
+LARGEST = 1 << 20
+"""Most bytes that are read."""
+
 _DEEPEST = 30
 _MOST_VALUES = 20_000
 
@@ -21,9 +23,19 @@ def read_own_yaml(path: str | os.PathLike[str]) -> str:
     OSError
         If it is missing or the system can't read it.
     """
+    return checked_yaml(read_own_bytes(path, LARGEST))
+
+
+def checked_yaml(content: bytes) -> str:
+    """Return the text of YAML that is safe to parse.
+
+    Raises
+    ------
+    NotReadableError
+        If it is not YAML, uses references, or holds too many values.
+    """
     import yaml
 
-    content = read_own_bytes(path, _LARGEST)
     depth = n_values = 0
     try:
         text = content.decode("utf-8")

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -131,7 +132,14 @@ def bytes_per_pixel(network: nn.Module, in_channels: int, stride: Sequence[int])
         Channels of its input.
     stride : sequence of int
         Of the network, per spatial axis.
+
+    Notes
+    -----
+    A network whose layers torch does not know says it itself, by an attribute ``bytes_per_pixel``.
     """
+    stated: Any = getattr(network, "bytes_per_pixel", None)
+    if stated is not None:
+        return float(stated)
     size = [4 * step for step in stride]
     total = 0
 

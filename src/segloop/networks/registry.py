@@ -63,6 +63,9 @@ class PlanningNetworkBuilder(NetworkBuilder, Protocol):
 NETWORKS: Registry[NetworkBuilder] = registries.NETWORKS
 """The networks by name: our own, MONAI's, those registered by a script, and those of installed packages."""
 
+ONNX = "onnx"
+"""Name of a network that is kept as ONNX; it can't be trained, so it is not among the others."""
+
 
 def plan_network(
     config: NetworkConfig,
@@ -141,6 +144,10 @@ def build_network(spec: NetworkSpec) -> nn.Module:
     ModelError
         If the name is unknown or the arguments do not fit.
     """
+    if spec.name == ONNX:
+        from segloop.networks.onnx_network import build
+
+        return _complete(build(spec), spec)
     return _complete(NETWORKS.get(spec.name)(spec), spec)
 
 
