@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from segloop.artifacts.model import model as artifact
 from segloop.config.from_python import Settings, resolve
@@ -47,6 +47,36 @@ class Model(artifact.Model):
         super().__init__(path, card)
         self._lock = threading.Lock()
         self._engine: tuple[tuple[str, bool], Engine] | None = None
+
+    @classmethod
+    def import_zip(
+        cls,
+        file: str | os.PathLike[str],
+        into: str | os.PathLike[str] | None = None,
+        *,
+        foreground: str = "",
+        activation: str = "",
+    ) -> Self:
+        """Check a model and make it usable by name; see `segloop.app.importing.import_model`.
+
+        Parameters
+        ----------
+        file : path
+            A zip that `export` wrote, or a package of the BioImage Model Zoo with ONNX weights.
+        into : path, optional
+            Folder to create the model's folder in; the user's model folder if not given.
+        foreground, activation : str, optional
+            What a package leaves open.
+
+        Raises
+        ------
+        ModelError
+            If it can't be imported. Then nothing is written.
+        """
+        from segloop.app.importing import import_model
+
+        imported = import_model(file, into, foreground=foreground, activation=activation)
+        return cls(imported.path, imported.card)
 
     def predict(
         self,

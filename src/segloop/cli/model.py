@@ -103,17 +103,62 @@ def export(name: str, file: Path, kind: str, authors: tuple[str, ...], license: 
 
 @model.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-def import_model(file: Path) -> None:
-    """Check FILE.zip and make its model usable by name.
+@click.option(
+    "--foreground",
+    default="",
+    help="Output that is the probability of foreground, by name or number (zoo only).",
+)
+@click.option(
+    "--activation",
+    type=click.Choice(["sigmoid", "softmax"]),
+    help="What turns outputs into probabilities if the package does not say it (zoo only).",
+)
+def import_model(file: Path, foreground: str, activation: str | None) -> None:
+    """Check FILE and make its model usable by name.
+
+    FILE is a zip of `segloop model export`, or a package of the BioImage Model Zoo with ONNX weights (zip or
+    folder).
+
+    \b
+    Examples:
+      segloop model import my-nuclei.zip
+      segloop model import affable-shark.zip --foreground channel0
+    """
+    from segloop.app.importing import assumptions, import_model
+    from segloop.cli.progress import progress_shown
+
+    with progress_shown() as context:
+        imported = import_model(file, foreground=foreground, activation=activation or "", context=context)
+    for sentence in assumptions(imported):
+        say(sentence)
+    say(f"Imported and verified: {imported.path.name}")
+
+
+@model.command()
+@click.argument("package", metavar="ID")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Folder for the file; the present one if not given.",
+)
+def fetch(package: str, folder: Path) -> None:
+    """Download the package ID of the BioImage Model Zoo as a zip file.
+
+    The file can be imported here, or on a computer without internet.
 
     \b
     Example:
-      segloop model import my-nuclei.zip
+      segloop model fetch affable-shark --to packages
+      segloop model import packages/affable-shark.zip
     """
-    from segloop.artifacts.model.model import Model
+    from segloop.cli.progress import progress_shown
+    from segloop.exchange.zoo_fetch import fetch_from_zoo
 
-    imported = Model.import_zip(file)
-    say(f"Imported and verified: {imported.path.name}")
+    with progress_shown() as context:
+        written = fetch_from_zoo(package, folder, context)
+    say(f"Fetched: {written}")
 
 
 def _summary(loaded: Model) -> dict[str, Any]:

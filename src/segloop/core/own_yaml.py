@@ -26,26 +26,46 @@ def read_own_yaml(path: str | os.PathLike[str]) -> str:
     return checked_yaml(read_own_bytes(path, LARGEST))
 
 
-def checked_yaml(content: bytes) -> str:
+def checked_yaml(content: bytes, *, references: bool = False) -> str:
     """Return the text of YAML that is safe to parse.
+
+    Parameters
+    ----------
+    content : bytes
+        The YAML.
+    references : bool, optional
+        Whether values may refer to others; what they refer to counts each time.
 
     Raises
     ------
     NotReadableError
-        If it is not YAML, uses references, or holds too many values.
+        If it is not YAML, uses references where they are not allowed, or holds too many values.
     """
     import yaml
 
-    depth = n_values = 0
+    named: dict[str, int] = {}  # number of values below each name
+    opened: list[tuple[str | None, int]] = []
+    n_values = 0
     try:
         text = content.decode("utf-8")
         for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if isinstance(event, yaml.AliasEvent):
-                raise NotReadableError("it uses references, which no config needs")
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            n_values += isinstance(event, yaml.NodeEvent)
-            if depth > _DEEPEST or n_values > _MOST_VALUES:
+                if not references:
+                    raise NotReadableError("it uses references, which no config needs")
+                if event.anchor not in named:
+                    raise NotReadableError("it refers to what it does not hold")
+                n_values += named[event.anchor]
+            elif isinstance(event, yaml.CollectionEndEvent):
+                name, before = opened.pop()
+                if name is not None:
+                    named[name] = n_values - before
+            elif isinstance(event, yaml.NodeEvent):
+                if isinstance(event, yaml.CollectionStartEvent):
+                    opened.append((event.anchor, n_values))
+                elif event.anchor is not None:
+                    named[event.anchor] = 1
+                n_values += 1
+            if len(opened) > _DEEPEST or n_values > _MOST_VALUES:
                 raise NotReadableError("it is nested too deeply or holds too many values")
     except yaml.YAMLError as error:
         raise NotReadableError(f"it is not YAML, {' '.join(str(error).split())}") from error

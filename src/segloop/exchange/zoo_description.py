@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segloop.artifacts.model.card import ModelCard
+from segloop.artifacts.model.card import ModelCard, NormalisationCard
 from segloop.core.errors import ModelError
 from segloop.exchange.onnx_weights import INPUT, OPSET, OUTPUT
 
@@ -105,6 +105,7 @@ def _input(card: ModelCard, files: Path) -> Any:
     from bioimageio.spec.model import v0_5 as spec
 
     scale = card.normalisation
+    assert isinstance(scale, NormalisationCard)  # of a model that was trained here
     space = [
         spec.SpaceInputAxis(id=spec.AxisId(name), size=spec.ParameterizedSize(min=least, step=step), **length)
         for name, least, step, length in zip(

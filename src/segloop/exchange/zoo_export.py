@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import tempfile
-import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segloop.artifacts.model.card import ModelCard
+from segloop.artifacts.model.card import ModelCard, NormalisationCard
 from segloop.artifacts.model.files import new_zip, write_zip
 from segloop.core.context import Context
 from segloop.core.errors import ModelError
+from segloop.exchange.quiet import quiet, require_packages
+from segloop.networks.registry import ONNX
 
 if TYPE_CHECKING:
     from segloop.artifacts.model.model import Model
 
 _PACKAGES = ("bioimageio.core", "onnx", "onnxruntime", "onnxscript")
-_ATTACHED = "segloop-model.zip"
+ATTACHED = "segloop-model.zip"
+"""Name of the model as Segloop reads it, in a package."""
 
 
 def export_to_zoo(
@@ -69,12 +69,12 @@ def export_to_zoo(
         If the context asks to stop.
     """
     context = context or Context()
-    _require_packages()
+    require_packages(*_PACKAGES)
     path, taken = new_zip(file)
     if not authors:
         raise ModelError("A package of the zoo names its authors: say who made the model.")
     card = model.card if not license else model.card.model_copy(update={"license": license})
-    _require_plain_channels(card)
+    _require_describable(card)
     # The zoo's library leaves files open, which can't be removed on Windows.
     with tempfile.TemporaryDirectory(prefix="segloop-", ignore_cleanup_errors=True) as folder:
         package = _build(model, card, authors, Path(folder), context)
@@ -109,17 +109,17 @@ def _build(model: Model, card: ModelCard, authors: Sequence[str], folder: Path, 
     np.save(folder / "test_output.npy", expected[None], allow_pickle=False)
     names = [each.name for each in target.maps]
     (folder / "README.md").write_text(_readme(card, names), encoding="utf-8")
-    model.export(folder / _ATTACHED)
+    model.export(folder / ATTACHED)
     stamp = card.provenance.get("created") or datetime.now(UTC).isoformat(timespec="seconds")
     context.progress(1, 3, "Writing the package")
-    described = describe(card, names, authors, folder, _ATTACHED, str(stamp))
+    described = describe(card, names, authors, folder, ATTACHED, str(stamp))
     return _package(described, folder / "package.zip")
 
 
 def _package(described: Any, path: Path) -> Path:
     from bioimageio.spec import save_bioimageio_package
 
-    with _quiet():
+    with quiet():
         save_bioimageio_package(described, output_path=path)
     return path
 
@@ -129,7 +129,7 @@ def _test(package: Path, context: Context) -> None:
     from bioimageio.core import test_model
 
     context.progress(2, 3, "Testing the package")
-    with _quiet():
+    with quiet():
         summary = test_model(package)
     if summary.status == "failed":
         reasons = [error.msg for detail in summary.details for error in detail.errors]
@@ -146,8 +146,8 @@ def _readme(card: ModelCard, map_names: Sequence[str]) -> str:
         f"The network turns raw intensities into maps between 0 and 1: {', '.join(map_names)}. "
         "Intensities are scaled by the percentiles that the package declares, measured over a whole image.",
         "",
-        f"Segloop makes objects of the maps. Its own model is attached as `{_ATTACHED}`: "
-        f"`segloop model import {_ATTACHED}` brings it back with its parameters "
+        f"Segloop makes objects of the maps. Its own model is attached as `{ATTACHED}`: "
+        f"`segloop model import {ATTACHED}` brings it back with its parameters "
         f"({', '.join(f'{name} {value}' for name, value in card.parameters.items()) or 'none'}).",
         "",
         "## Images",
@@ -185,39 +185,14 @@ def _maps(network: Any, activation: str, inputs: NDArray[np.float32]) -> NDArray
     return maps
 
 
-def _require_plain_channels(card: ModelCard) -> None:
+def _require_describable(card: ModelCard) -> None:
+    if card.network["name"] == ONNX or not isinstance(card.normalisation, NormalisationCard):
+        raise ModelError(
+            f"The model '{card.name}' was imported from a package of the zoo: share that package instead."
+        )
     used = [each.channels[0] for each in card.recipe.inputs if each.operation == "pick"]
     if len(used) < len(card.recipe.inputs) or used != card.recipe.channels:
         raise ModelError(
             f"The model '{card.name}' computes its inputs from several channels, which a package of the zoo "
             "can't describe. Only models whose inputs are channels as they are can be exported."
         )
-
-
-def _require_packages() -> None:
-    for name in _PACKAGES:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                importlib.import_module(name)
-        except ImportError as error:
-            raise ModelError(
-                f'Packages of the zoo need {name}: pip install "napari-segloop[zoo]", then try again.'
-            ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the log and the warnings of other packages out of the terminal."""
-    import loguru
-
-    packages = ("bioimageio.core", "bioimageio.spec")
-    for name in packages:
-        loguru.logger.disable(name)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name in packages:
-            loguru.logger.enable(name)

@@ -169,7 +169,8 @@ def _joined(image: Image, channels: Sequence[int]) -> tuple[Image, list[int]]:
     """Return the channels as one, below each other along Z."""
     import dask.array as da
 
-    data = da.concatenate([image.data[:, number : number + 1] for number in channels], axis=2)
+    parts = [image.data[:, number : number + 1] for number in channels]
+    data = da.concatenate(parts, axis=2)  # type: ignore[no-untyped-call]
     return Image(image.name, data, ("all",)), [0]
 
 

@@ -58,7 +58,7 @@ class OnnxNetwork(nn.Module):
         ``minimum``, ``step`` : per spatial axis, sizes can be ``minimum + n * step``; a step of 0 means that
         the size is fixed.
         ``halo`` : per spatial axis, how far from the edge outputs are of no use.
-        ``before``, ``after`` : each `Step` before and after the network; after them, values are probabilities.
+        ``before``, ``after`` : each `Step` before and after the network; then values are probabilities.
         ``outputs`` : number of output channels.
         ``channel`` : which of them is the foreground; None if each is a class.
     """
@@ -156,7 +156,7 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(found).to(inputs.device)
 
     def _whole(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the outputs (M, [Z,] Y, X) of one image (C, [Z,] Y, X), which is mirrored where too small."""
+        """Return the outputs (M, [Z,] Y, X) of an image (C, [Z,] Y, X), mirrored where it is too small."""
         sizes = image.shape[1:]
         valid = [
             max(low, size) if not step else low + step * max(0, -(-(size - low) // step))
@@ -184,7 +184,7 @@ class OnnxNetwork(nn.Module):
         session = self._open()
         given = session.get_inputs()[0]
         own = "c" + "zyx"[-(block.ndim - 1) :]
-        tensor = np.ascontiguousarray(_rearranged(block, own, self._axes[0]).astype(_TYPES[given.type]))
+        tensor = np.ascontiguousarray(rearranged(block, own, self._axes[0]).astype(_TYPES[given.type]))
         try:
             found = session.run(None, {given.name: tensor})[0]
         except Exception as error:  # its own classes
@@ -195,11 +195,11 @@ class OnnxNetwork(nn.Module):
             ) from error
         if not isinstance(found, np.ndarray) or found.ndim != len(self._axes[1]):
             raise ModelError("The ONNX network does not give what it should: get a new copy of it.")
-        outputs = _rearranged(found, self._axes[1], own)
+        outputs = rearranged(found, self._axes[1], own)
         if outputs.shape != (self._outputs, *block.shape[1:]):
             raise ModelError(
-                f"The ONNX network gives {outputs.shape} for an image of {block.shape[1:]}, but it should give "
-                f"{self._outputs} maps of the size of the image."
+                f"The ONNX network gives {outputs.shape} for an image of {block.shape[1:]}, "
+                f"but it should give {self._outputs} maps of the size of the image."
             )
         return outputs.astype(np.float32)
 
@@ -208,7 +208,7 @@ class OnnxNetwork(nn.Module):
         if self._session is not None:
             return self._session
         onnxruntime: Any = zoo_package("onnxruntime")
-        content = self.file.cpu().numpy().tobytes()  # type: ignore[operator,union-attr]
+        content = self.file.cpu().numpy().tobytes()  # type: ignore[operator]
         graph = read_graph(content)
         size = {
             axis: low + 4 * step if step else low
@@ -286,7 +286,7 @@ def _per_channel(value: Any, values: Tensor) -> Any:
     return torch.tensor(value, device=values.device).reshape(-1, *(1,) * (values.ndim - 2))
 
 
-def _rearranged(array: NDArray[Any], axes: str, wanted: str) -> NDArray[Any]:
+def rearranged(array: NDArray[Any], axes: str, wanted: str) -> NDArray[Any]:
     """Return an array with its axes in another order; those that only one side has must be of size 1."""
     gone = tuple(number for number, axis in enumerate(axes) if axis not in wanted)
     if any(array.shape[number] != 1 for number in gone):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
+from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS, ZOO_DESCRIPTIONS
 from segloop.core.atomic import atomic_path, clear_abandoned
 from segloop.core.errors import ModelError
 from segloop.core.file_errors import reading, writing
@@ -69,6 +69,11 @@ class ZipFiles:
             ) from error
         names = [entry.filename for entry in entries]
         if CARD not in names:
+            if any(name in names for name in ZOO_DESCRIPTIONS):
+                raise ModelError(
+                    f"{path} is a package of the BioImage Model Zoo: "
+                    "import it first by `segloop model import`."
+                )
             raise ModelError(
                 f"{path} is not a model, {CARD} is missing in it: "
                 "choose a zip that `segloop model export` wrote."

@@ -22,7 +22,14 @@ from segloop.artifacts.model.card import (
     card_name,
     parse_card,
 )
-from segloop.artifacts.model.file_names import CARD, FILES, TEST_INPUT, TEST_OUTPUT, WEIGHTS
+from segloop.artifacts.model.file_names import (
+    CARD,
+    FILES,
+    TEST_INPUT,
+    TEST_OUTPUT,
+    WEIGHTS,
+    ZOO_DESCRIPTIONS,
+)
 from segloop.artifacts.model.files import (
     Files,
     FolderFiles,
@@ -265,24 +272,52 @@ class Model:
             If it is not a model zip, is damaged, does not verify, has a name that no model can have, or a
             model of that name is there already.
         """
-        source = Model(Path(file), parse_card(ZipFiles(Path(file)).read(CARD), str(file)))
-        folder = Path(into) if into is not None else models_folder()
-        name = Path(file).stem
-        if card_name(name) != name or name.startswith("."):
-            raise ModelError(f"No model can have the name '{name}': rename {file} first.")
-        destination = folder / name
-        taken = ModelError(
-            f"{destination} already exists: delete it first if the new model should replace it."
-        )
-        if os.path.lexists(destination):
-            raise taken
-        source.verify()
-        parts = source._read(*FILES)
-        with writing(folder, ModelError):
-            folder.mkdir(parents=True, exist_ok=True)
-        clear_abandoned_models(folder)
+        source = cls(Path(file), parse_card(ZipFiles(Path(file)).read(CARD), str(file)))
+        return source.install(file, into)
+
+    def install(self, file: str | os.PathLike[str], into: str | os.PathLike[str] | None = None) -> Self:
+        """Verify the model and copy it into a folder of its own, with the name of a file.
+
+        Parameters
+        ----------
+        file : path
+            What is imported: a file, whose suffix is left out, or a folder.
+        into : path, optional
+            As in `import_zip`.
+
+        Raises
+        ------
+        ModelError
+            As in `import_zip`.
+        """
+        destination, taken = place_for(file, into)
+        self.verify()
+        parts = self._read(*FILES)
+        with writing(destination.parent, ModelError):
+            destination.parent.mkdir(parents=True, exist_ok=True)
+        clear_abandoned_models(destination.parent)
         _write_folder(destination, parts, taken)
-        return cls(destination, source.card)
+        return type(self)(destination, self.card)
+
+
+def place_for(
+    file: str | os.PathLike[str], into: str | os.PathLike[str] | None = None
+) -> tuple[Path, ModelError]:
+    """Return the folder that an imported model gets, and what to raise if it is taken.
+
+    Raises
+    ------
+    ModelError
+        If no model can have the name of the file, or a model of that name is there already.
+    """
+    name = Path(file).name if is_folder(file) else Path(file).stem
+    if card_name(name) != name or name.startswith("."):
+        raise ModelError(f"No model can have the name '{name}': rename {file} first.")
+    destination = (Path(into) if into is not None else models_folder()) / name
+    taken = ModelError(f"{destination} already exists: delete it first if the new model should replace it.")
+    if os.path.lexists(destination):
+        raise taken
+    return destination, taken
 
 
 def installed_models() -> tuple[Model, ...]:
@@ -329,6 +364,10 @@ def find_model(model: str | os.PathLike[str]) -> Path:
                 if folder != path:
                     require_own_entries(path, (), [folder.name], ModelError)
                 return folder
+    if any(is_file(Path(model) / description) for description in ZOO_DESCRIPTIONS):
+        raise ModelError(
+            f"{name} is a package of the BioImage Model Zoo: import it first by `segloop model import`."
+        )
     if is_folder(model):
         raise ModelError(
             f"The folder {name} holds no model ({CARD} is missing); "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from segloop.artifacts.model.card import ModelCard
 from segloop.artifacts.model.file_names import TEST_INPUT, TEST_OUTPUT
 from segloop.core.errors import ModelError
 from segloop.images.image import Image
+from segloop.images.scaling import Scaling
 from segloop.networks import NetworkSpec
 
 if TYPE_CHECKING:
@@ -43,13 +44,35 @@ def network_inputs(card: ModelCard, pixels: NDArray[Any]) -> NDArray[np.float32]
     ConfigError
         If the card's recipe can't be applied.
     """
+    name = f"The test of the model '{card.name}'"
+    scaled = normalised(pixels, card.recipe.channels, card.normalisation.build(), name)
+    sizes = pixels.shape[1:]
+    inputs = card.recipe.build().apply(scaled.reshape(len(scaled), *(1,) * (3 - len(sizes)), *sizes))
+    return np.ascontiguousarray(inputs.reshape(len(inputs), *sizes))
+
+
+def normalised(
+    pixels: NDArray[Any], names: Sequence[str], scaling: Scaling, name: str
+) -> NDArray[np.float32]:
+    """Return raw pixels (C, [Z,] Y, X), which are taken for a whole image, as a scaling leaves them.
+
+    Parameters
+    ----------
+    pixels : (C, [Z,] Y, X), any real type
+        Some channels.
+    names : sequence of str
+        Of the channels.
+    scaling : Scaling
+        How intensities are scaled.
+    name : str
+        Of the image, for messages.
+    """
     sizes = pixels.shape[1:]
     block = pixels.reshape(len(pixels), *(1,) * (3 - len(sizes)), *sizes)
-    image = Image.from_array(block, "CZYX", card.recipe.channels, name=f"The test of the model '{card.name}'")
-    scaling = card.normalisation.build()
+    image = Image.from_array(block, "CZYX", names, name=name)
     ranges = scaling.measure(image, 0, range(len(block))).ranges
-    inputs = card.recipe.build().apply(scaling.apply(block, ranges))
-    return np.ascontiguousarray(inputs.reshape(len(inputs), *sizes))
+    scaled: NDArray[np.float32] = scaling.apply(block, ranges).reshape(pixels.shape)
+    return scaled
 
 
 def run_test(card: ModelCard, network: nn.Module, test_input: NDArray[Any]) -> NDArray[np.float32]:

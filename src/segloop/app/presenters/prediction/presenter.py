@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from psygnal import Signal
 
 from segloop.app import layers as layer_jobs
+from segloop.app.importing import UsableModel, usable_model
 from segloop.app.jobs import Job
 from segloop.app.presenters.messages import Messages
 from segloop.app.presenters.prediction.input_check import InputCheck
@@ -166,9 +167,15 @@ class PredictionPresenter:
         self.files.follow_earlier()
 
     def use_model(self, path: str) -> None:
-        """Add a model from elsewhere to the list, and choose it."""
-        self.settings.add_model(path)
-        self._list_models(path)
+        """Add a model from elsewhere to the list, and choose it; a package of the zoo is imported first."""
+        self._background.run(
+            usable_model,
+            path,
+            lane="import",
+            on_result=self._on_usable,
+            on_error=self.messages.error,
+            on_progress=lambda progress: self.messages.info(progress.message),
+        )
 
     def set_mode(self, is_files: bool) -> None:
         """Choose between files and layers."""
@@ -269,6 +276,13 @@ class PredictionPresenter:
     def _on_models_changed(self) -> None:
         entry = self.models.chosen
         self._list_models(entry.path if entry is not None else self.settings.model)
+
+    def _on_usable(self, usable: UsableModel) -> None:
+        if usable.message:
+            self.messages.info(usable.message)
+        else:
+            self.settings.add_model(usable.path)
+        self._list_models(usable.path)
 
     def _on_listed(self, wanted: str, entries: list[ModelEntry]) -> None:
         self.models.set_entries(entries, wanted)
