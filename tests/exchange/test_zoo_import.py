@@ -409,8 +409,13 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-@pytest.mark.parametrize("kind", ["package.zip", "package"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "package.zip") for name in REFUSED),
+        *((name, "package") for name in ("traversal", "missing", "bomb", "wrong test", "pickled test")),
+    ],
+)
 def test_what_can_not_be_used_is_refused_in_one_sentence_and_nothing_is_left(
     tmp_path: Path, name: str, kind: str
 ) -> None:

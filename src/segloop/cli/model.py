@@ -122,7 +122,7 @@ def import_model(file: Path, foreground: str, activation: str | None) -> None:
     \b
     Examples:
       segloop model import my-nuclei.zip
-      segloop model import affable-shark.zip --foreground channel0
+      segloop model import packages/some-model.zip --foreground 0
     """
     from segloop.app.importing import assumptions, import_model
     from segloop.cli.progress import progress_shown
@@ -150,8 +150,8 @@ def fetch(package: str, folder: Path) -> None:
 
     \b
     Example:
-      segloop model fetch affable-shark --to packages
-      segloop model import packages/affable-shark.zip
+      segloop model fetch some-model --to packages
+      segloop model import packages/some-model.zip
     """
     from segloop.cli.progress import progress_shown
     from segloop.exchange.zoo_fetch import fetch_from_zoo

@@ -25,7 +25,7 @@ def fetch_from_zoo(package_id: str, folder: str | os.PathLike[str], context: Con
     Parameters
     ----------
     package_id : str
-        As the zoo names it, such as ``"affable-shark"``, maybe with a version.
+        As the zoo names it, in its address, maybe with a version.
     folder : path
         Where to put the file, which is named after the package; created if missing.
     context : Context, optional

@@ -93,10 +93,10 @@ class ZooPackage:
         """
         weights = self.description.weights
         if weights.onnx is None:
-            others = [name for name, value in weights if value is not None]
+            others = ", ".join(name for name, value in weights if value is not None)
             raise RefusalError(
-                f"its weights are {', '.join(others)}, but only onnx can be used: others may contain code. "
-                "Ask its authors for ONNX weights, or convert it with the bioimageio.core of its authors"
+                f"its weights are {others or 'missing'}, but only onnx can be used, because others "
+                "may contain code: ask its authors for ONNX weights"
             )
         if weights.onnx.external_data is not None:
             raise RefusalError("its ONNX weights are in several files: export them as one file")
