@@ -13,6 +13,10 @@ import tifffile
 
 from segloop.app.importing import assumptions, import_model
 from segloop.app.model import Model
+from segloop.app.sample import make_sample_dataset
+from segloop.app.training import plan_training
+from segloop.config.compose import compose
+from segloop.config.train import TrainConfig
 from segloop.core.errors import ModelError
 from segloop.exchange.zoo_export import export_to_zoo
 from tiny_models import random_model
@@ -286,6 +290,10 @@ def test_an_imported_model_is_verified_exported_and_not_trained(tmp_path: Path) 
     with pytest.raises(ModelError, match="was imported from a package of the zoo: share that"):
         export_to_zoo(model, tmp_path / "zoo.zip", ["Someone"])
     assert "onnx" not in NETWORKS
+    dataset = make_sample_dataset(tmp_path / "dataset", accept_all=True).path
+    config = compose(TrainConfig, [f"dataset={dataset}", f"init={model.path}", "target=semantic"])
+    with pytest.raises(ModelError, match="is an ONNX network, which can't be trained"):
+        plan_training(config)
 
 
 # Refusals.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from segloop.artifacts.model.model import Model
 from segloop.core.errors import ModelError
 from segloop.core.wording import counted
+from segloop.networks.registry import ONNX
 from segloop.targets import Target
 
 
@@ -19,9 +20,14 @@ def require_compatible(model: Model, target: Target, n_channels: int, name: str)
     Raises
     ------
     ModelError
-        If the model has other dimensions, channels or outputs.
+        If the model can't be trained, or has other dimensions, channels or outputs.
     """
     spec, own = model.network_spec, model.target()
+    if spec.name == ONNX:
+        raise ModelError(
+            f"The model {name} is an ONNX network, which can't be trained: start from another model, "
+            "or from scratch."
+        )
     if spec.dims != target.dims:
         raise ModelError(
             f"The model {name} is for {spec.dims}D images, the training is {target.dims}D: "
