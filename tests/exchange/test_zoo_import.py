@@ -184,6 +184,15 @@ def test_what_is_left_open_can_be_chosen(tmp_path: Path) -> None:
     other = image(1, 1, 40, 40, seed=8)
     np.testing.assert_allclose(maps_of(model, other[0]), core_prediction(package, other)[0, :1], atol=2e-3)
 
+    (tmp_path / "again").mkdir()
+    with pytest.raises(ModelError, match="which output is the foreground, or leave out the boundary"):
+        import_model(package, tmp_path / "again", boundary="boundaries")
+    objects = Model.import_zip(package, tmp_path / "again", foreground="0", boundary="boundaries")
+    first, second = core_prediction(package, other)[0]
+    found = maps_of(objects, other[0])
+    np.testing.assert_allclose(found, [first, np.clip(first - second, 0, 1)], atol=2e-3)
+    assert objects.target().name == "instance"
+
     package = complete_package(
         tmp_path / "logits.zip", description(MEAN, []), onnx_file(random_weights()), image(1, 1, 24, 32)
     )

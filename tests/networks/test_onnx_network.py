@@ -49,9 +49,9 @@ def network(content: bytes, **arguments: Any) -> Any:
         "before": [],
         "after": [["sigmoid"]],
         "outputs": 2,
-        "channel": 1,
+        "maps": [[1]],
     } | arguments
-    maps = 1 if kwargs["channel"] is not None else kwargs["outputs"]
+    maps = len(kwargs["maps"]) or kwargs["outputs"]
     made = build_network(NetworkSpec("onnx", 2, 1, maps, kwargs))
     made.load_state_dict({"file": torch.frombuffer(bytearray(content), dtype=torch.uint8)})
     return made.eval()
@@ -79,11 +79,22 @@ def test_outputs_are_those_of_the_file(shape: tuple[int, ...]) -> None:
 
 def test_each_output_can_be_a_class() -> None:
     given = image(1, 1, 16, 16)
-    made = network(graph(), after=[["softmax"]], channel=None)
+    made = network(graph(), after=[["softmax"]], maps=[])
     np.testing.assert_allclose(
         made(torch.from_numpy(given)).softmax(dim=1).numpy(),
         torch.from_numpy(expected(given)).softmax(dim=1).numpy(),
         atol=3e-4,
+    )
+
+
+def test_outputs_can_be_subtracted() -> None:
+    given = image(1, 1, 16, 16)
+    made = network(graph(), maps=[[0], [0, 1]])
+    first, second = torch.from_numpy(expected(given))[0].sigmoid()
+    np.testing.assert_allclose(
+        made(torch.from_numpy(given))[0].sigmoid().numpy(),
+        torch.stack([first, (first - second).clamp(0, 1)]).numpy(),
+        atol=2e-4,
     )
 
 
@@ -104,7 +115,7 @@ def test_an_image_that_is_too_small_is_mirrored_and_one_that_is_too_large_is_cut
 def test_axes_may_have_any_order_and_channels_may_be_left_out() -> None:
     flat = onnx.helper.make_node("Transpose", ["input"], ["output"], perm=[1, 2, 0])
     content = graph(flat, shape=(1, "x", "y"), out=("x", "y", 1))
-    made = network(content, input_axes="bxy", output_axes="xyc", outputs=1, channel=0, after=[])
+    made = network(content, input_axes="bxy", output_axes="xyc", outputs=1, maps=[[0]], after=[])
     given = image(1, 1, 8, 12)
     np.testing.assert_array_equal(made.raw(torch.from_numpy(given)).numpy(), given)
 
@@ -216,7 +227,8 @@ def test_maps_of_another_size_are_refused() -> None:
         {"halo": [4, 4], "step": [0, 0]},
         {"input_axes": "bcyy"},
         {"output_axes": "bczx"},
-        {"channel": 2},
+        {"maps": [[2]]},
+        {"maps": [[]]},
         {"callable": "os.system"},
     ],
 )

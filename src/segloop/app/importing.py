@@ -26,6 +26,7 @@ def import_model(
     into: str | os.PathLike[str] | None = None,
     *,
     foreground: str = "",
+    boundary: str = "",
     activation: str = "",
     context: Context | None = None,
 ) -> Model:
@@ -41,6 +42,8 @@ def import_model(
     foreground : str, optional
         Of a package of the zoo with several outputs, the name or number of the one that is the probability of
         foreground.
+    boundary : str, optional
+        The one that is the probability of a boundary, by which objects are separated.
     activation : {"", "sigmoid", "softmax"}, optional
         What turns the outputs of a package of the zoo into probabilities if the package does not say it.
     context : Context, optional
@@ -56,11 +59,11 @@ def import_model(
     if is_zoo_package(file):
         from segloop.exchange.zoo_import import Choices, import_from_zoo
 
-        return import_from_zoo(file, into, Choices(foreground, activation), context)
-    if foreground or activation:
+        return import_from_zoo(file, into, Choices(foreground, boundary, activation), context)
+    if foreground or boundary or activation:
         raise ModelError(
             f"{os.fspath(file)} is not a package of the BioImage Model Zoo, which alone can leave open what "
-            "its outputs are: leave out foreground and activation."
+            "its outputs are: leave out foreground, boundary and activation."
         )
     return Model.import_zip(file, into)
 

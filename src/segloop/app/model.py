@@ -55,6 +55,7 @@ class Model(artifact.Model):
         into: str | os.PathLike[str] | None = None,
         *,
         foreground: str = "",
+        boundary: str = "",
         activation: str = "",
     ) -> Self:
         """Check a model and make it usable by name; see `segloop.app.importing.import_model`.
@@ -65,7 +66,7 @@ class Model(artifact.Model):
             A zip that `export` wrote, or a package of the BioImage Model Zoo with ONNX weights.
         into : path, optional
             Folder to create the model's folder in; the user's model folder if not given.
-        foreground, activation : str, optional
+        foreground, boundary, activation : str, optional
             What a package leaves open.
 
         Raises
@@ -75,7 +76,7 @@ class Model(artifact.Model):
         """
         from segloop.app.importing import import_model
 
-        imported = import_model(file, into, foreground=foreground, activation=activation)
+        imported = import_model(file, into, foreground=foreground, boundary=boundary, activation=activation)
         return cls(imported.path, imported.card)
 
     def predict(

@@ -109,11 +109,16 @@ def export(name: str, file: Path, kind: str, authors: tuple[str, ...], license: 
     help="Output that is the probability of foreground, by name or number (zoo only).",
 )
 @click.option(
+    "--boundary",
+    default="",
+    help="Output that is the probability of a boundary, to separate objects (zoo only).",
+)
+@click.option(
     "--activation",
     type=click.Choice(["sigmoid", "softmax"]),
     help="What turns outputs into probabilities if the package does not say it (zoo only).",
 )
-def import_model(file: Path, foreground: str, activation: str | None) -> None:
+def import_model(file: Path, foreground: str, boundary: str, activation: str | None) -> None:
     """Check FILE and make its model usable by name.
 
     FILE is a zip of `segloop model export`, or a package of the BioImage Model Zoo with ONNX weights (zip or
@@ -122,13 +127,19 @@ def import_model(file: Path, foreground: str, activation: str | None) -> None:
     \b
     Examples:
       segloop model import my-nuclei.zip
-      segloop model import packages/some-model.zip --foreground 0
+      segloop model import packages/some-model.zip --foreground 0 --boundary 1
     """
     from segloop.app.importing import assumptions, import_model
     from segloop.cli.progress import progress_shown
 
     with progress_shown() as context:
-        imported = import_model(file, foreground=foreground, activation=activation or "", context=context)
+        imported = import_model(
+            file,
+            foreground=foreground,
+            boundary=boundary,
+            activation=activation or "",
+            context=context,
+        )
     for sentence in assumptions(imported):
         say(sentence)
     say(f"Imported and verified: {imported.path.name}")

@@ -48,11 +48,15 @@ class Choices:
     foreground : str
         Name or number of the output channel that is the probability of foreground; empty if it is to follow
         from the package.
+    boundary : str
+        Name or number of the one that is the probability of a boundary, by which objects are separated; it
+        needs a foreground.
     activation : {"", "sigmoid", "softmax"}
         What turns outputs into probabilities where the package declares nothing.
     """
 
     foreground: str = ""
+    boundary: str = ""
     activation: str = ""
 
 
@@ -94,6 +98,8 @@ def import_from_zoo(
     choices = choices or Choices()
     if choices.activation not in _ACTIVATIONS:
         raise ModelError(f"There is no activation '{choices.activation}': choose sigmoid or softmax.")
+    if choices.boundary and not choices.foreground:
+        raise ModelError("Say also which output is the foreground, or leave out the boundary.")
     place_for(file, into)
     try:
         context.progress(0, 2, "Reading the package")
@@ -145,11 +151,15 @@ def _make(package: ZooPackage, choices: Choices, folder: Path, context: Context)
         activation = [choices.activation]
         spec = replace(spec, kwargs=spec.kwargs | {"after": [*after.steps, activation]})
         maps = apply_steps(torch.from_numpy(maps)[None], [activation])[0].numpy()
-    channel, assumptions = _foreground(found, maps, choices)
-    if channel is not None:
-        spec = replace(spec, out_channels=1, kwargs=spec.kwargs | {"channel": channel})
+    chosen, assumptions = _maps(found, maps, choices)
+    if chosen:
+        spec = replace(spec, out_channels=len(chosen), kwargs=spec.kwargs | {"maps": chosen})
     network = _network(spec, content)
-    target = make_target("semantic", {"classes": max(2, spec.out_channels)}, dims=spec.dims)
+    target = (
+        make_target("instance", dims=spec.dims)
+        if choices.boundary
+        else make_target("semantic", {"classes": max(2, spec.out_channels)}, dims=spec.dims)
+    )
     threshold = after.threshold if after.threshold is not None and 0 <= after.threshold <= 1 else None
     parameters = target.parameters.values() | ({} if threshold is None else {"foreground": threshold})
     card = ModelCard(
@@ -185,7 +195,7 @@ def _spec(content: bytes, given: Tensor, found: Tensor, before: list[Any], after
         "before": before,
         "after": after.steps,
         "outputs": len(found.channels),
-        "channel": None,
+        "maps": [],
     }
     return NetworkSpec(ONNX, len(given.space), len(given.channels), len(found.channels), kwargs)
 
@@ -224,10 +234,10 @@ def _require_expected(
         )
 
 
-def _foreground(
+def _maps(
     found: Tensor, maps: NDArray[np.float32], choices: Choices
-) -> tuple[int | None, tuple[str, ...]]:
-    """Return which output is the foreground, None if each is a class; and what was assumed for that."""
+) -> tuple[list[list[int]], tuple[str, ...]]:
+    """Return from which outputs each map is made, none if each is a class; and what was assumed for that."""
     low, high = float(maps.min()), float(maps.max())
     if not (low >= -_NEAR and high <= 1 + _NEAR):
         raise RefusalError(
@@ -237,25 +247,35 @@ def _foreground(
     names = [name or found.name for name in found.channels]
     listed = ", ".join(names[:20])
     if choices.foreground:
-        if choices.foreground in names:
-            return names.index(choices.foreground), ()
-        if choices.foreground.isdecimal() and int(choices.foreground) < len(names):
-            return int(choices.foreground), ()
-        raise RefusalError(f"it has no output {choices.foreground[:50]}: choose among {listed}")
+        foreground = _number(choices.foreground, names)
+        if not choices.boundary:
+            return [[foreground]], ()
+        # The foreground without boundaries is highest inside objects, which are separated where it is low.
+        return [[foreground], [foreground, _number(choices.boundary, names)]], ()
     other = _OTHER_OUTPUT.search(" ".join([found.name, *names]))
     if len(names) == 1 and other is None:
-        return 0, (f"Its output {names[0]} is taken as the probability of foreground.",)
+        return [[0]], (f"Its output {names[0]} is taken as the probability of foreground.",)
     if len(names) > 1 and other is None and np.abs(maps.sum(axis=0) - 1).max() < _SUM_NEAR:
         if len(names) == 2:
-            return 1, (
+            return [[1]], (
                 f"Of its outputs {listed}, the first is taken as background, the second as foreground.",
             )
         if len(names) <= MAX_CLASSES:
-            return None, (f"Its outputs {listed} are taken as classes, the first as background.",)
+            return [], (f"Its outputs {listed} are taken as classes, the first as background.",)
     raise RefusalError(
         f"its {counted(len(names), 'output')} ({listed}) can't be told to be foreground or classes; if one "
-        "is the probability of foreground, use `segloop model import` with --foreground and its name"
+        "is the probability of foreground, use `segloop model import` with --foreground and its name, and "
+        "with --boundary if another is that of boundaries"
     )
+
+
+def _number(wanted: str, names: Sequence[str]) -> int:
+    """Return the number of an output that is given by its name or number."""
+    if wanted in names:
+        return names.index(wanted)
+    if wanted.isdecimal() and int(wanted) < len(names):
+        return int(wanted)
+    raise RefusalError(f"it has no output {wanted[:50]}: choose among {', '.join(names[:20])}")
 
 
 def _fitting(pixels: NDArray[Any], stride: Sequence[int]) -> NDArray[Any]:

@@ -60,7 +60,8 @@ class OnnxNetwork(nn.Module):
         ``halo`` : per spatial axis, how far from the edge outputs are of no use.
         ``before``, ``after`` : each `Step` before and after the network; then values are probabilities.
         ``outputs`` : number of output channels.
-        ``channel`` : which of them is the foreground; None if each is a class.
+        ``maps`` : for each map the number of an output channel, and of others that are subtracted from it;
+        empty if each output is the probability of a class.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -76,7 +77,7 @@ class OnnxNetwork(nn.Module):
         self._before: list[Step] = given.pop("before")
         self._after: list[Step] = given.pop("after")
         self._outputs = int(given.pop("outputs"))
-        self._channel: int | None = given.pop("channel")
+        self._maps = [[int(number) for number in numbers] for numbers in given.pop("maps")]
         self._require_sense(spec.dims, halo, given)
         self.stride = tuple(max(1, step) for step in self._step)
         self._margin = [
@@ -96,7 +97,6 @@ class OnnxNetwork(nn.Module):
     def _require_sense(self, dims: int, halo: Sequence[int], unknown: Any) -> None:
         lists = (self._minimum, self._step, halo)
         letters = {"b", "c", *"zyx"[-dims:]}
-        one = self._channel is not None
         if (
             unknown
             or any(len(values) != dims or min(values) < 0 for values in lists)
@@ -107,8 +107,8 @@ class OnnxNetwork(nn.Module):
             )
             or any(len(set(axes)) < len(axes) or not set(axes) <= letters for axes in self._axes)
             or any(not set("zyx"[-dims:]) <= set(axes) for axes in self._axes)
-            or self._out_channels != (1 if one else self._outputs)
-            or (one and not 0 <= self._channel < self._outputs)  # type: ignore[operator]
+            or self._out_channels != (len(self._maps) or self._outputs)
+            or any(not numbers or not set(numbers) <= set(range(self._outputs)) for numbers in self._maps)
         ):
             raise ModelError("The description of an ONNX network contradicts itself.")
 
@@ -140,10 +140,11 @@ class OnnxNetwork(nn.Module):
         RuntimeError
             If memory does not suffice.
         """
-        found = self.probabilities(inputs).clamp(_NEAR, 1 - _NEAR)
-        if self._channel is None:
-            return found.log()
-        return found[:, self._channel : self._channel + 1].logit()
+        found = self.probabilities(inputs)
+        if not self._maps:
+            return found.clamp(_NEAR, 1 - _NEAR).log()
+        maps = [found[:, first] - found[:, others].sum(dim=1) for first, *others in self._maps]
+        return torch.stack(maps, dim=1).clamp(_NEAR, 1 - _NEAR).logit()
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Return all outputs (N, M, [Z,] Y, X), after the steps that follow the network."""
