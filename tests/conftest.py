@@ -13,22 +13,15 @@ import pytest
 WITHOUT_NAPARI = find_spec("napari") is None
 collect_ignore_glob = ["ui", "e2e/test_gui*"] if WITHOUT_NAPARI else []
 
-_UI = Path(__file__).parent / "ui"
-
 
 def pytest_report_header() -> str:
     """Say which tests are left out, and why."""
     return "GUI tests: left out, napari is not installed" if WITHOUT_NAPARI else "GUI tests: included"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the fast tests first; of several processes, one runs all tests that need a screen."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the fast tests first."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if item.path.is_relative_to(_UI) or item.path.name.startswith("test_gui"):
-                item.add_marker(pytest.mark.xdist_group("screen"))
 
 
 @pytest.fixture(scope="session")
