@@ -102,5 +102,5 @@ def test_verbs_that_take_a_model_show_their_progress_too(
     assert run(["threshold", str(study / "kept"), "--otsu"]) == 0
 
     sample = CuratedDataset.open(study / "nuclei").split("val")[1]
-    assert f"run: {sample}  50%|" in terminal.getvalue()
+    assert f"run: {sample}  25%|" in terminal.getvalue()  # the baselines are the other half
     assert "Decoding 100%|" in terminal.getvalue()

@@ -133,8 +133,9 @@ def test_compare_scores_runs_on_the_validation_images(study: Path) -> None:
     )
     found = json.loads(segloop(*arguments, "--json").stdout)
 
-    assert list(found) == ["run", "run-2"]
-    assert found["run"] == found["run-2"]
+    assert list(found["models"]) == ["run", "run-2"]
+    assert found["models"]["run"] == found["models"]["run-2"]
+    assert list(found["baselines"]) == ["smoothed Otsu", "all background"]
 
 
 def test_a_finished_run_goes_on_when_given_more_time(study: Path) -> None:
