@@ -89,6 +89,39 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     return [value for value in parsed if value is not None], offset + end
 
 
+def read_line(path: Path, offset: int) -> dict[str, Any] | None:
+    """Return the object in the complete line that starts at a byte offset; None if there is none.
+
+    Raises
+    ------
+    OSError
+        If the file is missing or can't be read.
+    """
+    with open_own(path) as file:
+        file.seek(offset)
+        line = file.readline()
+    return _parse(line) if line.endswith(b"\n") else None
+
+
+def size_of_complete_lines(path: Path) -> int:
+    """Return where the line that is appended next will start, in bytes.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    """
+    try:
+        with open_own(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            if size == 0:
+                return 0
+            file.seek(-1, os.SEEK_END)
+            return size + int(file.read(1) != b"\n")  # an incomplete line is ended first
+    except FileNotFoundError:
+        return 0
+
+
 class LineReader:
     """Reads what is new in a file each time, and all of it after another file has taken its place.
 

@@ -123,7 +123,7 @@ def _made_from(
     return {
         "raw": [_file_identity(dataset.resolve(sample.raw)), sample.raw.scene],
         "labels": [
-            [name, _file_identity(file.path), file.scene, file.channel]
+            [name, _file_identity(file.path), file.scene, file.channel, *file.digests()]
             for name, file in zip(sample.used_segmentations, labels, strict=True)
         ],
         "name": header.image.name,

@@ -331,7 +331,7 @@ def test_a_folder_without_a_dataset_is_said_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 3}, "newer version of segloop: update"),
+        ({"version": 4}, "newer version of segloop: update"),
         ({"format": "other"}, "does not belong to a curated dataset"),
         ({"samples": ["../../etc/passwd"]}, r"damaged \(samples"),
         ({"samples": ["015", "015"]}, "listed twice"),

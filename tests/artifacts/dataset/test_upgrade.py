@@ -73,9 +73,9 @@ def test_the_first_edit_upgrades_the_index_and_only_the_sample_that_is_edited(fi
     dataset = CuratedDataset.open(first_version)
     dataset.save(dataset.sample("plate1__a01").edit(note="new"), "note")
 
-    assert json.loads((first_version / "dataset.json").read_text("utf-8"))["version"] == 2
+    assert json.loads((first_version / "dataset.json").read_text("utf-8"))["version"] == 3
     edited = json.loads((first_version / "samples" / "plate1__a01.json").read_text("utf-8"))
-    assert (edited["version"], edited["note"]) == (2, "new")
+    assert (edited["version"], edited["note"]) == (3, "new")
     assert other.read_bytes() == before
     again = CuratedDataset.open(first_version)
     assert again.sample("other").base == "seg2"

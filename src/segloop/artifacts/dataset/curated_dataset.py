@@ -5,17 +5,19 @@
 costs the same whatever the size of the dataset, and a kill at any moment loses at most that edit. Images are
 referred to, never copied or changed.
 
-The format's version is 2. A dataset of version 1 opens too: nothing is rewritten until it is edited.
+The format's version is 3. A dataset of an older version opens too: nothing is rewritten until it is edited.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segloop.artifacts.dataset.dataset_reader import DatasetReader
+from segloop.artifacts.dataset.label_changes import ChangeFile, LabelChange, path_between
 from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Split
 from segloop.artifacts.dataset.references import absolute, short, with_references
 from segloop.artifacts.dataset.requirements import require_size_of_raw, require_whole_group
@@ -374,6 +376,90 @@ class CuratedDataset(DatasetReader):
         return self.edit(
             sample_id, lambda now: now.with_version(segmentation, version), f"correct {segmentation}"
         )
+
+    def change_labels(
+        self,
+        sample_id: str,
+        segmentation: str,
+        change: LabelChange,
+        note: str = "",
+        version: int | None = None,
+    ) -> Sample:
+        """Store a change of single pixels of a segmentation, such as a brush stroke; an undo goes back.
+
+        Parameters
+        ----------
+        sample_id : str
+            Which sample.
+        segmentation : str
+            Name of the segmentation.
+        change : LabelChange
+            The pixels of its newest version that got another value.
+        note : str, optional
+            What was done, in a word or two.
+        version : int, optional
+            Number of the version that earlier changes of the same sitting made, to which this one is added;
+            a new one by default.
+
+        Returns
+        -------
+        Sample
+            As it is now; the number of the version is the `newest` of its segmentation.
+
+        Raises
+        ------
+        DatasetError
+            If there is no such sample or segmentation, or the dataset can't be written; the sample is then as
+            before.
+        """
+        if not len(change):
+            return self.sample(sample_id)
+        return self.edit(
+            sample_id,
+            lambda now: now.with_version(
+                segmentation, self._labels.write_change(now, segmentation, change, note, version)
+            ),
+            note or f"correct {segmentation}",
+        )
+
+    def label_changes(
+        self, segmentation: str, before: Sample, after: Sample, size: int
+    ) -> list[LabelChange] | None:
+        """Return what leads from a segmentation in one state of a sample to that in another.
+
+        Parameters
+        ----------
+        segmentation : str
+            Its name.
+        before, after : Sample
+            Two states of one sample.
+        size : int
+            Number of pixels of its images.
+
+        Returns
+        -------
+        list of LabelChange or None
+            To apply in this order; None if the two differ in more than changes of single pixels.
+
+        Raises
+        ------
+        DatasetError
+            If a change can't be read.
+        """
+        here, there = (self.label_file(each, segmentation) for each in (before, after))
+        if replace(here, changes=()) != replace(there, changes=()):
+            return None
+        steps = {file.path: [newest, None] for file, newest in here.changes}
+        for file, newest in there.changes:
+            steps.setdefault(file.path, [None, None])[1] = newest
+        taken_back: list[list[LabelChange]] = []
+        made: list[list[LabelChange]] = []
+        for path, (start, end) in steps.items():
+            file = ChangeFile(path)
+            back, forth = path_between(file, start, end)
+            taken_back.insert(0, [file.read(offset, size).reversed() for offset in back])
+            made.append([file.read(offset, size) for offset in forth])
+        return [change for changes in (*taken_back, *made) for change in changes]
 
     def _read_index(self) -> bool:
         """Read the index again; return whether another program has changed it."""

@@ -1,12 +1,13 @@
 """The labels of samples: originals are read from their own files, corrections from the dataset.
 
 A corrected version is a label image of its own, ``labels/<sample>/<segmentation>/<number>/labels.ome.zarr``
-(OME-Zarr: compressed, in chunks), written once and never changed.
+(OME-Zarr: compressed, in chunks), written once and never changed; or changes of the pixels of another
+version, ``changes.jsonl`` in such a folder, to which more can be added.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segloop.artifacts.dataset.label_changes import ChangeFile, LabelChange
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.artifacts.dataset.references import from_reference
 from segloop.artifacts.dataset.segmentation import CorrectedCopy, ImageRef, LabelVersion
@@ -23,7 +25,7 @@ from segloop.core.file_errors import writing
 from segloop.core.paths import exists
 from segloop.images.image import UNKNOWN_SIZE, PixelSize
 
-VERSION_FILE = "labels.ome.zarr"
+VERSION_FILE, CHANGES_FILE = "labels.ome.zarr", "changes.jsonl"
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,24 @@ class LabelFile:
         Absolute path of the label image; it need not exist.
     scene, channel : str
         As in `ImageRef`.
+    changes : tuple of (ChangeFile, int)
+        Changes to apply to it, in this order: each file, and where the newest change in effect starts.
     """
 
     path: Path
     scene: str = ""
     channel: str = ""
+    changes: tuple[tuple[ChangeFile, int], ...] = ()
+
+    def digests(self) -> list[str]:
+        """Return a hash of the changes in each file.
+
+        Raises
+        ------
+        DatasetError
+            If one can't be read.
+        """
+        return [file.digest(newest) for file, newest in self.changes]
 
 
 class LabelStore:
@@ -85,13 +100,22 @@ class LabelStore:
                 return self.find(sample, segmentation.source.of, segmentation.source.version)
             ref = segmentation.source.image
             return LabelFile(self.resolve(ref), ref.scene, ref.channel)
-        known = [each.number for each in segmentation.versions]
-        if number not in known:
+        wanted = segmentation.version(number)
+        if wanted is None:
+            known = ", ".join(str(each.number) for each in segmentation.versions)
             raise DatasetError(
-                f"The segmentation {name} of sample {sample.id} has no version {number}: "
-                f"it has {', '.join(map(str, (0, *known)))}."
+                f"The segmentation {name} of sample {sample.id} has no version {number}: it has "
+                f"{', '.join(filter(None, ('0', known)))}."
             )
+        if wanted.base is not None and wanted.change is not None:
+            base = self.find(sample, name, wanted.base)
+            own = (self.change_file(sample.id, name, number), wanted.change)
+            return replace(base, changes=(*base.changes, own))
         return LabelFile(self._version_folder(sample.id, name, number) / VERSION_FILE)
+
+    def change_file(self, sample_id: str, name: str, number: int) -> ChangeFile:
+        """Return the file with the changes of a version."""
+        return ChangeFile(self._version_folder(sample_id, name, number) / CHANGES_FILE)
 
     def read(self, sample: Sample, name: str, version: int | None = None) -> NDArray[Any]:
         """Read a version of a segmentation, as a (Z, Y, X) array of integers; parameters as in `find`.
@@ -107,7 +131,13 @@ class LabelStore:
 
         file = self.find(sample, name, version)
         require_existing(file.path, sample)
-        return read_labels(file.path, scene=file.scene or None, channel=file.channel or None)
+        labels = read_labels(file.path, scene=file.scene or None, channel=file.channel or None)
+        if file.changes:
+            labels = np.ascontiguousarray(labels, dtype=np.uint32)
+        for changes, newest in file.changes:
+            for offset in reversed(list(changes.chain(newest))):
+                changes.read(offset, labels.size).apply(labels)
+        return labels
 
     def write(
         self,
@@ -144,14 +174,60 @@ class LabelStore:
         from segloop.images.write import write_image
 
         pixels = smallest_label_type(labels, f"The segmentation {name} of sample {sample.id}")
+        number = self._new_number(sample, name)
+        path = self._version_folder(sample.id, name, number) / VERSION_FILE
+        write_image(path, pixels, axes="ZYX", pixel_size_um=pixel_size_um)
+        return LabelVersion(number=number, created=_now(), note=note)
+
+    def write_change(
+        self, sample: Sample, name: str, change: LabelChange, note: str = "", version: int | None = None
+    ) -> LabelVersion:
+        """Store a change of pixels; the sample doesn't refer to it yet.
+
+        Parameters
+        ----------
+        sample : Sample
+        name : str
+            Name of the segmentation.
+        change : LabelChange
+            Of its newest version.
+        note : str, optional
+            What was corrected; of a new version.
+        version : int, optional
+            The version to go on with. A new one is begun if this one is not the newest, is a whole label
+            image, or was copied; by default in any case.
+
+        Returns
+        -------
+        LabelVersion
+            A new one, or the one to go on with, with the change.
+
+        Raises
+        ------
+        DatasetError
+            If the file can't be written.
+        """
+        segmentation = sample.segmentation(name)
+        now = segmentation.version(segmentation.newest)
+        copied = any(
+            isinstance(each.source, CorrectedCopy)
+            and (each.source.of, each.source.version) == (name, version)
+            for each in sample.segmentations
+        )
+        if now is not None and now.number == version and now.base is not None and not copied:
+            newest = self.change_file(sample.id, name, now.number).append(change, now.change)
+            return now.model_copy(update={"change": newest})
+        number = self._new_number(sample, name)
+        newest = self.change_file(sample.id, name, number).append(change, None)
+        return LabelVersion(number=number, created=_now(), note=note, base=segmentation.newest, change=newest)
+
+    def _new_number(self, sample: Sample, name: str) -> int:
+        """Create the folder of a new version and return its number."""
         number = 1 + max((each.number for each in sample.segmentation(name).versions), default=0)
         with writing(self._folder / LABELS_FOLDER, DatasetError):
             while not self._reserve(sample.id, name, number):
                 number += 1
-        path = self._version_folder(sample.id, name, number) / VERSION_FILE
-        write_image(path, pixels, axes="ZYX", pixel_size_um=pixel_size_um)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        return LabelVersion(number=number, created=created, note=note)
+        return number
 
     def _reserve(self, sample_id: str, name: str, number: int) -> bool:
         """Create a version's folder; False if it exists, left by a version that was undone."""
@@ -169,6 +245,10 @@ class LabelStore:
             folder = folder / part
             require_own(folder)
         return folder
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def require_existing(path: Path, sample: Sample) -> None:

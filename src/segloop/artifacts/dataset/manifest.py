@@ -19,7 +19,7 @@ from segloop.artifacts.dataset.segmentation import (
 from segloop.core.errors import DatasetError
 
 FORMAT = "segloop-dataset"
-VERSION = 2
+VERSION = 3
 
 LabelKind = Literal["instances", "semantic"]
 Split = Literal["train", "val", "test"]
@@ -84,7 +84,7 @@ class Sample(FrozenModel):
 
     Attributes
     ----------
-    version : {2}
+    version : {3}
         Of the file's format.
     id : str
         Unique within the dataset, and the name of the sample's file.
@@ -106,7 +106,7 @@ class Sample(FrozenModel):
         The curator's note.
     """
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     id: str
     raw: ImageRef
     segmentations: Annotated[tuple[Segmentation, ...], Field(min_length=1)]
@@ -175,7 +175,7 @@ class Sample(FrozenModel):
         raise DatasetError(f"Sample {self.id} has no segmentation {name}: {self._choose_one()}.")
 
     def with_version(self, name: str, version: LabelVersion) -> Sample:
-        """Return a copy with a corrected version added to a segmentation.
+        """Return a copy with a corrected version added to a segmentation, or changed if it has that number.
 
         Raises
         ------
@@ -183,7 +183,8 @@ class Sample(FrozenModel):
             If there is no segmentation of that name.
         """
         corrected = self.segmentation(name)
-        corrected = corrected.model_copy(update={"versions": (*corrected.versions, version)})
+        others_of_it = tuple(each for each in corrected.versions if each.number != version.number)
+        corrected = corrected.model_copy(update={"versions": (*others_of_it, version)})
         others = (corrected if each.name == name else each for each in self.segmentations)
         return self.edit(segmentations=[each.model_dump() for each in others])
 
@@ -234,7 +235,7 @@ class DatasetIndex(FrozenModel):
     """
 
     format: Literal["segloop-dataset"] = "segloop-dataset"
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     name: str
     label_kind: LabelKind
     channels: tuple[str, ...] = ()

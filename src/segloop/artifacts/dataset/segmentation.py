@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 _SAFE_NAME = re.compile(r"[^\W_.][\w.\-]*|_[\w.\-]+")
 
@@ -111,7 +119,10 @@ SegmentationSource = Annotated[
 
 
 class LabelVersion(FrozenModel):
-    """Corrected labels of a segmentation, stored in the dataset's folder and never changed afterwards.
+    """Corrected labels of a segmentation, stored in the dataset's folder.
+
+    They are either a label image of their own, which is never changed afterwards, or changes of single pixels
+    of another version, to which more can be added.
 
     Attributes
     ----------
@@ -121,11 +132,29 @@ class LabelVersion(FrozenModel):
         When, as ISO 8601 in UTC.
     note : str
         What was corrected.
+    base : int or None
+        Of changes: number of the version that they change; 0 is the original. None of a whole label image.
+    change : int or None
+        Of changes: where the newest one starts in their file, in bytes; see `ChangeFile`.
     """
 
     number: int = Field(ge=1)
     created: str
     note: str = ""
+    base: int | None = Field(default=None, ge=0)
+    change: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _changes_have_a_base(self) -> LabelVersion:
+        if (self.base is None) != (self.change is None):
+            raise ValueError(f"version {self.number} must have both a base and a change, or neither")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_has_not(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write whole label images as before version 3, so that older journals can be undone."""
+        values: dict[str, Any] = serialise(self)
+        return {key: value for key, value in values.items() if value is not None}
 
 
 class Segmentation(FrozenModel):
@@ -155,7 +184,17 @@ class Segmentation(FrozenModel):
         numbers = [version.number for version in self.versions]
         if len(set(numbers)) < len(numbers):
             raise ValueError(f"two versions of the segmentation {self.name} have the same number")
+        for at, version in enumerate(self.versions):
+            if version.base is not None and version.base not in (0, *numbers[:at]):
+                raise ValueError(
+                    f"version {version.number} of the segmentation {self.name} changes version "
+                    f"{version.base}, which is not among those before it"
+                )
         return self
+
+    def version(self, number: int) -> LabelVersion | None:
+        """Return a corrected version by its number; None if there is none."""
+        return next((version for version in self.versions if version.number == number), None)
 
     @property
     def newest(self) -> int:

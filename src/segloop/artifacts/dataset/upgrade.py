@@ -5,13 +5,15 @@ Opening an older dataset rewrites nothing. With the first edit its index becomes
 of the journal stay as they are.
 
 Version 1 had up to two segmentations, ``base`` was 1 or 2, merge regions took labels from the segmentation
-that wasn't the base, and the journal held whole samples.
+that wasn't the base, and the journal held whole samples. In version 2, every version of a segmentation was
+stored whole.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from segloop.artifacts.dataset.manifest import VERSION
 from segloop.artifacts.dataset.segmentation import default_name
 
 _NAMES_V1 = (default_name(1), default_name(2))
@@ -19,11 +21,13 @@ _NAMES_V1 = (default_name(1), default_name(2))
 
 def upgrade_index(content: dict[str, Any]) -> dict[str, Any]:
     """Return what an index file says, in the present version; other versions are left to validation."""
-    return {**content, "version": 2} if content.get("version") == 1 else content
+    return {**content, "version": VERSION} if content.get("version") in range(1, VERSION) else content
 
 
 def upgrade_sample(content: Any) -> Any:
     """Return what a sample's file says, in the present version; damaged content is left to validation."""
+    if isinstance(content, dict) and content.get("version") in range(2, VERSION):
+        return {**content, "version": VERSION}
     if not isinstance(content, dict) or "version" in content or not content.get(_NAMES_V1[0]):
         return content
     upgraded = {key: value for key, value in content.items() if key not in _NAMES_V1}
