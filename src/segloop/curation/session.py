@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from psygnal import Signal
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.label_changes import LabelChange
 from segloop.artifacts.dataset.manifest import Region, Sample, Split, Verdict
 from segloop.artifacts.dataset.summary import Counts
 from segloop.core.atomic import write_json
@@ -91,6 +92,7 @@ class ReviewSession:
         self._search = ""
         self._current = self._ids[0]
         self.saved_at: float | None = None
+        self._versions: dict[tuple[str, str], int] = {}  # begun in this review
         self._restore_position()
 
     @property
@@ -313,6 +315,28 @@ class ReviewSession:
             "remove region",
             lambda now: now.edit(regions=[each for each in now.regions if each.id not in gone]),
         )
+
+    def change_labels(self, segmentation: str, change: LabelChange, action: str) -> None:
+        """Change pixels of a segmentation of the current sample, such as by a brush stroke.
+
+        The changes of one review are one version of the segmentation.
+
+        Parameters
+        ----------
+        segmentation : str
+            Its name.
+        change : LabelChange
+            The pixels of its newest version that got another value.
+        action : str
+            What was done, in a word or two.
+        """
+        key = self._current, segmentation
+        after = self.dataset.change_labels(
+            self._current, segmentation, change, action, self._versions.get(key)
+        )
+        self._versions[key] = after.segmentation(segmentation).newest
+        if after != self.current:
+            self._take(after)
 
     def undo(self) -> Sample | None:
         """Take back the last change, whichever sample it was made to, and show that sample."""

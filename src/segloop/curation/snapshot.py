@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +19,8 @@ from segloop.artifacts.dataset.manifest import Sample
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 
-_Stamp = tuple[tuple[int, int], ...]
+_RAW = ""
+"""Stands for the raw image beside the names of segmentations."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,12 @@ class Snapshot:
     excluded: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class _Kept:
+    pixels: Pixels
+    stamps: Mapping[str, object]
+
+
 class PixelCache:
     """Keeps the pixels read last, up to a number of bytes; safe to use from several threads.
 
@@ -86,38 +94,56 @@ class PixelCache:
 
     def __init__(self, max_bytes: int = 1 << 30) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[tuple[object, ...], tuple[_Stamp | None, Pixels]] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, dataset: CuratedDataset, sample: Sample, context: Context) -> Pixels:
-        """Return the sample's pixels, read if they are not kept or a file was changed since."""
-        key = (dataset.path, sample.id, sample.raw, sample.segmentations)
-        stamp = _stamp(dataset, sample)
+        """Return the sample's pixels; those are read that are not kept, or of which a file was changed."""
+        key = (dataset.path, sample.id, sample.raw)
+        stamps = _stamps(dataset, sample)
         with self._lock:
-            if key in self._kept:
-                kept_stamp, kept = self._kept[key]
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
                 # Of files that are out of reach, such as on a lost drive, the pixels kept are still good.
-                if stamp in (kept_stamp, None):
-                    self._kept.move_to_end(key)
-                    return kept
-        pixels = read_pixels(dataset, sample, context)
-        with self._lock:
-            self._kept[key] = (stamp, pixels)
-            self._kept.move_to_end(key)
-            kept_bytes = sum(each.n_bytes for _, each in self._kept.values())
-            while len(self._kept) > 1 and kept_bytes > self._max_bytes:
-                kept_bytes -= self._kept.popitem(last=False)[1][1].n_bytes
+                if stamps is None and tuple(kept.pixels.segmentations) == sample.segmentation_names:
+                    return kept.pixels
+        reused: dict[str, NDArray[Any]] = {}
+        if kept is not None and stamps is not None:
+            if stamps == kept.stamps and list(stamps) == list(kept.stamps):
+                return kept.pixels
+            parts = {_RAW: kept.pixels.raw, **kept.pixels.segmentations}
+            reused = {name: parts[name] for name in parts if stamps.get(name) == kept.stamps[name]}
+        pixels = read_pixels(dataset, sample, context, reused, kept.pixels.contrast if kept else ())
+        if stamps is not None:
+            self._keep(key, _Kept(pixels, stamps))
         return pixels
 
+    def _keep(self, key: tuple[object, ...], kept: _Kept) -> None:
+        with self._lock:
+            self._kept[key] = kept
+            self._kept.move_to_end(key)
+            kept_bytes = sum(each.pixels.n_bytes for each in self._kept.values())
+            while len(self._kept) > 1 and kept_bytes > self._max_bytes:
+                kept_bytes -= self._kept.popitem(last=False)[1].pixels.n_bytes
 
-def _stamp(dataset: CuratedDataset, sample: Sample) -> _Stamp | None:
-    """Return time of change and size of the sample's files; None if one can't be accessed."""
-    labels = [dataset.label_file(sample, name).path for name in sample.segmentation_names]
+
+def _stamps(dataset: CuratedDataset, sample: Sample) -> dict[str, object] | None:
+    """Return what changes with the pixels of the raw image and of each segmentation; None if out of reach."""
     try:
-        stats = [path.stat() for path in (dataset.resolve(sample.raw), *labels)]
+        stamps: dict[str, object] = {_RAW: _stamp(dataset.resolve(sample.raw))}
+        for name in sample.segmentation_names:
+            file = dataset.label_file(sample, name)
+            stamps[name] = (file, _stamp(file.path))
     except OSError:
         return None
-    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
+    return stamps
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return time of change and size of a file."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def load_snapshot(
@@ -158,16 +184,35 @@ def load_snapshot(
     return Snapshot(sample, pixels, truth, labels, excluded)
 
 
-def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None = None) -> Pixels:
-    """Read a sample's raw image and segmentations whole; see `load_snapshot`."""
+def read_pixels(
+    dataset: CuratedDataset,
+    sample: Sample,
+    context: Context | None = None,
+    known: Mapping[str, NDArray[Any]] = MappingProxyType({}),
+    contrast: tuple[tuple[float, float], ...] = (),
+) -> Pixels:
+    """Read a sample's raw image and segmentations whole; see `load_snapshot`.
+
+    Parameters
+    ----------
+    dataset, sample, context
+        As there.
+    known : mapping of str to array
+        What need not be read: segmentations by their names, and the raw image under an empty name.
+    contrast : tuple of (low, high)
+        That of the raw image, if it is known.
+    """
     context = context or Context()
     image = dataset.raw(sample)
     everything = slice(None)
-    raw = image.block(0, range(image.n_channels), everything, everything, everything)
+    raw = known.get(_RAW)
+    if raw is None:
+        raw = image.block(0, range(image.n_channels), everything, everything, everything)
+        contrast = tuple(contrast_limits(channel) for channel in raw)
     context.check()
     segmentations: dict[str, NDArray[Any]] = {}
     for name in sample.segmentation_names:
-        labels = dataset.labels(sample, name)
+        labels = known[name] if name in known else dataset.labels(sample, name)
         if labels.shape != raw.shape[1:]:
             raise DatasetError(
                 f"Sample {sample.id}: the segmentation {name} is {_size(labels.shape)} pixels and the raw "
@@ -176,7 +221,6 @@ def read_pixels(dataset: CuratedDataset, sample: Sample, context: Context | None
             )
         segmentations[name] = labels
         context.check()
-    contrast = tuple(contrast_limits(channel) for channel in raw)
     for array in (raw, *segmentations.values()):
         array.setflags(write=False)
     return Pixels(

@@ -71,6 +71,51 @@ def use_sixth_segmentation() -> None:
     _run("Curation", "base_6")
 
 
+def correct_labels() -> None:
+    """Start or stop correcting the labels of the sample."""
+    _run("Curation", "correct")
+
+
+def delete_object() -> None:
+    """Delete the objects that are clicked."""
+    _run("Curation", "delete")
+
+
+def join_objects() -> None:
+    """Join the objects that a line touches."""
+    _run("Curation", "join")
+
+
+def cut_object() -> None:
+    """Divide the object that a line crosses."""
+    _run("Curation", "cut")
+
+
+def fill_holes() -> None:
+    """Fill the holes of the objects that are clicked."""
+    _run("Curation", "fill")
+
+
+def smooth_object() -> None:
+    """Smooth the objects that are clicked."""
+    _run("Curation", "smooth")
+
+
+def grow_object() -> None:
+    """Grow the objects that are clicked by a pixel."""
+    _run("Curation", "grow")
+
+
+def shrink_object() -> None:
+    """Shrink the objects that are clicked by a pixel."""
+    _run("Curation", "shrink")
+
+
+def interpolate_object() -> None:
+    """Fill the objects that are clicked in between the slices they were drawn in."""
+    _run("Curation", "interpolate")
+
+
 def undo() -> None:
     """Undo the last change of curation."""
     _run("Curation", "undo")

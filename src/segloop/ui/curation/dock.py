@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from segloop.app.presenters.curation.curation import CurationPresenter
 from segloop.app.presenters.curation.drawing import Kind, SliceChoice
+from segloop.app.presenters.curation.label_editor import TOOLS
 from segloop.curation.snapshot import Snapshot
 from segloop.ui.clock import QtClock
 from segloop.ui.curation.activity_row import ActivityRow
 from segloop.ui.curation.creation_panel import CreationPanel
 from segloop.ui.curation.dataset_row import DatasetRow
+from segloop.ui.curation.label_panel import TITLES
 from segloop.ui.curation.review_panel import ReviewPanel
 from segloop.ui.curation.view import SampleView
 from segloop.ui.shortcuts import key_of
@@ -39,7 +41,13 @@ class CurationDock(Page):
         self.review = self.presenter.review
         self._make_widgets()
         self.view = SampleView(
-            shared.viewer, self.review.regions, self.canvas_keys(), _key_hint(), self._on_tool
+            shared.viewer,
+            self.review.regions,
+            self.review.editor,
+            self.canvas_keys(),
+            _key_hint(),
+            _label_hint(),
+            self._on_tool,
         )
         self._connect_presenter()
         self._connect_widgets()
@@ -78,6 +86,7 @@ class CurationDock(Page):
         if kind in self.view.drawing_kinds:
             self.view.stop()
         elif sample is not None and self.review.can_draw(kind):
+            self.review.editor.end()
             self.review.regions.begin()
             self.view.draw(sample, kind, self.review.options.shape)
             self.viewer_app.canvas_message.show(
@@ -171,6 +180,8 @@ class CurationDock(Page):
                     f"base_{number}": partial(review.set_base_number, number)
                     for number in range(1, _N_BASE_KEYS + 1)
                 },
+                "correct": review.editor.toggle,
+                **{tool: partial(review.editor.use, tool) for tool in TOOLS},
                 "undo": self.undo,
                 "redo": self.redo,
             }
@@ -222,3 +233,10 @@ def _key_hint() -> str:
     names = ("accept", "reject", "next", "back", "exclude", "merge")
     keys = [f"<{key_of('Curation', name)}> {name}" for name in names]
     return ", ".join([*keys, f"<{key_of('Curation', 'base_1')}>, <{key_of('Curation', 'base_2')}>... base"])
+
+
+def _label_hint() -> str:
+    """Return the main keys while labels are corrected, in a line."""
+    names = ("delete", "join", "cut", "fill", "smooth")
+    keys = [f"<{key_of('Curation', name)}> {TITLES[name][0].lower()}" for name in names]
+    return ", ".join([*keys, "<M> new number", f"<{key_of('Curation', 'correct')}> stops correcting"])

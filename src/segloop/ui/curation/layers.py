@@ -56,6 +56,7 @@ class SampleLayers:
         self._layers: dict[str, Layer] = {}
         self._structure: tuple[object, ...] = ()
         self._visible: dict[str, bool] = {}
+        self._covered: set[str] = set()
         self._updating = False
         self._pixels: Pixels | None = None
         self._arrays: dict[str, np.ndarray] = {}
@@ -73,9 +74,16 @@ class SampleLayers:
         try:
             for role, layer in self._layers.items():
                 if _group(role) == group:
-                    layer.visible = visible
+                    layer.visible = visible and group not in self._covered
         finally:
             self._updating = False
+
+    def set_covered(self, group: str, covered: bool) -> None:
+        """Hide a group of layers for a while; the choice whether it is shown stays."""
+        self._covered.discard(group)
+        if covered:
+            self._covered.add(group)
+        self.set_visible(group, self._visible.get(group, True))
 
     def show(self, snapshot: Snapshot) -> bool:
         """Show a sample; returns whether the layers had to be recreated, which is slow in napari."""

@@ -24,6 +24,7 @@ from segloop.app.presenters.background import Memory
 from segloop.app.presenters.curation.drawing import SHAPES, Kind
 from segloop.app.presenters.curation.review import ReviewPresenter
 from segloop.curation.session import Filter
+from segloop.ui.curation.label_panel import LabelPanel
 from segloop.ui.curation.region_row import RegionRow
 from segloop.ui.curation.sample_list import SampleList
 from segloop.ui.curation.segmentation_rows import BaseRow, ShownRow
@@ -84,8 +85,10 @@ class ReviewPanel(QWidget):
         self.slices = SlicesRow()
         self.slices.chosen.connect(self.slices_chosen)
         self._form.addRow("Slices", self.slices)
+        self.labels = LabelPanel(review.editor, memory)
         self.show_slices(1)
         layout.addLayout(self._form)
+        layout.addWidget(self.labels)
         layout.addWidget(self._make_split_and_note(memory))
         layout.addLayout(self._make_saved())
         self.hide()
@@ -102,6 +105,7 @@ class ReviewPanel(QWidget):
         self.slices.setVisible(n_slices > 1)
         self._form.labelForField(self.slices).setVisible(n_slices > 1)
         self.slices.set_n_slices(n_slices)
+        self.labels.show_stack(n_slices > 1)
 
     def show_drawing(self, kinds: Sequence[str]) -> None:
         """Mark the kind of region that is being drawn."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
 from segloop.app.presenters.curation.drawing import Kind, ShapeKind
+from segloop.app.presenters.curation.label_editor import LabelEditor
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.curation.snapshot import Snapshot
+from segloop.ui.curation.label_layer import LabelLayer
 from segloop.ui.curation.layers import SampleLayers
 from segloop.ui.curation.region_layer import RegionEdits, RegionLayer
 from segloop.ui.dock_layers import owner
@@ -18,6 +21,9 @@ from segloop.ui.napari_private import canvas_widget
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
+
+_NAPARI_KEYS = ("M",)
+"""What does something in napari's Labels layers that people need while they correct labels: a new number."""
 
 
 class SampleView:
@@ -28,10 +34,12 @@ class SampleView:
     viewer : napari.viewer.Viewer
     edits : RegionEdits
         Receives drawn shapes.
+    editor : LabelEditor
+        Corrects labels.
     keys : mapping of str to callable
         napari key bindings that work while one of the own layers is selected.
-    hint : str
-        Names the keys in napari's status bar.
+    hint, label_hint : str
+        Name the keys in napari's status bar: in general, and while labels are corrected.
     on_mode : callable
         Called when drawing begins or ends.
     """
@@ -40,19 +48,26 @@ class SampleView:
         self,
         viewer: Viewer,
         edits: RegionEdits,
+        editor: LabelEditor,
         keys: Mapping[str, Callable[[], None]],
         hint: str,
+        label_hint: str,
         on_mode: Callable[[], None],
     ) -> None:
         self._viewer = viewer
         self._keys = keys
-        self._hint = hint
+        self._hint, self._label_hint = hint, label_hint
         self._on_mode = on_mode
         self.layers = SampleLayers(viewer, self._bind)
         kinds: tuple[Kind, ...] = ("merge", "exclude")
         self.regions = {kind: RegionLayer(viewer, kind, edits, self._bind, on_mode) for kind in kinds}
+        self.labels = LabelLayer(viewer, editor, self._bind_labels)
         self._pixels_shape: tuple[int, ...] = ()
         self._sample: Sample | None = None
+        editor.began.connect(self._on_labels_began)
+        editor.changed.connect(self.labels.refresh)
+        editor.tool_changed.connect(self.labels.show_tool)
+        editor.ended.connect(self._on_labels_ended)
         viewer.dims.events.point.connect(self._on_slice)
         for event in (viewer.dims.events.ndisplay, viewer.dims.events.order):
             event.connect(self._on_turned)
@@ -134,6 +149,7 @@ class SampleView:
 
     def remove(self) -> None:
         """Take all own layers out of the viewer."""
+        self.labels.remove()
         for layer in self.regions.values():
             layer.remove()
         self.layers.remove()
@@ -197,15 +213,35 @@ class SampleView:
             self.layers.fit_units()
             self.show_regions(self._sample)
 
-    def _bind(self, layer: Layer) -> None:
-        for key, action in self._keys.items():
-            layer.bind_key(key, _ignoring_layer(action), overwrite=True)
-        # napari's own hint names keys that do something else in these layers.
-        layer.help = self._hint
-        layer.events.help.connect(self._on_help)
+    def _on_labels_began(self) -> None:
+        """Show what is corrected instead of the ground truth."""
+        self.stop()
+        self.layers.set_covered("truth", True)
+        self.labels.show(self.layers.scale, self.layers.units)
+        _focus_canvas(self._viewer)
 
-    def _on_help(self, event: Any) -> None:
-        event.source.help = self._hint
+    def _on_labels_ended(self) -> None:
+        self.labels.remove()
+        self.layers.set_covered("truth", False)
+        regions = self.regions["exclude"]
+        if regions.present:
+            self._viewer.layers.selection.active = regions.layer
+
+    def _bind_labels(self, layer: Layer) -> None:
+        """Bind the keys, but for those by which napari chooses its tools and a new label."""
+        keys = [key for key in self._keys if not key.isdigit() and key not in _NAPARI_KEYS]
+        self._bind(layer, keys, self._label_hint)
+
+    def _bind(self, layer: Layer, keys: Iterable[str] | None = None, hint: str = "") -> None:
+        for key in self._keys if keys is None else keys:
+            layer.bind_key(key, _ignoring_layer(self._keys[key]), overwrite=True)
+        # napari's own hint names keys that do something else in these layers.
+        layer.help = hint = hint or self._hint
+        layer.events.help.connect(partial(_keep_help, hint))
+
+
+def _keep_help(hint: str, event: Any) -> None:
+    event.source.help = hint
 
 
 def _focus_canvas(viewer: Viewer) -> None:

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from segloop.app.presenters.background import Background, Clock, Memory
 from segloop.app.presenters.curation.drawing import DrawingOptions, Kind, SliceChoice
+from segloop.app.presenters.curation.label_editor import LabelEditor
 from segloop.app.presenters.curation.regions import RegionEditor
 from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.manifest import Sample, Split
@@ -43,6 +44,8 @@ class ReviewPresenter:
         The choices for new regions.
     regions : RegionEditor
         Receives what is drawn.
+    editor : LabelEditor
+        Corrects labels.
     """
 
     session_changed = Signal()
@@ -95,6 +98,8 @@ class ReviewPresenter:
         self.regions = RegionEditor(
             lambda: self.session, self.is_ready, messages.attempt, self.options, self._slice_limits
         )
+        self.editor = LabelEditor(lambda: self.session, lambda: self.snapshot, self.is_ready, messages)
+        self.editor.ended.connect(self._on_editor_ended)
 
     # Which dataset
 
@@ -111,6 +116,7 @@ class ReviewPresenter:
 
     def close(self) -> None:
         """Review nothing."""
+        self.editor.end()
         session = self.session
         if session is not None:
             session.moved.disconnect(self._on_moved)
@@ -312,6 +318,7 @@ class ReviewPresenter:
         self._messages.clear()
         self._unreadable = ""
         self._offer_sources()
+        self.editor.leave_sample()
         self.moved.emit()
         self._load()
 
@@ -327,7 +334,8 @@ class ReviewPresenter:
         if sample_id == session.current.id:
             self._offer_sources()
             self.sample_changed.emit()
-            if self.snapshot is not None and self.snapshot.sample.id == sample_id:
+            shown = self.snapshot is not None and self.snapshot.sample.id == sample_id
+            if not self.editor.follow(session.current) and shown:
                 self._load()
 
     def _on_filtered(self) -> None:
@@ -364,6 +372,13 @@ class ReviewPresenter:
         else:
             self.shown.emit(snapshot)
             self._ahead.start()
+        self.editor.arrive()
+
+    def _on_editor_ended(self) -> None:
+        """Show the ground truth with the labels as they were corrected."""
+        sample = self.sample
+        if sample is not None and self.snapshot is not None and self.snapshot.sample.id == sample.id:
+            self._load()
 
     def _on_not_loaded(self, error: Exception) -> None:
         sample = self.sample

@@ -1,0 +1,84 @@
+"""The part of the dock that corrects labels: starts and stops it, and offers the dock's tools."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton
+
+from segloop.app.presenters.background import Memory
+from segloop.app.presenters.curation.label_editor import TOOLS, LabelEditor, Tool
+from segloop.ui.shortcuts import key_of, with_key
+from segloop.ui.widgets.fold import Fold
+
+TITLES: dict[str, tuple[str, str]] = {
+    "delete": ("Delete", "Click on an object to delete it"),
+    "join": ("Join", "Draw a line from object to object to make them one"),
+    "cut": ("Cut", "Draw a line across an object to divide it"),
+    "fill": ("Fill holes", "Click on an object to fill its holes"),
+    "smooth": ("Smooth", "Click on an object to smooth its outline"),
+    "grow": ("Grow", "Click on an object to grow it by a pixel"),
+    "shrink": ("Shrink", "Click on an object to shrink it by a pixel"),
+    "interpolate": ("Interpolate", "Click on an object to fill it in between the slices it was drawn in"),
+}
+_COLUMNS = 3
+
+
+class LabelPanel(Fold):
+    """Buttons for correcting labels; each has a key.
+
+    Parameters
+    ----------
+    editor : LabelEditor
+        What the buttons do.
+    memory : Memory
+        For what is folded.
+    """
+
+    def __init__(self, editor: LabelEditor, memory: Memory) -> None:
+        super().__init__("Labels", memory, "curation.labels", opened=True)
+        self._editor = editor
+        self.correct = QPushButton(f"Correct  {key_of('Curation', 'correct')}", checkable=True)
+        self.correct.setToolTip(
+            with_key("Paint, erase and fill labels of the base with napari's tools", "Curation", "correct")
+        )
+        self.correct.clicked.connect(lambda: self._toggle())
+        self.hint = QLabel("napari's tools are at the top left", wordWrap=True)
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(4)
+        grid.addWidget(self.correct, 0, 0)
+        grid.addWidget(self.hint, 0, 1, 1, _COLUMNS - 1)
+        self.tools: dict[str, QPushButton] = {}
+        for number, tool in enumerate(TOOLS):
+            title, tip = TITLES[tool]
+            button = QPushButton(f"{title}  {key_of('Curation', tool)}", checkable=True)
+            button.setToolTip(with_key(tip, "Curation", tool))
+            button.clicked.connect(lambda _=False, tool=tool: self._use(tool))
+            self.tools[tool] = button
+            grid.addWidget(button, 1 + number // _COLUMNS, number % _COLUMNS)
+        self.body.addLayout(grid)
+        self.show_stack(False)
+        for signal in (editor.began, editor.ended, editor.tool_changed):
+            signal.connect(self._show_state)
+        self._show_state()
+
+    def show_stack(self, stack: bool) -> None:
+        """Offer what only a stack needs."""
+        self.tools["interpolate"].setVisible(stack)
+
+    def _toggle(self) -> None:
+        self._editor.toggle()
+        self._show_state()
+
+    def _use(self, tool: Tool) -> None:
+        self._editor.use(tool)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        self.correct.setChecked(self._editor.active)
+        for tool, button in self.tools.items():
+            button.setChecked(tool == self._editor.tool)
+        tool = self._editor.tool
+        if tool:
+            self.hint.setText(f"{TITLES[tool][1]}.")
+        else:
+            self.hint.setText("napari's tools are at the top left." if self._editor.active else "")
