@@ -14,11 +14,15 @@ from segloop.app.jobs import Job, resume_training, start_training
 from segloop.app.workspace import Workspace
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import JobError
+from segloop.core.paths import is_folder
 
 if TYPE_CHECKING:
     from segloop.app.layers import LayerImage, LayerJob
     from segloop.config.predict import PredictConfig
     from segloop.core.context import Context
+
+REVIEWED_DATASET = "curation.dataset"
+"""Key of a choice of the workspace: the dataset reviewed last, relative to the workspace's folder."""
 
 
 class App:
@@ -48,6 +52,13 @@ class App:
     def workspace(self) -> Workspace:
         """The present workspace."""
         return self._workspace
+
+    @property
+    def dataset(self) -> Path | None:
+        """The curated dataset of this workspace that was reviewed last; None without any."""
+        last = self._workspace.recall(REVIEWED_DATASET, "")
+        folder = self._workspace.path / last
+        return folder if last and is_folder(folder) else None
 
     def open_workspace(self, path: str | Path) -> None:
         """Change to another workspace; running jobs go on."""

@@ -108,6 +108,11 @@ class CurationDock(Page):
         """Open a dataset for review."""
         self.presenter.open_dataset(path)
 
+    def correct(self, dataset: Path, sample_id: str, notes: tuple[str, ...] = ()) -> None:
+        """Open a dataset at a sample and begin to correct its labels; see `CurationPresenter.correct`."""
+        self.view.finish()
+        self.presenter.correct(dataset, sample_id, notes)
+
     # Page
 
     def on_workspace(self, workspace: Workspace) -> None:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from segloop.app.presenters.prediction.file_list import FileList, FileRow
+from segloop.ui.prediction.result_panel import CORRECT_TIP
 
 _MAX_ROWS = 8
 _RECORD = Qt.ItemDataRole.UserRole
@@ -39,6 +40,9 @@ class BatchPanel(QWidget):
     open_requested = Signal(object)
     """Path of the record of a prediction to show."""
 
+    correct_requested = Signal(object)
+    """Paths of the records of predictions to correct in the Curation dock."""
+
     rethreshold_requested = Signal(bool)
     """Decode all again: True with Otsu's threshold of each image, False with the sliders' values."""
 
@@ -52,10 +56,15 @@ class BatchPanel(QWidget):
         self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.list.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
         self.list.itemActivated.connect(self._open)
         self.list.currentItemChanged.connect(self._on_current)
         self.open = QPushButton("Open in viewer", toolTip="Show the image with its prediction")
         self.open.clicked.connect(lambda: self._open(self.list.currentItem()))
+        self.correct = QPushButton("Correct in Curation")
+        self.correct.setToolTip(f"{CORRECT_TIP}; of all selected files (Ctrl+A selects all)")
+        self.list.itemSelectionChanged.connect(lambda: self.correct.setEnabled(bool(self.selected())))
+        self.correct.clicked.connect(lambda: self.correct_requested.emit(self.selected()))
         self.use_sliders = QRadioButton(
             "sliders above", checked=True, toolTip="The same values for all images"
         )
@@ -78,7 +87,11 @@ class BatchPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.title)
         layout.addWidget(self.list)
-        layout.addWidget(self.open, alignment=Qt.AlignmentFlag.AlignLeft)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.open)
+        buttons.addWidget(self.correct)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
         layout.addLayout(again)
         self.hide()
         files.changed.connect(self._show)
@@ -87,6 +100,11 @@ class BatchPanel(QWidget):
     def folder(self) -> Path | None:
         """Folder of the listed files."""
         return self._files.folder
+
+    def selected(self) -> list[Path]:
+        """Return the records of the selected predictions, in the order of the list."""
+        items = sorted(self.list.selectedItems(), key=self.list.row)
+        return [item.data(_RECORD) for item in items if item.data(_RECORD) is not None]
 
     def _show(self) -> None:
         rows = self._files.rows
@@ -107,6 +125,7 @@ class BatchPanel(QWidget):
         heights = sum(self.list.sizeHintForRow(row) for row in range(min(_MAX_ROWS, self.list.count())))
         self.list.setFixedHeight(min(260, max(40, heights + 2 * self.list.frameWidth() + 4)))
         self._on_current(self.list.currentItem())
+        self.correct.setEnabled(bool(self.selected()))
 
     def _show_row(self, number: int, row: FileRow) -> None:
         if number >= self.list.count():

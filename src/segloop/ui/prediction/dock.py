@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from segloop.app.correcting import Corrections
 from segloop.app.presenters.prediction.presenter import PredictionPresenter
 from segloop.app.presenters.prediction.result import Result
 from segloop.config.predict import PredictConfig
@@ -168,8 +169,10 @@ class PredictionDock(Page):
         self.thresholds.changed.connect(lambda: presenter.set_thresholds(self.thresholds.value()))
         self.result_panel.save_requested.connect(presenter.save)
         self.result_panel.score_requested.connect(self._score)
+        self.result_panel.correct_requested.connect(presenter.correct)
         self.result_panel.legend.clicked.connect(self.errors.go_to_next)
         self.batch.open_requested.connect(presenter.files.open_prediction)
+        self.batch.correct_requested.connect(presenter.correcting.correct_files)
         self.batch.rethreshold_requested.connect(lambda otsu: presenter.rethreshold(otsu=otsu))
 
     def _bind_state(self) -> None:
@@ -185,6 +188,7 @@ class PredictionDock(Page):
         presenter.files.folder_opened.connect(self._on_folder)
         presenter.files.image_read.connect(self._show_prediction)
         presenter.actions.scored.connect(self._show_score)
+        presenter.correcting.ready.connect(self._correct)
         presenter.files.list.changed.connect(self._show_batch)
         self.job.changed.connect(self._show_job)
         self.job.progressed.connect(self.progress.set_progress)
@@ -268,6 +272,10 @@ class PredictionDock(Page):
         self.result_panel.show_score(scored.words, scored.errors)
         if scored.errors is not None and isinstance(result.view, ResultLayers):
             self.errors.show(result.view, scored.errors)
+
+    def _correct(self, corrections: Corrections) -> None:
+        curation = self.viewer_app.dock("Curation")
+        curation.correct(corrections.dataset, corrections.sample_ids[0], corrections.notes)
 
     def _show_results(self) -> None:
         self.errors.remove()  # those of other objects

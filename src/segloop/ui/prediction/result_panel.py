@@ -21,6 +21,7 @@ from segloop.evaluation.error_image import ErrorImage
 from segloop.ui.prediction.error_legend import ErrorLegend
 from segloop.ui.widgets.wheel import guard_wheel
 
+CORRECT_TIP = "Add the image and its prediction to the dataset in Curation, and correct the labels there"
 _TRUTH_TIP = "Labels layer that holds the truth"
 _NO_TRUTH_TIP = "The truth must be a labels layer with the size, scale and position of the image"
 
@@ -30,6 +31,9 @@ class ResultPanel(QWidget):
 
     save_requested = Signal(object)
     """Folder to save into."""
+
+    correct_requested = Signal()
+    """Correct the results in the Curation dock."""
 
     score_requested = Signal(str)
     """Name of the labels layer that holds the truth."""
@@ -43,6 +47,8 @@ class ResultPanel(QWidget):
         self.summary.setStyleSheet("#segloop_summary { font-weight: bold; }")
         self.save = QPushButton("Save…", toolTip="Write the results as they are shown, with their provenance")
         self.save.clicked.connect(self.browse)
+        self.correct = QPushButton("Correct in Curation", toolTip=CORRECT_TIP)
+        self.correct.clicked.connect(self.correct_requested)
         self.truth = QComboBox(toolTip=_TRUTH_TIP)
         self.truth.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.truth.setMinimumContentsLength(8)
@@ -54,14 +60,17 @@ class ResultPanel(QWidget):
         self.scores = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.scores.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.legend = ErrorLegend()
+        first = QHBoxLayout()
+        first.addWidget(self.save)
+        first.addWidget(self.correct, 1)
         row = QHBoxLayout()
-        row.addWidget(self.save)
         row.addWidget(self.score)
         row.addWidget(self.truth, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.summary)
+        layout.addLayout(first)
         layout.addLayout(row)
         layout.addWidget(self.scores)
         layout.addWidget(self.legend)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from psygnal import Signal
 
-from segloop.app.app import App
+from segloop.app.app import REVIEWED_DATASET, App
 from segloop.app.presenters.background import Background, Clock, Memory
 from segloop.app.presenters.curation.activity import Activity
 from segloop.app.presenters.curation.dataset_creation import DatasetCreation
@@ -23,7 +23,6 @@ from segloop.curation.session import ReviewSession
 Stage = Literal["looking", "empty", "creating", "reviewing"]
 
 _ANNOUNCE_S = 0.3
-_DATASET_KEY = "curation.dataset"
 
 
 class CurationPresenter:
@@ -73,6 +72,7 @@ class CurationPresenter:
         self.review = ReviewPresenter(background, clock, memory, self.messages, current_slice)
         self.datasets: tuple[Path, ...] = ()
         self.stage: Stage = "looking"
+        self._to_correct: tuple[str, tuple[str, ...]] = ("", ())
         # Other docks are not notified of each key press of a quick review.
         self._announcement = clock.timer(_ANNOUNCE_S, app.datasets_changed.emit)
         self.creation.created.connect(self._on_created)
@@ -108,6 +108,22 @@ class CurationPresenter:
             on_progress=self.activity.progressed.emit,
         )
 
+    def correct(self, dataset: Path, sample_id: str, notes: tuple[str, ...] = ()) -> None:
+        """Open a dataset at a sample and begin to correct its labels.
+
+        Parameters
+        ----------
+        dataset : Path
+            Its folder.
+        sample_id : str
+            The sample; the next ones follow as the user steps on.
+        notes : tuple of str
+            What to say about it.
+        """
+        self._to_correct = sample_id, notes
+        self._app.datasets_changed.emit()
+        self.open_dataset(dataset)
+
     def begin_creation(self) -> None:
         """Show the form for a new dataset."""
         self._set_stage("creating")
@@ -126,11 +142,16 @@ class CurationPresenter:
     def _on_opened(self, session: ReviewSession) -> None:
         self.activity.end()
         path = session.dataset.path
-        self._memory.remember(_DATASET_KEY, _relative(path, self._app.workspace.path))
+        self._memory.remember(REVIEWED_DATASET, _relative(path, self._app.workspace.path))
         self.review.open(session)
         self._list_datasets()
         self._set_stage("reviewing")
-        self.messages.problems(session.problems)
+        wanted, notes = self._to_correct
+        self._to_correct = "", ()
+        if wanted in session.samples:
+            session.jump(wanted)
+            self.review.editor.begin_soon()
+        self.messages.problems((*notes, *session.problems))
         self._app.dataset_chosen.emit(path)
 
     def _on_not_opened(self, error: Exception) -> None:
@@ -163,7 +184,7 @@ def _list(workspace: Workspace, context: Context) -> list[Path]:
 
 def _find(workspace: Workspace, context: Context) -> tuple[Path, ...]:
     """Return the dataset to open: the one reviewed last, else the newest; nothing if there is none."""
-    last = workspace.recall(_DATASET_KEY, "")
+    last = workspace.recall(REVIEWED_DATASET, "")
     if last and is_folder(workspace.path / last):
         return (workspace.path / last,)
     return tuple(workspace.datasets()[:1])

@@ -116,6 +116,10 @@ class LabelEditor:
         self.began.emit()
         return True
 
+    def begin_soon(self) -> None:
+        """Start to correct as soon as the current sample is on screen."""
+        self._goes_on = True
+
     def end(self) -> None:
         """Stop correcting labels."""
         self._goes_on = False

@@ -14,6 +14,7 @@ from segloop.app import layers as layer_jobs
 from segloop.app.importing import UsableModel, usable_model
 from segloop.app.jobs import Job
 from segloop.app.presenters.messages import Messages
+from segloop.app.presenters.prediction.correcting import CorrectionActions
 from segloop.app.presenters.prediction.input_check import InputCheck
 from segloop.app.presenters.prediction.model_list import ModelEntry, ModelList, load_entries
 from segloop.app.presenters.prediction.predicted_files import PredictedFiles
@@ -69,7 +70,7 @@ class PredictionPresenter:
 
     Attributes
     ----------
-    messages, settings, models, check, job, results, files, actions
+    messages, settings, models, check, job, results, files, actions, correcting
         The parts of the state, with their own commands.
     device : PredictConfig
         With the chosen device and tile size.
@@ -116,6 +117,7 @@ class PredictionPresenter:
         self.results = Results(background, clock)
         self.files = PredictedFiles(app, background, self.job, self.settings, self.messages)
         self.actions = ResultActions(background, self.job, self.results, self.settings, self.messages)
+        self.correcting = CorrectionActions(app, self.job, self.results, self.messages)
         self.device = PredictConfig()
         self.offered: tuple[Output, ...] = ()
         self.ticked: tuple[Output, ...] = ()
@@ -250,6 +252,10 @@ class PredictionPresenter:
     def save(self, folder: Path) -> None:
         """Save all results, as they are shown, into a folder."""
         self.actions.save(folder, self.ticked, self.thresholds)
+
+    def correct(self) -> None:
+        """Make samples of all results on screen, to be corrected in the Curation dock."""
+        self.correcting.correct_results(self.thresholds)
 
     def rethreshold(self, *, otsu: bool) -> None:
         """Decode the kept probabilities of all listed files again, with Otsu's or the chosen thresholds."""
