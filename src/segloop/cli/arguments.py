@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -28,6 +28,15 @@ pair_option = click.option(
     help="Rule for pairing, such as '*_raw=*_mask'; start it with 're:' for regular expressions. By "
     "default, files are paired by name.",
 )
+seg_option = click.option(
+    "--seg",
+    "segmentations",
+    required=True,
+    multiple=True,
+    metavar="[NAME=]DIR_OR_GLOB",
+    help="Segmentations, paired by file stem: label images, or ROI sets of ImageJ (.zip, .roi) and what "
+    "installed packages import; several times for several of the same images.",
+)
 
 
 def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -43,3 +52,29 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
 def print_data(data: Any, lines: Iterable[str], as_json: bool) -> None:
     """Print ``data`` as JSON, or else the readable ``lines``."""
     say(json.dumps(data, indent=2) if as_json else "\n".join(lines))
+
+
+def named_segmentations(values: Sequence[str]) -> dict[str, str]:
+    """Return folders or globs by the name of their segmentation, as ``--seg`` gives them.
+
+    Raises
+    ------
+    click.BadParameter
+        If a name can't be one, or two are the same.
+    """
+    from segloop.artifacts.dataset.segmentation import default_name, require_safe_name
+
+    named: dict[str, str] = {}
+    for number, value in enumerate(values, 1):
+        name, equals, source = value.partition("=")
+        # A folder whose own name contains "=" is meant as it stands.
+        if not equals or any(separator in name for separator in "/\\") or exists(value):
+            name, source = default_name(number), value
+        try:
+            require_safe_name(name, "the name of a segmentation")
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", param_hint="--seg") from error
+        if name.casefold() in (other.casefold() for other in named):
+            raise click.BadParameter(f"Two segmentations are named {name}: rename one.", param_hint="--seg")
+        named[name] = source
+    return named

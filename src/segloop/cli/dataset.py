@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from segloop.cli.arguments import axes_option, json_option, pair_option, print_data
+from segloop.cli.arguments import (
+    axes_option,
+    json_option,
+    named_segmentations,
+    pair_option,
+    print_data,
+    seg_option,
+)
+from segloop.cli.dataset_changes import add, split
 from segloop.cli.output import say
-from segloop.core.paths import exists
 
 
 @click.group()
 def dataset() -> None:
-    """Create and check curated datasets."""
+    """Create, change and check curated datasets."""
 
 
 @dataset.command()
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
-@click.option(
-    "--seg",
-    "segmentations",
-    required=True,
-    multiple=True,
-    metavar="[NAME=]DIR_OR_GLOB",
-    help="Segmentations, paired by file stem: label images, or ROI sets of ImageJ (.zip, .roi) and what "
-    "installed packages import; several times for several of the same images.",
-)
+@seg_option
 @click.option("--seg2", "second", metavar="DIR_OR_GLOB", help="Same as a second --seg.")
 @click.option("--channel", default="", metavar="NAME_OR_INDEX", help="Channel to use; all if absent.")
 @click.option(
@@ -96,7 +94,9 @@ def create(
     from segloop.curation.importing import plan_import
     from segloop.images.pairing import SAME_NAME
 
-    planned = plan_import(raw, _by_name([*segmentations, *([second] if second else [])]), path, rule, axes)
+    planned = plan_import(
+        raw, named_segmentations([*segmentations, *([second] if second else [])]), path, rule, axes
+    )
     if dry_run:
         pairing = planned.before_import()
         rows = [dict(zip(("raw", "seg", "rule"), row, strict=True)) for row in pairing.rows()]
@@ -161,21 +161,5 @@ def check(path: Path, as_json: bool) -> int:
     return 1 if data["problems"] else 0
 
 
-def _by_name(values: Sequence[str]) -> dict[str, str]:
-    """Return folders or globs by the name of their segmentation."""
-    from segloop.artifacts.dataset.segmentation import default_name, require_safe_name
-
-    named: dict[str, str] = {}
-    for number, value in enumerate(values, 1):
-        name, equals, source = value.partition("=")
-        # A folder whose own name contains "=" is meant as it stands.
-        if not equals or any(separator in name for separator in "/\\") or exists(value):
-            name, source = default_name(number), value
-        try:
-            require_safe_name(name, "the name of a segmentation")
-        except ValueError as error:
-            raise click.BadParameter(f"{error}.", param_hint="--seg") from error
-        if name.casefold() in (other.casefold() for other in named):
-            raise click.BadParameter(f"Two segmentations are named {name}: rename one.", param_hint="--seg")
-        named[name] = source
-    return named
+dataset.add_command(add)
+dataset.add_command(split)

@@ -263,6 +263,7 @@ def plan_import(
     dataset: Path,
     rule: str | None = None,
     axes: str = "",
+    folder: Path | None = None,
 ) -> PlannedImport:
     """Pair raw images with segmentations, whatever tool these come from.
 
@@ -273,18 +274,20 @@ def plan_import(
     segmentations : mapping of str to str
         Folders, files or globs by the name of the segmentation: label images, or what an importer recognises.
     dataset : Path
-        Folder of the new dataset; imported label images go into one beside it.
+        Folder of the dataset.
     rule : str, optional
         A rule for pairing.
     axes : str, optional
         Axes of raw TIFFs that do not name them, such as ``YXC``.
+    folder : Path, optional
+        New folder for imported label images; by default ``<dataset>-imported`` beside the dataset.
 
     Raises
     ------
     PairingError, ImageError
         As `pair_by_stem`; or if an importer refuses what it recognises.
     """
-    folder = absolute(dataset).with_name(f"{dataset.name}-imported")
+    folder = folder or absolute(dataset).with_name(f"{dataset.name}-imported")
     imports: dict[str, Import] = {}
     items: dict[Path, LabelItem] = {}
     sources: dict[str, Source] = {}

@@ -1,0 +1,115 @@
+"""``segloop dataset add`` and ``segloop dataset split``: change a dataset that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from segloop.cli.arguments import json_option, named_segmentations, pair_option, print_data, seg_option
+from segloop.cli.output import say
+
+
+@click.command()
+@click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
+@click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
+@seg_option
+@click.option("--accept", is_flag=True, help="Accept the new samples; by default they are undecided.")
+@pair_option
+@click.option("--dry-run", is_flag=True, help="Print which files would be paired and why, and add nothing.")
+@json_option
+def add(
+    path: Path,
+    raw: str,
+    segmentations: tuple[str, ...],
+    accept: bool,
+    rule: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Add samples to a curated dataset.
+
+    Raw images and segmentations are paired as by "segloop dataset create"; segmentations may be a folder with
+    predictions. Samples that are there stay as they are, and so does their split; new ones are split in the
+    same proportions, and follow their group.
+
+    \b
+    Examples:
+      segloop dataset add nuclei --raw more/raw --seg more/seg --accept
+      segloop dataset add nuclei --raw new-images --seg nuclei-2d=predictions
+    """
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+    from segloop.cli.progress import progress_shown
+    from segloop.core.file_names import free_name
+    from segloop.core.wording import counted
+    from segloop.curation.importing import plan_import
+
+    dataset = CuratedDataset.open(path)
+    imported = dataset.path.with_name(
+        free_name(f"{dataset.path.name}-imported", lambda name: dataset.path.with_name(name).exists())
+    )
+    planned = plan_import(
+        raw, named_segmentations(segmentations), dataset.path, rule, dataset.index.axes, imported
+    )
+    if dry_run:
+        pairing = planned.before_import()
+        rows = [dict(zip(("raw", "seg", "rule"), row, strict=True)) for row in pairing.rows()]
+        print_data({"pairs": rows, "problems": list(pairing.problems)}, pairing.table(), as_json)
+        return 1 if pairing.problems else 0
+    before = set(dataset.sample_ids)
+    with progress_shown() as context, planned.written(context) as pairing:
+        left_out = dataset.add(pairing.pairs, accept_all=accept, context=context)
+    added = [sample_id for sample_id in dataset.sample_ids if sample_id not in before]
+    problems = [*pairing.problems, *left_out]
+    for sentence in problems:
+        say(f"Warning: {sentence}", err=True)
+    data = {
+        "dataset": str(dataset.path),
+        "n_samples": len(dataset.sample_ids),
+        "added": added,
+        "problems": problems,
+    }
+    lines = [
+        f"Added {counted(len(added), 'sample')} to {dataset.path}, which has {len(dataset.sample_ids)} now."
+    ]
+    print_data(data, [*lines, *planned.notes], as_json)
+    return 1 if problems else 0
+
+
+@click.command()
+@click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
+@click.argument("sample_ids", metavar="SAMPLE...", nargs=-1)
+@click.option("--to", "split", type=click.Choice(["train", "val", "test"]), help="Where to move them.")
+@json_option
+def split(
+    path: Path, sample_ids: tuple[str, ...], split: Literal["train", "val", "test"] | None, as_json: bool
+) -> int:
+    """Show the split of a curated dataset, or move samples to another one.
+
+    All samples of a group move together.
+
+    \b
+    Examples:
+      segloop dataset split nuclei
+      segloop dataset split nuclei 001 002 --to val
+    """
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+    from segloop.core.wording import counted
+
+    if bool(sample_ids) != (split is not None):
+        raise click.UsageError(
+            "Say which samples to move and, with --to, where; or neither, to see the split."
+        )
+    dataset = CuratedDataset.open(path)
+    moved: list[str] = []
+    for sample_id in sample_ids:
+        if split is not None:
+            moved += [sample.id for sample in dataset.set_split(sample_id, split)]
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for summary in dataset.summaries():
+        splits[summary.split].append(summary.id)
+    lines = [f"Moved {counted(len(moved), 'sample')} to {split}."] if split else []
+    lines += [f"{name}: {counted(len(ids), 'sample')}" for name, ids in splits.items()]
+    print_data({"moved": moved, **splits}, lines, as_json)
+    return 0
