@@ -94,7 +94,7 @@ class Stage:
 
 
 def shoot_curation(stage: Stage, workspace: Path) -> None:
-    """The Curation dock in the middle of a review, with a region excluded."""
+    """The Curation dock in the middle of a review, with a region excluded, then correcting labels."""
     dock, widget = stage.open("Curation")
     widget.open_dataset(workspace / "datasets" / "review")
     stage.wait(lambda: widget.review.session is not None and not widget.workers.busy)
@@ -108,6 +108,10 @@ def shoot_curation(stage: Stage, workspace: Path) -> None:
     stage.viewer.reset_view()
     stage.wait(lambda: True)
     stage.shoot("curation")
+    widget.run_command("cut")
+    stage.wait(lambda: widget.review.editor.active and not widget.workers.busy)
+    stage.shoot("labels")
+    widget.run_command("correct")
     stage.viewer.window.remove_dock_widget(dock)
 
 

@@ -98,9 +98,7 @@ def split(
     from segloop.core.wording import counted
 
     if bool(sample_ids) != (split is not None):
-        raise click.UsageError(
-            "Say which samples to move and, with --to, where; or neither, to see the split."
-        )
+        raise click.UsageError("Name the samples to move, and where with --to; or neither, to see the split.")
     dataset = CuratedDataset.open(path)
     moved: list[str] = []
     for sample_id in sample_ids:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton
 
 from segloop.app.presenters.background import Memory
-from segloop.app.presenters.curation.label_editor import TOOLS, LabelEditor, Tool
+from segloop.app.presenters.curation.label_editor import LINE_TOOLS, TOOLS, LabelEditor, Tool
 from segloop.ui.shortcuts import key_of, with_key
 from segloop.ui.widgets.fold import Fold
 
@@ -19,7 +20,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "shrink": ("Shrink", "Click on an object to shrink it by a pixel"),
     "interpolate": ("Interpolate", "Click on an object to fill it in between the slices it was drawn in"),
 }
-_COLUMNS = 3
+_COLUMNS = 4
 
 
 class LabelPanel(Fold):
@@ -41,20 +42,22 @@ class LabelPanel(Fold):
             with_key("Paint, erase and fill labels of the base with napari's tools", "Curation", "correct")
         )
         self.correct.clicked.connect(lambda: self._toggle())
-        self.hint = QLabel("napari's tools are at the top left", wordWrap=True)
+        self.hint = QLabel(textFormat=Qt.TextFormat.PlainText)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         grid.addWidget(self.correct, 0, 0)
-        grid.addWidget(self.hint, 0, 1, 1, _COLUMNS - 1)
         self.tools: dict[str, QPushButton] = {}
-        for number, tool in enumerate(TOOLS):
+        for number, tool in enumerate(TOOLS, 1):
             title, tip = TITLES[tool]
             button = QPushButton(f"{title}  {key_of('Curation', tool)}", checkable=True)
             button.setToolTip(with_key(tip, "Curation", tool))
             button.clicked.connect(lambda _=False, tool=tool: self._use(tool))
             self.tools[tool] = button
-            grid.addWidget(button, 1 + number // _COLUMNS, number % _COLUMNS)
+            grid.addWidget(button, number // _COLUMNS, number % _COLUMNS)
+        for column in range(_COLUMNS):
+            grid.setColumnStretch(column, 1)
+        grid.addWidget(self.hint, 2, 1, 1, _COLUMNS - 1)
         self.body.addLayout(grid)
         self.show_stack(False)
         for signal in (editor.began, editor.ended, editor.tool_changed):
@@ -77,8 +80,9 @@ class LabelPanel(Fold):
         self.correct.setChecked(self._editor.active)
         for tool, button in self.tools.items():
             button.setChecked(tool == self._editor.tool)
-        tool = self._editor.tool
-        if tool:
-            self.hint.setText(f"{TITLES[tool][1]}.")
+        if self._editor.tool in LINE_TOOLS:
+            self.hint.setText("Draw a line on the canvas.")
+        elif self._editor.tool:
+            self.hint.setText("Click on objects.")
         else:
-            self.hint.setText("napari's tools are at the top left." if self._editor.active else "")
+            self.hint.setText("Use napari's tools at the top left." if self._editor.active else "")

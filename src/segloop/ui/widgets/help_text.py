@@ -14,6 +14,8 @@ STEPS = {
         "next undecided sample appears by itself.",
         "If only a part is wrong, draw an exclude region around it: training ignores what is inside. If "
         "another segmentation is better in a part, draw a merge region there.",
+        "To change the labels themselves, press Correct: paint with napari's tools, or delete, join and cut "
+        "objects with the buttons.",
         "Everything is saved as you do it, and can be undone. When enough samples are accepted, open "
         "Training.",
     ),
@@ -30,7 +32,8 @@ STEPS = {
         "Choose a model, then tick the image layers to apply it to, or choose files or a folder.",
         "Check that channels and pixel size fit. A warning offers a button that solves it.",
         "Press Predict. The result is shown on top of its image.",
-        "Move the thresholds until the objects look right. Then save the result, or correct it in Curation.",
+        "Move the thresholds until the objects look right. Then save the result, or press Correct in "
+        "Curation.",
     ),
 }
 """The steps of the usual way through each dock."""
