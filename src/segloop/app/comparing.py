@@ -45,10 +45,11 @@ class Comparison:
 
     def table(self) -> list[str]:
         """Return the scores as lines for the terminal, best first, the baselines last."""
-        from segloop.evaluation.comparison import aligned, degraded_table, table
+        from segloop.core.wording import table_lines
+        from segloop.evaluation.comparison import degraded_table, table
 
         degraded = degraded_table(self.summary)
-        return [*aligned(table(self.summary)), *(["", *aligned(degraded)] if degraded else [])]
+        return [*table_lines(table(self.summary)), *(["", *table_lines(degraded)] if degraded else [])]
 
 
 def compare(

@@ -16,6 +16,7 @@ from segloop.cli.arguments import (
     seg_option,
 )
 from segloop.cli.dataset_changes import add, split
+from segloop.cli.dataset_corrections import corrections
 from segloop.cli.output import say
 
 
@@ -161,5 +162,5 @@ def check(path: Path, as_json: bool) -> int:
     return 1 if data["problems"] else 0
 
 
-dataset.add_command(add)
-dataset.add_command(split)
+for _verb in (add, split, corrections):
+    dataset.add_command(_verb)

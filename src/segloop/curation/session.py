@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.label_changes import LabelChange
-from segloop.artifacts.dataset.manifest import Region, Sample, Split, Verdict
+from segloop.artifacts.dataset.manifest import LabelStatus, Region, Sample, Split, Verdict
 from segloop.artifacts.dataset.summary import Counts
 from segloop.core.atomic import write_json
 from segloop.core.context import Context
@@ -42,6 +42,7 @@ class SortKey(Enum):
     sample = "sample"
     verdict = "verdict"
     split = "split"
+    labels = "labels"
     regions = "regions"
     note = "note"
 
@@ -150,6 +151,7 @@ class ReviewSession:
         values: dict[SortKey, Callable[[Sample], Any]] = {
             SortKey.verdict: lambda sample: list(Verdict).index(sample.verdict),
             SortKey.split: lambda sample: get_args(Split).index(sample.split),
+            SortKey.labels: lambda sample: list(LabelStatus).index(sample.label_status),
             SortKey.regions: lambda sample: len(sample.regions),
             SortKey.note: lambda sample: (not sample.note, sample.note.casefold()),
         }

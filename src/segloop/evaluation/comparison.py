@@ -112,20 +112,6 @@ def degraded_table(summary: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines of a table for the terminal."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "   ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-        ).rstrip()
-        for row in rows
-    ]
-
-
 def score_of_image(score: ImageScore, name: str) -> float:
     """Return ``"ap50"`` or ``"dice"`` of one image."""
     if name == "ap50" and score.instance is not None:

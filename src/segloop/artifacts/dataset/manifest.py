@@ -13,6 +13,7 @@ from segloop.artifacts.dataset.segmentation import (
     FrozenModel,
     ImageRef,
     LabelVersion,
+    PredictionSource,
     Segmentation,
     require_safe_name,
 )
@@ -35,6 +36,14 @@ class Verdict(StrEnum):
     undecided = "undecided"
     accepted = "accepted"
     rejected = "rejected"
+
+
+class LabelStatus(StrEnum):
+    """What the labels are that a sample's ground truth starts from."""
+
+    given = "given"
+    predicted = "predicted"
+    corrected = "corrected"
 
 
 class Region(FrozenModel):
@@ -160,6 +169,14 @@ class Sample(FrozenModel):
         """Names of the segmentations that its ground truth takes labels from, in order."""
         used = {self.base, *(region.segmentation for region in self.regions if region.kind == "merge")}
         return tuple(name for name in self.segmentation_names if name in used)
+
+    @property
+    def label_status(self) -> LabelStatus:
+        """What the labels of the base are: as they came, predicted, or corrected."""
+        base = self.segmentation(self.base)
+        if base.newest or isinstance(base.source, CorrectedCopy):
+            return LabelStatus.corrected
+        return LabelStatus.predicted if isinstance(base.source, PredictionSource) else LabelStatus.given
 
     def segmentation(self, name: str) -> Segmentation:
         """Return a segmentation by its name.

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
 
-from segloop.artifacts.dataset.manifest import Sample, Verdict
+from segloop.artifacts.dataset.manifest import LabelStatus, Sample, Verdict
 from segloop.curation.session import SortKey
 
 _MARKS = {Verdict.undecided: "·", Verdict.accepted: "✓", Verdict.rejected: "✗"}
@@ -16,6 +16,7 @@ _COLUMNS = {
     SortKey.sample: "Sample",
     SortKey.verdict: "Verdict",
     SortKey.split: "Split",
+    SortKey.labels: "Labels",
     SortKey.regions: "Regions",
     SortKey.note: "Note",
 }
@@ -51,6 +52,7 @@ class _Model(QAbstractTableModel):
             sample.id,
             f"{_MARKS[sample.verdict]} {sample.verdict.value}",
             sample.split,
+            "" if sample.label_status is LabelStatus.given else sample.label_status.value,
             str(len(sample.regions) or ""),
             sample.note,
         )[index.column()]
