@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Without napari nothing of the GUI can be imported, so its tests are not collected; the header says so.
 WITHOUT_NAPARI = find_spec("napari") is None
@@ -19,9 +20,19 @@ def pytest_report_header() -> str:
     return "GUI tests: left out, napari is not installed" if WITHOUT_NAPARI else "GUI tests: included"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the fast tests first."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+def pytest_configure() -> None:
+    """Let a busy computer take its time for each example of Hypothesis."""
+    settings.register_profile("segloop", deadline=None)
+    settings.load_profile("segloop")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the fast tests first; in several processes, where files stay together, the slow files first."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    if config.getoption("dist", "no") == "no":
+        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    else:
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

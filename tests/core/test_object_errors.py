@@ -49,7 +49,7 @@ def test_each_error_is_counted_as_its_kind(
 
 
 @given(small, small, arrays(np.bool_, (4, 6)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_counts_are_those_of_brute_force(pred: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> None:
     errors = errors_of(pred, truth, valid)
     p, t = np.where(valid, pred, 0), np.where(valid, truth, 0)
@@ -67,7 +67,7 @@ def test_counts_are_those_of_brute_force(pred: np.ndarray, truth: np.ndarray, va
 
 
 @given(st.lists(st.tuples(small, small), min_size=1, max_size=4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_errors_of_images_are_added(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
     each = [errors_of(pred, truth) for pred, truth in pairs]
     pooled = reduce(add, each)

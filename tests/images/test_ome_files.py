@@ -153,7 +153,7 @@ def test_the_files_of_one_image_pair_as_one(tmp_path: Path) -> None:
     assert pairing.problems == ()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     order=st.permutations("ZCT").map(lambda axes: "XY" + "".join(axes)),
     sizes=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4)),

@@ -217,7 +217,7 @@ stems = st.lists(
 ).filter(lambda found: len({stem.split("_")[0] for stem in found}) == len(found))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stems=stems, names=st.sampled_from(NAMES), one_folder=st.booleans())
 def test_the_usual_names_are_paired_in_one_folder_or_two(
     stems: list[str], names: tuple[str, str], one_folder: bool
@@ -355,7 +355,7 @@ letters = st.text(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(name=letters, brackets=st.sampled_from(["", "[1]", "[a-z]", "{x}", "(2)"]))
 def test_composed_and_decomposed_names_and_brackets_pair(name: str, brackets: str) -> None:
     """As from a Mac and from Linux; folders with brackets are no patterns."""

@@ -37,7 +37,7 @@ def test_an_image_is_resampled_as_scikit_image_does(scale: float) -> None:
     assert np.abs(whole.reshape(-1, *scaled[1:]) - np.stack(expected)).max() < 1e-4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), scale=st.floats(0.125, 2.5))
 def test_every_block_has_the_values_of_the_whole(data: st.DataObject, scale: float) -> None:
     read, scaled = reader(scale)

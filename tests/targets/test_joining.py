@@ -50,7 +50,7 @@ def test_objects_beside_each_other_stay_apart_where_they_hardly_overlap() -> Non
 
 
 @given(masks, st.floats(0.01, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_stack_keeps_its_foreground_and_the_objects_of_each_slice(
     mask: np.ndarray, overlap: float
 ) -> None:

@@ -17,6 +17,7 @@ ALLOWED_S = 0.1
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_step_to_the_next_sample_stalls_no_longer_than_napari_takes_to_show_it(
     viewer, workspace, open_dock, canvas, qtbot, settle, record_property
 ):

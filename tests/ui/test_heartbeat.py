@@ -11,6 +11,8 @@ from heartbeat import Heartbeat
 
 STALL_S = 0.4
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def heart(qtbot):

@@ -294,6 +294,7 @@ def test_the_sample_that_curation_shows_does_not_take_the_tick_over(dock, open_d
     assert {name: box.isChecked() for name, box in boxes.items()} == {"nuclei": True, "Curation: raw": False}
 
 
+@pytest.mark.alone
 def test_cancel_acts_within_a_second(dock, viewer, wait):
     large = np.tile(viewer.layers["nuclei"].data, (12, 12))
     viewer.add_image(large, name="large")
@@ -331,6 +332,7 @@ def test_after_each_of_twenty_kills_the_dock_says_so_and_predict_works_again(doc
     assert labels_of(viewer, "large").data.max() > 100
 
 
+@pytest.mark.alone
 def test_the_event_loop_is_never_held_up_while_a_prediction_runs(
     dock, viewer, wait, nuclei, qtbot, record_property
 ):

@@ -94,7 +94,7 @@ def transforms(draw, axes):
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")  # napari's, of a stack that is turned
 @pytest.mark.parametrize("axes", AXES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_every_transform_of_the_source_is_the_results(axes, data):
     source = layer(axes, **data.draw(transforms(axes)))

@@ -37,6 +37,7 @@ def volume_model(test_data, workspace, tmp_path):
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.alone
 def test_cancel_acts_within_a_second_while_a_tile_is_computed(volume, volume_model, open_dock, wait, qtbot):
     dock = open_dock("Prediction")
     wait(dock.predict_button.isEnabled)

@@ -29,7 +29,7 @@ ALLOWED_S = 0.1
 """Longest stall beyond the one of bare napari."""
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -58,7 +58,6 @@ def boxes(*kinds_and_cuts: tuple[str, str]) -> st.SearchStrategy:
 ANY = boxes(("exclude", "edge"), ("merge", "edge"), ("merge", "object"))
 
 
-@settings(deadline=None)
 @given(LABELS, LABELS, st.sampled_from([1, 2]), st.booleans())
 def test_without_regions_it_is_the_base(seg1, seg2, base: int, instances: bool) -> None:
     truth = compose(seg1, seg2, sample(base=base), instances=instances)
@@ -67,7 +66,6 @@ def test_without_regions_it_is_the_base(seg1, seg2, base: int, instances: bool) 
     assert truth.valid.all()
 
 
-@settings(deadline=None)
 @given(LABELS, boxes(("exclude", "edge")))
 def test_exclusion_changes_what_is_valid_and_no_label(seg, regions: list[Region]) -> None:
     truth = compose(seg, None, sample(regions))
@@ -75,7 +73,6 @@ def test_exclusion_changes_what_is_valid_and_no_label(seg, regions: list[Region]
     assert np.array_equal(truth.valid, ~rasterise_all(regions, SHAPE))
 
 
-@settings(deadline=None)
 @given(LABELS, LABELS, ANY, st.randoms(), st.booleans())
 def test_the_order_of_regions_does_not_matter(
     seg1, seg2, regions: list[Region], random, instances: bool
@@ -86,14 +83,12 @@ def test_the_order_of_regions_does_not_matter(
     assert np.array_equal(straight.valid, shuffled.valid)
 
 
-@settings(deadline=None)
 @given(LABELS, LABELS, boxes(("merge", "edge")))
 def test_cut_at_the_edge_classes_inside_come_from_the_other(seg1, seg2, regions: list[Region]) -> None:
     truth = compose(seg1, seg2, sample(regions), instances=False)
     assert np.array_equal(truth.labels, np.where(rasterise_all(regions, SHAPE), seg2, seg1))
 
 
-@settings(deadline=None)
 @given(LABELS, LABELS, boxes(("merge", "edge")), st.sampled_from([1, 2]))
 def test_cut_at_the_edge_objects_inside_come_from_the_other(
     seg1, seg2, regions: list[Region], base: int
@@ -105,7 +100,6 @@ def test_cut_at_the_edge_objects_inside_come_from_the_other(
     assert np.array_equal(labels[inside] > 0, second[inside] > 0)
 
 
-@settings(deadline=None)
 @given(LABELS, LABELS, ANY)
 def test_no_object_gets_the_number_of_another(seg1, seg2, regions: list[Region]) -> None:
     labels = compose(seg1, seg2, sample(regions)).labels
@@ -130,7 +124,6 @@ def whole_objects(base, other, inside) -> np.ndarray:
     return result
 
 
-@settings(deadline=None)
 @given(LABELS, LABELS, boxes(("merge", "object")))
 def test_objects_go_whole_to_the_side_with_most_of_them(seg1, seg2, regions: list[Region]) -> None:
     labels = compose(seg1, seg2, sample(regions)).labels

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from skimage import draw
 
@@ -29,7 +29,6 @@ def drawn(pixels, shape=SHAPE) -> np.ndarray:
     return mask
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-20, 60), st.floats(-20, 70)), min_size=3, max_size=8))
 @pytest.mark.parametrize("shape", ["polygon", "path"])
 def test_polygons_are_as_skimage_draws_them(shape: str, vertices: list[tuple[float, float]]) -> None:
@@ -46,7 +45,6 @@ def test_a_rectangle_is_the_polygon_of_its_corners() -> None:
     assert np.array_equal(mask, drawn(draw.rectangle((6, 6), (14, 18))))
 
 
-@settings(deadline=None)
 @given(st.floats(-5, 45), st.floats(-5, 55), st.floats(0.5, 20), st.floats(0.5, 20))
 def test_an_upright_ellipse_is_as_skimage_draws_it(y: float, x: float, height: float, width: float) -> None:
     given_corners = corners(y, x, height, width)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segloop.artifacts.dataset.split import assign_splits
@@ -12,7 +12,6 @@ GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40)
 FRACTION = st.floats(0, 0.49)
 
 
-@settings(deadline=None)
 @given(GROUPS, FRACTION, FRACTION, st.integers(0, 9))
 def test_no_group_is_on_two_sides(groups: list[str], val: float, test: float, seed: int) -> None:
     sides = defaultdict(set)
@@ -21,7 +20,6 @@ def test_no_group_is_on_two_sides(groups: list[str], val: float, test: float, se
     assert all(len(side) == 1 for side in sides.values())
 
 
-@settings(deadline=None)
 @given(GROUPS, st.floats(0.01, 0.49), st.integers(0, 9))
 def test_training_always_gets_some_and_validation_where_there_are_two_groups(
     groups: list[str], val: float, seed: int
@@ -31,7 +29,6 @@ def test_training_always_gets_some_and_validation_where_there_are_two_groups(
     assert ("val" in splits) == (len(set(groups)) > 1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=7), st.floats(0.01, 0.9), st.integers(0, 9))
 def test_the_fraction_is_met_as_closely_as_groups_allow(sizes: list[int], val: float, seed: int) -> None:
     groups = [str(number) for number, size in enumerate(sizes) for _ in range(size)]
@@ -43,7 +40,6 @@ def test_the_fraction_is_met_as_closely_as_groups_allow(sizes: list[int], val: f
     assert abs(found - val * len(groups)) == pytest.approx(min(abs(s - val * len(groups)) for s in sums))
 
 
-@settings(deadline=None)
 @given(GROUPS, st.integers(0, 9), st.randoms())
 def test_the_order_of_samples_does_not_matter(groups: list[str], seed: int, random) -> None:
     shuffled = random.sample(groups, len(groups))
