@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from segloop.artifacts.dataset.check import check_samples
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.label_changes import LabelChange
 from segloop.artifacts.dataset.manifest import Region
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
@@ -28,6 +30,24 @@ for number in itertools.count(start):
     vertices = [(y * 1.5, y * y % 7) for y in range(4 + number % 300)]
     region = {"id": "r", "kind": "exclude", "shape": "path", "vertices": vertices}
     dataset.save(sample.edit(note=str(number), regions=[region]), "edit")
+    print(number, flush=True)
+"""
+
+STROKES = """
+import itertools, sys
+import numpy as np
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.label_changes import LabelChange
+dataset = CuratedDataset.open(sys.argv[1])
+version = None
+for number in range(1, 201):
+    indices = np.arange(number * 40, number * 40 + 60, dtype=np.int64)
+    change = LabelChange(indices, np.zeros(60, np.uint32), np.full(60, number, np.uint32))
+    sample = dataset.change_labels("015", "seg", change, f"stroke {number}", version)
+    version = sample.segmentation("seg").newest
+    if number % 7 == 0:
+        dataset.undo()
+        dataset.redo()
     print(number, flush=True)
 """
 
@@ -90,6 +110,28 @@ def test_a_kill_loses_at_most_the_edit_in_hand(dataset: CuratedDataset, seed: in
     again.save(sample.edit(note="afterwards"), "edit")
     assert again.undo() == sample
     assert CuratedDataset.open(dataset.path).journal()[-1].action == "undo"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_a_kill_loses_at_most_the_stroke_in_hand(dataset: CuratedDataset, seed: int) -> None:
+    start = dataset.labels(dataset.sample("015"), "seg").astype(np.uint32)
+    last = kill_after(random.Random(seed).randint(1, 120), STROKES, str(dataset.path))
+    again = CuratedDataset.open(dataset.path)
+
+    def after(strokes: int) -> np.ndarray:
+        labels = start.copy()
+        for number in range(1, strokes + 1):
+            labels.reshape(-1)[number * 40 : number * 40 + 60] = number
+        return labels
+
+    found = again.labels(again.sample("015"), "seg")
+    done = next(strokes for strokes in (last, last + 1) if np.array_equal(found, after(strokes)))
+    for strokes in range(done - 1, max(done - 6, -1), -1):
+        assert again.undo() is not None
+        assert np.array_equal(again.labels(again.sample("015"), "seg"), after(strokes))
+    more = LabelChange(np.array([5]), np.array([0], np.uint32), np.array([9], np.uint32))
+    assert again.labels(again.change_labels("015", "seg", more), "seg").reshape(-1)[5] == 9
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,6 +12,7 @@ import pytest
 
 from faults import CODES, FAULTS
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.label_changes import LabelChange
 from segloop.artifacts.dataset.manifest import Verdict
 from segloop.core.errors import SegloopError
 from segloop.images.pairing import Pair
@@ -42,6 +43,14 @@ def correct(dataset: CuratedDataset) -> None:
     dataset.correct_labels(first.id, "seg", np.ones(dataset.labels(first).shape, np.uint8))
 
 
+def paint(dataset: CuratedDataset) -> None:
+    first = dataset.sample(dataset.sample_ids[0])
+    before = dataset.labels(first)
+    after = before.copy()
+    after[0, 10:30, 10:30] = 7
+    dataset.change_labels(first.id, "seg", LabelChange.between(before, after), "paint")
+
+
 def add_segmentation(dataset: CuratedDataset) -> None:
     first = dataset.sample(dataset.sample_ids[0])
     dataset.add_segmentation(first.id, "other", dataset.label_file(first).path)
@@ -51,7 +60,7 @@ def undo(dataset: CuratedDataset) -> None:
     dataset.undo()
 
 
-ACTIONS: list[Action] = [edit, move_a_group, add, add_segmentation, correct, undo]
+ACTIONS: list[Action] = [edit, move_a_group, add, add_segmentation, correct, paint, undo]
 
 
 def state(dataset: CuratedDataset) -> tuple[object, ...]:

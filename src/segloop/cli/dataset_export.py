@@ -1,0 +1,62 @@
+"""``segloop dataset export``: a curated dataset for another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from segloop.cli.arguments import json_option, print_data
+from segloop.cli.output import say
+
+_FORMATS = ("pairs", "cellpose", "stardist", "nnunet", "coco", "ome-zarr")
+
+
+@click.command()
+@click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Choice(_FORMATS), required=True, help="The format.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New folder to write."
+)
+@click.option(
+    "--split",
+    "splits",
+    type=click.Choice(["train", "val", "test"]),
+    multiple=True,
+    help="Only this split; several times for several.",
+)
+@json_option
+def export(path: Path, to: str, out: Path, splits: tuple[str, ...], as_json: bool) -> int:
+    """Write the accepted samples of DATASET in the format of another tool.
+
+    The labels are the ground truth: with corrections, merged and excluded regions applied.
+
+    \b
+    pairs      raw and labels folders, a mask of the valid pixels, and dataset.csv
+    cellpose   train and test folders with <name>_masks.tif
+    stardist   images and masks folders for each split
+    nnunet     imagesTr, labelsTr and dataset.json (objects become one class)
+    coco       images and annotations for each split (2D)
+    ome-zarr   OME-Zarr images with the labels inside
+
+    \b
+    Example:
+      segloop dataset export nuclei --to cellpose --out nuclei-cellpose
+    """
+    from segloop.cli.progress import progress_shown
+    from segloop.core.wording import counted
+    from segloop.curation.exporting import export_dataset
+
+    with progress_shown() as context:
+        exported = export_dataset(path, to, out, splits or ("train", "val", "test"), context)
+    for sentence in (*exported.problems, *exported.notes):
+        say(f"Warning: {sentence}", err=True)
+    data = {
+        "folder": str(exported.folder),
+        "samples": list(exported.sample_ids),
+        "problems": list(exported.problems),
+        "notes": list(exported.notes),
+    }
+    done = f"Wrote {counted(len(exported.sample_ids), 'sample')} to {exported.folder}."
+    print_data(data, [done], as_json)
+    return 1 if exported.problems else 0
