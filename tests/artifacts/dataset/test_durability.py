@@ -84,11 +84,11 @@ def kill_after(lines: int, script: str, *arguments: str) -> int:
         [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        for _ in range(lines):
-            assert process.stdout.readline()
+        said = [process.stdout.readline() for _ in range(lines)]
+        assert all(said)
         process.kill()
-        said = process.stdout.read().split("\n")[:-1]
-    return int(said[-1]) if said else -1
+        said += process.stdout.read().split("\n")[:-1]
+    return int(said[-1])
 
 
 @pytest.mark.slow
