@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.images.pairing import Pair
@@ -166,3 +166,18 @@ def test_what_a_stroke_holds_that_is_not_known_is_looked_for_everywhere():
     assert painted_region([object()], (4, 5)) == (slice(0, 4), slice(0, 5))
     old = [((np.array([2, 3]), np.array([4, 1])), np.array([0, 0]), 7)]
     assert painted_region(old, (9, 9)) == (slice(2, 4), slice(1, 5))
+
+
+def test_the_dataset_is_exported_in_three_clicks(dock, drawn, tmp_path, settle, qtbot, viewer):
+    dock.accept()
+    (tmp_path / "out").mkdir()
+    menu = dock.datasets.export.menu()
+    action = next(each for each in menu.actions() if each.text().startswith("pairs:"))
+    action.trigger()
+    dialog = next(each for each in dock.window().findChildren(QFileDialog) if each.isVisible())
+    dialog.setDirectory(str(tmp_path))
+    dialog.selectFile(str(tmp_path / "out"))
+    dialog.accept()
+    settle(dock)
+    assert (tmp_path / "out" / "drawn-pairs" / "dataset.csv").is_file()
+    assert "1 sample written to" in dock.message.text

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 
+from segloop.app.presenters.curation.dataset_export import TITLES
 from segloop.ui.widgets.chooser import PathChooser
 
 _OTHER = "Other folder…"
@@ -21,6 +32,9 @@ class DatasetRow(QWidget):
 
     new_requested = Signal()
 
+    export_requested = Signal(str, object)
+    """Name of a format, and the folder in which to make a new one."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._paths: tuple[Path, ...] = ()
@@ -31,6 +45,14 @@ class DatasetRow(QWidget):
         self.box.activated.connect(self._on_activated)
         self.new = QPushButton("New…", toolTip="Create a dataset from folders or from open layers")
         self.new.clicked.connect(self.new_requested)
+        self.export = QToolButton(text="Export ▾", toolTip="Write the accepted samples for another tool")
+        # The themes draw the arrow over the text.
+        self.export.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.export)
+        for name, title in TITLES.items():
+            menu.addAction(f"{name}: {title}", partial(self._browse, name))
+        self.export.setMenu(menu)
         # Only its dialog is used.
         self._folder = PathChooser(parent=self)
         self._folder.hide()
@@ -40,10 +62,12 @@ class DatasetRow(QWidget):
         layout.addWidget(QLabel("Dataset"))
         layout.addWidget(self.box, 1)
         layout.addWidget(self.new)
+        layout.addWidget(self.export)
 
     def show_datasets(self, paths: Sequence[Path], current: Path | None) -> None:
         """Offer datasets, the open one marked (it may be outside the workspace)."""
         self._current = current
+        self.export.setEnabled(current is not None)
         self._paths = tuple(paths) if current is None or current in paths else (current, *paths)
         self.box.clear()
         for path in self._paths:
@@ -51,6 +75,15 @@ class DatasetRow(QWidget):
             self.box.setItemData(self.box.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
         self.box.addItem(_OTHER)
         self.box.setCurrentIndex(self._paths.index(current) if current is not None else -1)
+
+    def _browse(self, name: str) -> None:
+        """Let the user choose where to export to, without blocking what runs."""
+        dialog = QFileDialog(self.window(), "Make the exported folder in")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Export here")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.export_requested.emit(name, Path(path)))
+        dialog.open()
 
     def _on_activated(self, index: int) -> None:
         if index < len(self._paths):

@@ -12,6 +12,7 @@ from segloop.app.app import REVIEWED_DATASET, App
 from segloop.app.presenters.background import Background, Clock, Memory
 from segloop.app.presenters.curation.activity import Activity
 from segloop.app.presenters.curation.dataset_creation import DatasetCreation
+from segloop.app.presenters.curation.dataset_export import DatasetExport
 from segloop.app.presenters.curation.review import ReviewPresenter
 from segloop.app.presenters.messages import Messages
 from segloop.app.workspace import Workspace
@@ -48,6 +49,8 @@ class CurationPresenter:
         Looking for datasets, or opening one.
     creation : DatasetCreation
     review : ReviewPresenter
+    export : DatasetExport
+        Writes the dataset for other tools.
     datasets : tuple of Path
         The datasets of the workspace.
     stage : {"looking", "empty", "creating", "reviewing"}
@@ -70,6 +73,7 @@ class CurationPresenter:
         self.activity = Activity()
         self.creation = DatasetCreation(app, background, self.messages)
         self.review = ReviewPresenter(background, clock, memory, self.messages, current_slice)
+        self.export = DatasetExport(lambda: self.current_dataset, background, self.activity, self.messages)
         self.datasets: tuple[Path, ...] = ()
         self.stage: Stage = "looking"
         self._to_correct: tuple[str, tuple[str, ...]] = ("", ())
