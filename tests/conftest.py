@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,12 +28,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the fast tests first; in several processes, where files stay together, the slow files first."""
-    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
-    if config.getoption("dist", "no") == "no":
-        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Run the fast tests first; in several processes, where files stay together, the slowest files first."""
+    if hasattr(config, "workerinput"):  # set by pytest-xdist
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow") is not None)
+        items.sort(key=lambda item: -slow[item.path])
     else:
-        items.sort(key=lambda item: item.path not in slow)
+        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(scope="session")
