@@ -70,9 +70,20 @@ def test_each_kind_of_correction_is_counted(dataset: CuratedDataset) -> None:
     assert (found.n_objects, found.n_errors) == (4, 4)
     assert found.changed_pixels == 400 + 200 + 400 + 100  # removed, cut, joined, added
     assert found.iou == pytest.approx(1200 / 1700)
-    assert 0 < found.seconds < 60
     assert log.n_waiting == 1
     assert log.by_model()["nuclei"]["errors_per_object"] == 1
+
+
+def test_pauses_are_not_counted_as_work(dataset: CuratedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1e9]
+    monkeypatch.setattr("segloop.artifacts.dataset.journal.time.time", lambda: now[0])
+    for sample_id, pause in (("a", 5), ("a", 7), ("a", 300), ("b", 4), ("b", 9), ("a", 2), ("a", 1)):
+        now[0] += pause
+        dataset.edit(sample_id, lambda sample: sample.edit(note=str(now[0])), "note")
+    for sample_id in "ab":
+        dataset.edit(sample_id, lambda sample: sample.edit(verdict=Verdict.accepted), "accept")
+    seconds = {each.sample: each.seconds for each in corrections_of(dataset.path).corrections}
+    assert seconds == {"a": 7 + 1, "b": 9}
 
 
 def test_an_accepted_prediction_was_right_and_a_rejected_one_does_not_count(dataset: CuratedDataset) -> None:

@@ -8,13 +8,12 @@ import click
 
 from segloop.cli.arguments import json_option, print_data
 from segloop.cli.output import say
-
-_FORMATS = ("pairs", "cellpose", "stardist", "nnunet", "coco", "ome-zarr")
+from segloop.curation.export import FORMATS
 
 
 @click.command()
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option("--to", type=click.Choice(_FORMATS), required=True, help="The format.")
+@click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New folder to write."
 )

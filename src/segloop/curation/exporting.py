@@ -14,7 +14,7 @@ from segloop.core.atomic import atomic_path
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError, SegloopError
 from segloop.core.file_errors import writing
-from segloop.curation.export import FORMATS
+from segloop.curation.export import FORMATS, layout_of
 from segloop.curation.export.layout import ExportedSample
 
 
@@ -91,7 +91,7 @@ def export_dataset(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(folder, exclusive=True) as partial:
             partial.mkdir()
-            layout = FORMATS[to](partial, dataset.name, dataset.label_kind, dataset.channels)
+            layout = layout_of(to)(partial, dataset.name, dataset.label_kind, dataset.channels)
             for sample_id in context.track(chosen, len(chosen), "Exporting"):
                 try:
                     layout.write(_read(dataset, dataset.sample(sample_id)))

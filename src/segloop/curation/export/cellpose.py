@@ -13,8 +13,6 @@ class CellposeFolders(Layout):
     Cellpose has no place for excluded pixels: they are background.
     """
 
-    title = "train and test folders with <name>_masks.tif, for Cellpose"
-
     def write(self, sample: ExportedSample) -> None:
         """Write one sample."""
         require_objects(self, "Cellpose")

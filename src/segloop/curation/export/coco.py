@@ -19,8 +19,6 @@ from segloop.curation.export.layout import ExportedSample, Layout, write_raw
 class CocoFiles(Layout):
     """One file a split; each object has its mask, box and area. Excluded pixels are a crowd to be ignored."""
 
-    title = "annotations with masks and boxes for each split, in the format of COCO (2D)"
-
     def prepare(self) -> None:
         """Set up what is collected over all samples."""
         self._files: dict[str, dict[str, Any]] = {}

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +81,6 @@ class Layout(ABC):
     channel_names : sequence of str
         Names of the channels that are used.
     """
-
-    title: ClassVar[str]
-    """What it is, for a list."""
 
     def __init__(self, folder: Path, name: str, label_kind: LabelKind, channel_names: Sequence[str]) -> None:
         self.folder, self.name = folder, name

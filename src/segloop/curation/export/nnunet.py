@@ -25,8 +25,6 @@ class NnunetFolders(Layout):
     to ignore. nnU-Net makes its own folds of training and validation: both are in ``imagesTr``.
     """
 
-    title = "imagesTr, labelsTr and dataset.json, for nnU-Net (objects become one class)"
-
     def prepare(self) -> None:
         """Set up what is collected over all samples."""
         self._root = self.folder / f"Dataset{_NUMBER}_{plain_file_name(self.name, 'dataset', '_')}"

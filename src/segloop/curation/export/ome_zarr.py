@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 class OmeZarrImages(Layout):
     """``<split>/<id>.ome.zarr``, each with ``labels/truth``, and ``labels/valid`` if pixels are excluded."""
 
-    title = "OME-Zarr images with the labels inside"
-
     def write(self, sample: ExportedSample) -> None:
         """Write one sample."""
         image = write_pixels(sample, self.folder / sample.split / f"{sample.id}.ome.zarr")

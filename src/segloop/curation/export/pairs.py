@@ -18,8 +18,6 @@ class PlainPairs(Layout):
     Excluded pixels are 0 in ``labels``, and 0 in a mask in ``valid`` that is only there if some are excluded.
     """
 
-    title = "images and labels in two folders, with a table"
-
     def prepare(self) -> None:
         """Set up what is collected over all samples."""
         self._rows: list[tuple[str, ...]] = []

@@ -11,8 +11,6 @@ class StardistFolders(Layout):
     StarDist has no place for excluded pixels: they are background.
     """
 
-    title = "images and masks folders for each split, for StarDist"
-
     def write(self, sample: ExportedSample) -> None:
         """Write one sample."""
         require_objects(self, "StarDist")

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from segloop.app.presenters.curation.dataset_export import TITLES
+from segloop.curation.export import FORMATS
 from segloop.ui.widgets.chooser import PathChooser
 
 _OTHER = "Other folder…"
@@ -50,7 +50,7 @@ class DatasetRow(QWidget):
         self.export.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.export)
-        for name, title in TITLES.items():
+        for name, title in FORMATS.items():
             menu.addAction(f"{name}: {title}", partial(self._browse, name))
         self.export.setMenu(menu)
         # Only its dialog is used.

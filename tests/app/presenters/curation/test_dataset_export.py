@@ -7,7 +7,7 @@ import pytest
 
 from fakes.background import FakeBackground
 from segloop.app.presenters.curation.activity import Activity
-from segloop.app.presenters.curation.dataset_export import TITLES, DatasetExport
+from segloop.app.presenters.curation.dataset_export import DatasetExport
 from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.images.pairing import Pair
@@ -64,8 +64,3 @@ def test_nothing_is_exported_without_a_dataset(tmp_path):
     exporting = Exporting(None)
     exporting.export("pairs", tmp_path)
     assert not exporting.background.waiting
-
-
-def test_every_format_says_what_it_is():
-    assert list(TITLES) == ["pairs", "cellpose", "stardist", "nnunet", "coco", "ome-zarr"]
-    assert all(TITLES.values())

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segloop.app.presenters.background import Background
 from segloop.app.presenters.curation.activity import Activity
 from segloop.app.presenters.messages import Messages
 from segloop.core.context import Context
 from segloop.core.wording import counted
-from segloop.curation.export import FORMATS
-from segloop.curation.exporting import Exported, export_dataset
 
-TITLES = {name: layout.title for name, layout in FORMATS.items()}
-"""What each format is, by its name."""
+if TYPE_CHECKING:
+    from segloop.curation.exporting import Exported
 
 
 class DatasetExport:
@@ -80,6 +79,7 @@ class DatasetExport:
 
 def _export(dataset: Path, to: str, parent: Path, context: Context) -> Exported:
     from segloop.core.file_names import free_name
+    from segloop.curation.exporting import export_dataset
 
     name = free_name(f"{dataset.name}-{to}", lambda each: (parent / each).exists())
     return export_dataset(dataset, to, parent / name, context=context)

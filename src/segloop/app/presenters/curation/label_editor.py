@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from psygnal import Signal
 from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.label_changes import LabelChange
 from segloop.artifacts.dataset.manifest import Sample
-from segloop.curation import label_edits
 from segloop.curation.session import ReviewSession
 from segloop.curation.snapshot import Snapshot
 
@@ -21,14 +20,14 @@ Tool = Literal["delete", "join", "cut", "fill", "smooth", "grow", "shrink", "int
 LINE_TOOLS: tuple[Tool, ...] = ("join", "cut")
 """Tools that act on the objects under a line; the others act on the object that is clicked."""
 
-_BY_CLICK: dict[Tool, tuple[Callable[[NDArray[Any], int], LabelChange], str, str]] = {
-    "delete": (label_edits.delete, "Object {} deleted", ""),
-    "fill": (label_edits.fill_holes, "Holes of object {} filled", "Object {} has no holes."),
-    "smooth": (label_edits.smooth, "Object {} smoothed", "The outline of object {} is smooth already."),
-    "grow": (label_edits.grow, "Object {} grown by a pixel", "There is no room around object {}."),
-    "shrink": (label_edits.shrink, "Object {} shrunk by a pixel", ""),
+_BY_CLICK: dict[Tool, tuple[str, str, str]] = {
+    "delete": ("delete", "Object {} deleted", ""),
+    "fill": ("fill_holes", "Holes of object {} filled", "Object {} has no holes."),
+    "smooth": ("smooth", "Object {} smoothed", "The outline of object {} is smooth already."),
+    "grow": ("grow", "Object {} grown by a pixel", "There is no room around object {}."),
+    "shrink": ("shrink", "Object {} shrunk by a pixel", ""),
     "interpolate": (
-        label_edits.interpolate,
+        "interpolate",
         "Object {} filled in between its slices",
         "No slice is missing between those with object {}.",
     ),
@@ -169,6 +168,8 @@ class LabelEditor:
 
     def click(self, place: Sequence[float]) -> None:
         """Use the tool on the object at a place (z, y, x), in pixels."""
+        from segloop.curation import label_edits  # imports SciPy
+
         if self.labels is None or self.tool not in _BY_CLICK:
             return
         number = label_edits.object_at(self.labels, place)
@@ -176,10 +177,17 @@ class LabelEditor:
             self._messages.info("There is no object: click on one.")
             return
         function, done, nothing = _BY_CLICK[self.tool]
-        self._edit(function(self.labels, number), self.tool, done.format(number), nothing.format(number))
+        self._edit(
+            getattr(label_edits, function)(self.labels, number),
+            self.tool,
+            done.format(number),
+            nothing.format(number),
+        )
 
     def draw_line(self, z: int, path: Sequence[Sequence[float]]) -> None:
         """Use the tool on the objects under a line of (y, x) corners in a slice, in pixels."""
+        from segloop.curation import label_edits  # imports SciPy
+
         if self.labels is None:
             return
         crossed = label_edits.objects_on(self.labels, z, path)

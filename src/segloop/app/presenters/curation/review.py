@@ -14,6 +14,7 @@ from segloop.app.presenters.curation.label_editor import LabelEditor
 from segloop.app.presenters.curation.regions import RegionEditor
 from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.manifest import Sample, Split
+from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 from segloop.core.wording import counted
 from segloop.curation.session import Filter, ReviewSession, SortKey
@@ -99,6 +100,7 @@ class ReviewPresenter:
             lambda: self.session, self.is_ready, messages.attempt, self.options, self._slice_limits
         )
         self.editor = LabelEditor(lambda: self.session, lambda: self.snapshot, self.is_ready, messages)
+        self.editor.began.connect(self._on_editor_began)
         self.editor.ended.connect(self._on_editor_ended)
 
     # Which dataset
@@ -374,6 +376,10 @@ class ReviewPresenter:
             self._ahead.start()
         self.editor.arrive()
 
+    def _on_editor_began(self) -> None:
+        """Import what the tools need while the user chooses one."""
+        self._background.run(_import_edits, lane="label edits", on_error=_ignore)
+
     def _on_editor_ended(self) -> None:
         """Show the ground truth with the labels as they were corrected."""
         sample = self.sample
@@ -405,6 +411,10 @@ class ReviewPresenter:
 def _require(found: Sample | None, sentence: str) -> None:
     if found is None:
         raise DatasetError(sentence)
+
+
+def _import_edits(context: Context) -> None:
+    import segloop.curation.label_edits  # noqa: F401
 
 
 def _ignore(error: Exception) -> None:
