@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LabelKind = Literal["instances", "semantic"]
 
 _NEW_DATASET = "corrections"
-_EDITABLE = {LABELS.name: "instances", CLASSES.name: "semantic", MASK.name: "semantic"}
+_EDITABLE: dict[str, LabelKind] = {LABELS.name: "instances", CLASSES.name: "semantic", MASK.name: "semantic"}
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,7 @@ def _of_record(record: Path) -> PredictedLabels:
         path = prediction.output(kind)
         if path is not None:
             raw = Path(provenance.input.path)
-            return PredictedLabels(
-                raw, path, provenance.model.name, "instances" if label_kind == "instances" else "semantic"
-            )
+            return PredictedLabels(raw, path, provenance.model.name, label_kind)
     raise ImageError(f"{record} has no objects, classes or mask to correct: predict the image with one.")
 
 
