@@ -47,7 +47,7 @@ def painted_region(atoms: Any, shape: Sequence[int]) -> tuple[slice, ...]:
     Returns
     -------
     tuple of slice
-        One for each axis; all of it where that can't be told.
+        One for each axis; all of it where that is not known.
     """
     starts, stops = list(shape), [0] * len(shape)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.app.presenters.curation.label_editor import LINE_TOOLS, LabelEditor
-from segloop.ui.curation.layers import AXES, PREFIX
+from segloop.ui.curation.layers import AXES, PREFIX, plain
 from segloop.ui.napari_private import painted_region
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class LabelLayer:
         if labels is None:
             return
         layer = Labels(
-            _plain(labels),
+            plain(labels),
             name=f"{PREFIX}{self._editor.segmentation}, corrected",
             opacity=0.6,
             scale=scale,
@@ -174,8 +174,3 @@ class LabelLayer:
         if self._line is not None and self._line in self._viewer.layers:
             self._viewer.layers.remove(self._line)
         self._line = None
-
-
-def _plain(labels: Any) -> Any:
-    """Drop the Z axis of a single plane; painting goes into the same memory."""
-    return labels[0] if labels.shape[0] == 1 else labels

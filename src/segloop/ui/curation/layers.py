@@ -133,7 +133,7 @@ class SampleLayers:
         several = len(pixels.channel_names) > 1
         for number, name in enumerate(pixels.channel_names):
             layer = Image(
-                _plain(pixels.raw[number]),
+                plain(pixels.raw[number]),
                 name=f"{PREFIX}raw {name}" if several else f"{PREFIX}raw",
                 colormap=_colour(name, number) if several else "gray",
                 blending="additive" if number else "translucent_no_depth",
@@ -159,7 +159,7 @@ class SampleLayers:
         from napari.layers import Labels
 
         layer = Labels(
-            _plain(labels),
+            plain(labels),
             name=PREFIX + name,
             colormap=colours,
             opacity=opacity,
@@ -184,7 +184,7 @@ class SampleLayers:
         pixels = snapshot.pixels
         for number in range(len(pixels.channel_names)):
             layer = self._layers[f"raw{number}"]
-            layer.data = _plain(pixels.raw[number])
+            layer.data = plain(pixels.raw[number])
             _set_contrast(layer, pixels.contrast[number])
         for name, labels in pixels.segmentations.items():
             self._show_labels(segmentation_group(name), labels)
@@ -196,7 +196,7 @@ class SampleLayers:
         # Each assignment makes napari redraw; an array that didn't change stays the same object.
         if self._arrays.get(role) is not labels:
             self._arrays[role] = labels
-            self._layers[role].data = _plain(labels)
+            self._layers[role].data = plain(labels)
             # napari makes a layer editable whenever it gets other data.
             self._layers[role].editable = False
 
@@ -243,7 +243,7 @@ def _group(role: str) -> str:
     return "truth" if role == "excluded" else role
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
+def plain(array: np.ndarray) -> np.ndarray:
     """Drop the Z axis of a single plane: ``(1, Y, X) -> (Y, X)``."""
     return array[0] if array.shape[0] == 1 else array
 

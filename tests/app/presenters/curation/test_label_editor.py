@@ -225,3 +225,16 @@ def test_a_tool_that_is_chosen_again_is_put_away(editing):
     editing.editor.use("cut")
     editing.editor.use("cut")
     assert (editing.editor.tool, editing.editor.active) == ("", True)
+
+
+def test_what_another_program_painted_comes_with_the_next_stroke(editing):
+    editing.editor.begin()
+    editing.paint(PART, 7)
+    dataset = CuratedDataset.open(editing.review.dataset_path)
+    dataset.correct_labels("a", "seg", np.full((2, 24, 24), 5))
+    editing.paint(PART, 8)
+    editing.background.finish("load")
+    expected = np.full((2, 24, 24), 5)
+    expected[PART] = 8
+    assert np.array_equal(editing.on_disk(), expected)
+    assert np.array_equal(editing.editor.labels, expected)

@@ -12,6 +12,7 @@ from psygnal import Signal
 from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.label_changes import LabelChange
 from segloop.artifacts.dataset.manifest import Sample
+from segloop.core.errors import SegloopError
 from segloop.curation.session import ReviewSession
 from segloop.curation.snapshot import Snapshot
 
@@ -162,7 +163,7 @@ class LabelEditor:
         if self.labels is None or self._saved is None:
             return
         change = LabelChange.between(self._saved, self.labels, region)
-        if len(change) and not self._store(change, action):
+        if len(change) and not self._store(change, action) and self.active:
             self.labels[region] = self._saved[region]
             self.changed.emit()
 
@@ -217,28 +218,38 @@ class LabelEditor:
         if self.labels is None or self._saved is None or before is None or session is None:
             return False
         self._sample = sample
-        if self._storing:
-            return True
         if before.segmentations == sample.segmentations and sample.base == self.segmentation:
             return False
-        changes = None
-        if sample.base == self.segmentation:
-            changes = session.dataset.label_changes(self.segmentation, before, sample, self.labels.size)
-        if changes is None:
+        changes = self._changes_between(session, before, sample)
+        # Together with one's own edit, what another program changed may have come.
+        if changes is None or (self._storing and len(changes) != 1):
             self._leave()
             return False
-        for change in changes:
-            change.apply(self.labels)
-            change.apply(self._saved)
-        self.changed.emit()
+        if not self._storing:
+            for change in changes:
+                change.apply(self.labels)
+                change.apply(self._saved)
+            self.changed.emit()
         return before.model_copy(update={"segmentations": sample.segmentations}) == sample
+
+    def _changes_between(
+        self, session: ReviewSession, before: Sample, after: Sample
+    ) -> list[LabelChange] | None:
+        """Return what leads from one state of the labels to another; None if they must be read again."""
+        if after.base != self.segmentation or self.labels is None:
+            return None
+        try:
+            return session.dataset.label_changes(self.segmentation, before, after, self.labels.size)
+        except SegloopError:  # reading the labels again says what is wrong
+            return None
 
     def _edit(self, change: LabelChange, action: str, done: str, nothing: str) -> None:
         if not len(change):
             self._messages.info(nothing or "Nothing was changed.")
-        elif self.labels is not None and self._store(change, action):
-            change.apply(self.labels)
-            self.changed.emit()
+        elif self._store(change, action):
+            if self.labels is not None:
+                change.apply(self.labels)
+                self.changed.emit()
             self._messages.clear()
             self._messages.acted.emit(done, True)
 
