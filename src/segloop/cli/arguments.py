@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from segloop.cli.output import say
 from segloop.core.paths import exists
+
+if TYPE_CHECKING:
+    from segloop.images.pairing import Pairing
 
 _OVERRIDE = re.compile(r"^[+~]{0,2}[A-Za-z_][\w./@]*=")
 
@@ -52,6 +55,13 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
 def print_data(data: Any, lines: Iterable[str], as_json: bool) -> None:
     """Print ``data`` as JSON, or else the readable ``lines``."""
     say(json.dumps(data, indent=2) if as_json else "\n".join(lines))
+
+
+def print_pairing(pairing: Pairing, as_json: bool) -> int:
+    """Print which files would be paired and why; return the exit status."""
+    rows = [dict(zip(("raw", "seg", "rule"), row, strict=True)) for row in pairing.rows()]
+    print_data({"pairs": rows, "problems": list(pairing.problems)}, pairing.table(), as_json)
+    return 1 if pairing.problems else 0
 
 
 def named_segmentations(values: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from segloop.cli.arguments import (
     named_segmentations,
     pair_option,
     print_data,
+    print_pairing,
     seg_option,
 )
 from segloop.cli.dataset_changes import add, split
@@ -100,10 +101,7 @@ def create(
         raw, named_segmentations([*segmentations, *([second] if second else [])]), path, rule, axes
     )
     if dry_run:
-        pairing = planned.before_import()
-        rows = [dict(zip(("raw", "seg", "rule"), row, strict=True)) for row in pairing.rows()]
-        print_data({"pairs": rows, "problems": list(pairing.problems)}, pairing.table(), as_json)
-        return 1 if pairing.problems else 0
+        return print_pairing(planned.before_import(), as_json)
     with progress_shown() as context, planned.written(context) as pairing:
         made = CuratedDataset.create(
             path,

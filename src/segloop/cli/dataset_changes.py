@@ -7,7 +7,14 @@ from typing import Literal
 
 import click
 
-from segloop.cli.arguments import json_option, named_segmentations, pair_option, print_data, seg_option
+from segloop.cli.arguments import (
+    json_option,
+    named_segmentations,
+    pair_option,
+    print_data,
+    print_pairing,
+    seg_option,
+)
 from segloop.cli.output import say
 
 
@@ -53,10 +60,7 @@ def add(
         raw, named_segmentations(segmentations), dataset.path, rule, dataset.index.axes, imported
     )
     if dry_run:
-        pairing = planned.before_import()
-        rows = [dict(zip(("raw", "seg", "rule"), row, strict=True)) for row in pairing.rows()]
-        print_data({"pairs": rows, "problems": list(pairing.problems)}, pairing.table(), as_json)
-        return 1 if pairing.problems else 0
+        return print_pairing(planned.before_import(), as_json)
     before = set(dataset.sample_ids)
     with progress_shown() as context, planned.written(context) as pairing:
         left_out = dataset.add(pairing.pairs, accept_all=accept, context=context)
