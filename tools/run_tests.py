@@ -19,8 +19,9 @@ def main(arguments: list[str]) -> int:
         return subprocess.run([*PYTEST, *arguments]).returncode
     alone = subprocess.run([*PYTEST, "-m", "alone"]).returncode
     # A file's tests stay in one process, since they share what took long to make. Two computations with two
-    # threads each would be slower on two cores.
+    # threads each would be slower on two cores. A crash ends the run: what it left disturbs other tests.
     together = ["-m", "not alone", "-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
+    together += ["--max-worker-restart", "0"]
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     others = subprocess.run([*PYTEST, *together], env=environment).returncode
     return alone or others

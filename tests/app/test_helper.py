@@ -10,6 +10,7 @@ import psutil
 import pytest
 import tifffile
 
+from processes import kill, other_process
 from segloop.app.app import App
 from segloop.app.helper import HelperState, PredictionHelper
 from segloop.app.layers import LayerImage, new_scratch, start, start_files
@@ -87,7 +88,7 @@ def test_the_helper_says_what_it_does(helper, workspace, model, nuclei):
     assert states == [HelperState.loading, HelperState.ready, HelperState.busy, HelperState.ready]
     assert "Loading torch: about 20 s, once per session" in said
     assert job.waiting_for == ""
-    psutil.Process(helper.pid).kill()
+    kill(helper.pid)
     until(lambda: states[-1] is HelperState.absent, "its end was not noticed")
     assert helper.state is HelperState.absent
 
@@ -127,7 +128,7 @@ def test_ending_a_process_that_does_not_react_leaves_the_jobs_that_wait(helper, 
     second = submit(helper, workspace, model, nuclei).job
     until(lambda: first.folder.last(ProgressEvent), "the first did not begin")
     pid = helper.pid
-    psutil.Process(pid).suspend()
+    other_process(pid).suspend()
 
     first.stop()
 
@@ -184,7 +185,7 @@ def test_cancel_before_the_process_is_warm_acts_within_a_second(helper, workspac
 def test_after_kill_9_the_job_is_lost_and_the_next_one_works(helper, workspace, model, nuclei):
     job = submit(helper, workspace, model, np.tile(nuclei, (24, 24))).job
     until(lambda: job.folder.events()[0], "the job did not begin")
-    psutil.Process(helper.pid).kill()
+    kill(helper.pid)
     assert end(job) is JobState.lost
     assert "ended without finishing" in job.failure()
     assert "the memory was full" in job.failure()

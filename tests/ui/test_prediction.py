@@ -9,7 +9,6 @@ import sys
 import time
 
 import numpy as np
-import psutil
 import pytest
 import tifffile
 from qtpy.QtCore import Qt
@@ -19,6 +18,7 @@ from scipy.ndimage import minimum_filter
 
 from heartbeat import Heartbeat
 from prediction_fixtures import LONG, click, idle, labels_of, seconds_to_cancel, tick, type_into
+from processes import kill
 from segloop.app.presenters.prediction.compatibility import Remedy
 from segloop.artifacts.job.state import JobState
 from segloop.artifacts.prediction.provenance import Provenance
@@ -321,7 +321,7 @@ def test_after_each_of_twenty_kills_the_dock_says_so_and_predict_works_again(doc
         if number % 4:  # else while the process starts, or reads the model
             wait(lambda: dock.progress.label.text().startswith("Predicting"))
         qtbot.wait(round(500 * rng.random()))
-        psutil.Process(helper_pid(dock)).kill()
+        kill(helper_pid(dock))
         wait(lambda: not dock.job.busy)
         assert "ended unexpectedly" in dock.message.text
         assert dock.message.remedy.text() == "Predict again"

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 
-import psutil
 import pytest
 import tifffile
 from qtpy.QtCore import Qt
@@ -16,6 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from fakes.trainings import make_run
+from processes import kill
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
@@ -95,8 +95,9 @@ def wait_for_title(dock, qtbot, words):
     qtbot.waitUntil(lambda: words in dock.run_panel.title.text(), timeout=LONG)
 
 
-def kill(path):
-    psutil.Process(JobFolder(path).pid()).kill()
+def kill_training(run, qtbot):
+    qtbot.waitUntil(lambda: JobFolder(run).pid() is not None, timeout=LONG)
+    kill(JobFolder(run).pid())
 
 
 # Before a training
@@ -261,7 +262,7 @@ def test_a_killed_training_is_told_and_resumed(ready, qtbot, workspace):
     (run,) = workspace.runs()
     qtbot.waitUntil(lambda: Run(run).last_checkpoint.is_file(), timeout=LONG)
 
-    kill(run)
+    kill_training(run, qtbot)
     wait_for_title(ready, qtbot, "ended unexpectedly")
     assert ready.message.text.startswith(
         "The process of nuclei ended without finishing; what it had saved is kept."
@@ -291,7 +292,7 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
             lines = panel.log.blockCount() + rng.randrange(1, 40)
             qtbot.waitUntil(lambda lines=lines: panel.log.blockCount() >= lines, timeout=LONG)
         qtbot.wait(round(1000 * rng.random()))
-        kill(run)
+        kill_training(run, qtbot)
         wait_for_title(ready, qtbot, "ended unexpectedly")
         said.append(ready.message.text)
         if Run(run).model_dir.exists():
