@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import tifffile
 
+from processes import wait_until
 from segloop.app.jobs import Job, resume_training, start_training
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
@@ -25,8 +25,6 @@ from segloop.config.device import DeviceConfig, DeviceKind
 from segloop.config.train import PatchConfig, StopConfig, TrainConfig
 from segloop.core.errors import DatasetError, RunError
 from segloop.images.pairing import pair_by_stem
-
-POLL_S = 0.02
 
 
 @pytest.fixture
@@ -63,14 +61,6 @@ def endless(config: TrainConfig) -> TrainConfig:
     """A training that goes on until it is stopped."""
     config.stop = StopConfig(max_epochs=1_000_000, patience=0)
     return config
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Look again and again, as the docks do."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(POLL_S)
 
 
 def wait_for(job: Job, *states: JobState) -> None:

@@ -100,6 +100,12 @@ def kill_training(run, qtbot):
     kill(JobFolder(run).pid())
 
 
+def saved(run):
+    """When the last checkpoint was saved; 0 before."""
+    path = Run(run).last_checkpoint
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
 # Before a training
 
 
@@ -288,9 +294,9 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
     (run,) = workspace.runs()
 
     for number in range(20):
-        if number % 4:  # while it reads the images, trains, validates or saves; else while it starts
-            lines = panel.log.blockCount() + rng.randrange(1, 40)
-            qtbot.waitUntil(lambda lines=lines: panel.log.blockCount() >= lines, timeout=LONG)
+        if number % 4 == 1:  # while it trains, validates or saves; else while it starts or reads the images
+            before = saved(run)
+            qtbot.waitUntil(lambda before=before: saved(run) != before, timeout=LONG)
         qtbot.wait(round(1000 * rng.random()))
         kill_training(run, qtbot)
         wait_for_title(ready, qtbot, "ended unexpectedly")
@@ -318,7 +324,8 @@ def test_twenty_kills_at_random_moments_leave_napari_alive_and_resume_working(
     Model.load(run).verify()
     epochs = [epoch for epoch, _ in Run(run).metrics()["train_loss"]]
     assert epochs == list(range(1, len(epochs) + 1))
-    assert panel.curves.curve("train_loss")[0] == epochs
+    # A process that does not stop at once is killed, maybe between the table and the event of an epoch.
+    assert panel.curves.curve("train_loss")[0] in (epochs, epochs[:-1])
     assert workspace.runs() == [run]
     viewer.open_sample("napari-segloop", "fluorescence_nuclei")
     assert len(viewer.layers) == 2

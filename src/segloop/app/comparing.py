@@ -8,14 +8,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from segloop.app.comparison_work import BACKGROUND, OTSU, ComparisonWork
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.job.task import CompareTask
 from segloop.core.atomic import write_json, write_text
 from segloop.core.context import Context
 from segloop.core.errors import ConfigError, DatasetError, SegloopError
 from segloop.core.paths import exists
+
+if TYPE_CHECKING:
+    from segloop.artifacts.job.job import EventLog
+    from segloop.prediction.job import Summary
 
 MOST_SETTINGS = 100
 """Combinations of thresholds in one comparison."""
@@ -76,7 +81,7 @@ def compare(
     dataset : path-like
         Curated dataset.
     out : path-like
-        Folder for scores and predictions.
+        Folder for scores and predictions; `segloop.app.compared.read_comparison` reads it.
     split : str
         ``"train"``, ``"val"`` or ``"test"``.
     grid : mapping of str to sequence, optional
@@ -99,7 +104,7 @@ def compare(
     SegloopError
         If no model could be scored, or a degradation does not exist.
     """
-    from segloop.evaluation.comparison import Compared, summarise
+    from segloop.evaluation.comparison import METRICS_FILE, REPORT_FILE, Compared, summarise
     from segloop.evaluation.comparison_report import write_comparison_report
     from segloop.evaluation.degradation import degradations
     from segloop.evaluation.scores import csv_table, image_columns
@@ -123,10 +128,15 @@ def compare(
     compared = [Compared(name, each.scores, degraded=each.degraded) for name, each in work.entries.items()]
     compared += work.baselines()
     summary = summarise(compared)
+    summary |= {
+        "dataset": str(opened.path.resolve()),
+        "split": split,
+        "images": work.differences(compared, summary),
+    }
     # The report comes first: it takes time, and a cancel must not leave metrics beside an older report.
-    images = work.images(compared, summary)
-    write_comparison_report(work.out / "report.html", summary, images, work.problems)
-    write_json(work.out / "metrics.json", summary)
+    images = work.images(summary["images"])
+    write_comparison_report(work.out / REPORT_FILE, summary, images, work.problems)
+    write_json(work.out / METRICS_FILE, summary)
     rows = [
         {"model": each.name, "sample": sample, **image_columns(score)}
         for each in compared
@@ -134,6 +144,27 @@ def compare(
     ]
     write_text(work.out / "metrics.csv", csv_table(rows))
     return Comparison(summary, tuple(work.problems))
+
+
+def compare_models(task: CompareTask, log: EventLog) -> Summary:
+    """Do the comparison of a job; models and images that can't be scored are reported.
+
+    Raises
+    ------
+    SegloopError
+        If nothing can be compared. The job's state is then ``failed``.
+    Cancelled
+        If the job was asked to stop. Its state is then ``stopped``; there are no scores then.
+    """
+    from segloop.prediction.job import Summary, report_states
+
+    def work() -> Summary:
+        done = compare(task.models, task.dataset, out=task.out, split=task.split, context=log.context())
+        for problem in done.problems:
+            log.message(problem, "error")
+        return Summary(len(done.metrics), done.problems)
+
+    return report_states(log, "The comparison", work)
 
 
 def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

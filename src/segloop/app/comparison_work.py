@@ -160,30 +160,47 @@ class ComparisonWork:
         by_name = {OTSU: otsu, BACKGROUND: nothing}
         return [Compared(name, scores, baseline=True) for name, scores in by_name.items() if scores]
 
-    def images(self, compared: Sequence[Compared], summary: Mapping[str, Any]) -> Iterator[ComparedImage]:
-        """Read the images whose scores differ most between the models."""
+    def differences(self, compared: Sequence[Compared], summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the images, those first whose scores differ most between the models.
+
+        Returns
+        -------
+        list of dict
+            ``sample``; ``scores`` and ``files``: by model, its score of the image, and the file with its
+            main output, relative to ``out``.
+        """
         from segloop.evaluation.comparison import score_of_image
+
+        scores = {each.name: each.scores for each in compared}
+        shown = [name for name in summary["models"] if self.entries[name].files]
+        images: list[dict[str, Any]] = []
+        for sample in self._samples:
+            names = [name for name in shown if sample.id in scores[name]]
+            files = {name: self.entries[name].files[sample.id] for name in names}
+            values = {name: score_of_image(scores[name][sample.id], summary["score"]) for name in names}
+            relative = {name: path.relative_to(self.out).as_posix() for name, path in files.items()}
+            images += [{"sample": sample.id, "scores": values, "files": relative}] if names else []
+
+        def order(image: Mapping[str, Any]) -> tuple[float, float]:
+            values = image["scores"].values()
+            # With one model there is no difference: the images that it is worst on.
+            return min(values) - max(values), min(values)
+
+        return sorted(images, key=order)
+
+    def images(self, differences: Sequence[Mapping[str, Any]]) -> Iterator[ComparedImage]:
+        """Read the first of the images that `differences` returns."""
         from segloop.evaluation.comparison_report import ComparedImage
         from segloop.images.labels import read_labels
 
-        by_name = {each.name: each for each in compared}
-        shown = [name for name in summary["models"] if self.entries[name].files][:_SHOWN_MODELS]
-
-        def values(sample: Sample) -> list[float]:
-            scores = [by_name[name].scores.get(sample.id) for name in shown]
-            return [score_of_image(score, summary["score"]) for score in scores if score is not None]
-
-        usable = [sample for sample in self._samples if values(sample)]
-        # With one model there is no difference: the images that it is worst on.
-        usable.sort(key=lambda each: (min(values(each)) - max(values(each)), min(values(each))))
-        for sample in usable[:_SHOWN_IMAGES]:
+        samples = {sample.id: sample for sample in self._samples}
+        for image in differences[:_SHOWN_IMAGES]:
+            sample = samples[image["sample"]]
             truth = self._dataset.ground_truth(sample)
-            predictions = {}
-            for name in shown:
-                path, score = self.entries[name].files.get(sample.id), by_name[name].scores.get(sample.id)
-                if path is not None and score is not None:
-                    caption = f"{name}: {score_of_image(score, summary['score']):.3f}"
-                    predictions[caption] = read_labels(path)
+            predictions = {
+                f"{name}: {image['scores'][name]:.3f}": read_labels(self.out / file)
+                for name, file in list(image["files"].items())[:_SHOWN_MODELS]
+            }
             yield ComparedImage(sample.id, self._pixels(sample), truth.labels, truth.valid, predictions)
 
     def _step(self, message: str) -> None:

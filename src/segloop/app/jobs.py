@@ -27,7 +27,7 @@ from segloop.app.workspace import Workspace
 from segloop.artifacts.job.events import MessageEvent, StateEvent
 from segloop.artifacts.job.job import EVENTS_FILE, EventLog, JobFolder
 from segloop.artifacts.job.state import JobState
-from segloop.artifacts.job.task import TrainTask
+from segloop.artifacts.job.task import Task, TrainTask
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.errors import JobError, RunError
@@ -236,7 +236,7 @@ def start_training(config: TrainConfig, run: Path, workspace: Workspace) -> Job:
     from segloop.training.fit import create_run
 
     create_run(config, run)
-    return _launch(run, workspace)
+    return _launch_training(run, workspace)
 
 
 def resume_training(run: Path, workspace: Workspace, stop: StopConfig | None = None) -> Job:
@@ -264,18 +264,41 @@ def resume_training(run: Path, workspace: Workspace, stop: StopConfig | None = N
         raise RunError(f"The run {run} is still being trained: stop it first.")
     if state is JobState.finished and stop is None:
         raise RunError(f"The run {run} is finished: allow it more time to train it for longer.")
-    return _launch(run, workspace, stop)
+    return _launch_training(run, workspace, stop)
 
 
-def _launch(run: Path, workspace: Workspace, stop: StopConfig | None = None) -> Job:
-    submit(run, TrainTask(stop=None if stop is None else asdict(stop)))
-    log = workspace.scratch_dir / f"{run.name}-{uuid.uuid4().hex[:8]}.log"
-    events = run / EVENTS_FILE
+def _launch_training(run: Path, workspace: Workspace, stop: StopConfig | None = None) -> Job:
+    task = TrainTask(stop=None if stop is None else asdict(stop))
+    return start_task(run, task, workspace, f"The training of {run.name}")
+
+
+def start_task(folder: Path, task: Task, workspace: Workspace, subject: str) -> Job:
+    """Execute a task in a process of its own, which goes on when this one ends.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the job.
+    task : Task
+        What to do.
+    workspace : Workspace
+        Gets the log of the process.
+    subject : str
+        What could not be started if it could not, such as ``"The comparison"``.
+
+    Raises
+    ------
+    JobError
+        If no process can be started, the folder can't be written, or a job in it is under way.
+    """
+    submit(folder, task)
+    log = workspace.scratch_dir / f"{folder.name.lstrip('.')}-{uuid.uuid4().hex[:8]}.log"
+    events = folder / EVENTS_FILE
     begin = events.stat().st_size if events.exists() else 0
     try:
-        process = start_segloop(["run-task", str(run)], log, outlives_parent=True)
+        process = start_segloop(["run-task", str(folder)], log, outlives_parent=True)
     except OSError as error:
-        raise JobError(f"The training of {run.name} could not be started ({error}): try again.") from error
+        raise JobError(f"{subject} could not be started ({error}): try again.") from error
     # Other processes that look at the folder, however early, know that this process is at work.
-    EventLog(run).state(JobState.waiting, pid=process.pid)
-    return Job(run, process, log, begin)
+    EventLog(folder).state(JobState.waiting, pid=process.pid)
+    return Job(folder, process, log, begin)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from segloop.artifacts.job.job import EVENTS_FILE, JOB_FILES, STOP_FILE, EventLog, JobFolder, working_on
 from segloop.artifacts.job.state import JobState
-from segloop.artifacts.job.task import PredictTask, RethresholdTask, Task, TrainTask, read_task, write_task
+from segloop.artifacts.job.task import (
+    PredictTask,
+    RethresholdTask,
+    Task,
+    TrainTask,
+    read_task,
+    write_task,
+)
 from segloop.artifacts.run.run import Run
 from segloop.config.train import StopConfig, TrainConfig
 from segloop.core.atomic import clear_abandoned
@@ -33,9 +40,9 @@ class TaskResult:
     Attributes
     ----------
     n_done : int
-        Number of images that were predicted or decoded; 1 for a training.
+        Number of images that were predicted or decoded, or of models that were compared; 1 for a training.
     problems : tuple of str
-        One sentence for each image that could not be.
+        One sentence for each image or model that could not be.
     n_kept : int
         How many of the predictions were there already: by the same model, with the same settings.
     """
@@ -147,6 +154,10 @@ def _execute(
     log = EventLog(folder, on_event)
     if isinstance(task, PredictTask):
         summary = predict_files(task, log, models)
-    else:
+    elif isinstance(task, RethresholdTask):
         summary = rethreshold_predictions(task, log)
+    else:
+        from segloop.app.comparing import compare_models
+
+        summary = compare_models(task, log)
     return TaskResult(summary.n_done, summary.problems, summary.n_kept)

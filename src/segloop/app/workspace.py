@@ -74,6 +74,11 @@ class Workspace:
         return self.path / "predictions"
 
     @property
+    def comparisons_dir(self) -> Path:
+        """Where new comparisons of models go."""
+        return self.path / "comparisons"
+
+    @property
     def scratch_dir(self) -> Path:
         """Layers without a file on their way to jobs, and logs; may be deleted when nothing runs."""
         return self.path / "scratch"

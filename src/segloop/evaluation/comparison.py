@@ -10,7 +10,9 @@ from segloop.core.metrics import BinaryCounts, InstanceCounts
 from segloop.evaluation.intervals import Interval, interval_text, paired_difference
 from segloop.evaluation.scores import ImageScore, pool
 
-FORMAT, VERSION = "segloop-comparison", 1
+FORMAT, VERSION = "segloop-comparison", 2
+
+METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
 
 SCORE_TITLES = {"ap50": "AP at IoU 0.50", "dice": "Dice"}
 """What models are ranked by, by name."""
@@ -98,6 +100,23 @@ def table(summary: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def short_table(summary: Mapping[str, Any]) -> list[list[str]]:
+    """Return the rows of a summary for a narrow table, with two decimals; best models first, baselines last.
+
+    Returns
+    -------
+    list of list of str
+        Name, score, the score's 95 % interval, and difference from the best with its interval.
+    """
+    score = summary["score"]
+    rows = []
+    for name, scores in {**summary["models"], **summary["baselines"]}.items():
+        interval = interval_text(scores["intervals"], _KEYS[score], 2)
+        difference = _difference_text(summary["differences"].get(name), 2)
+        rows.append([name, f"{_value(scores, score):.2f}", interval, difference])
+    return rows
+
+
 def degraded_table(summary: Mapping[str, Any]) -> list[list[str]]:
     """Return the scores on degraded images as text, the head first; empty if there are none."""
     score, degraded = summary["score"], summary["degraded"]
@@ -151,11 +170,10 @@ def _text(values: Mapping[str, Any] | None, key: str) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _difference_text(found: Mapping[str, Any] | None) -> str:
+def _difference_text(found: Mapping[str, Any] | None, decimals: int = 3) -> str:
     if found is None or found["difference"] is None:
         return ""
     interval: Interval | None = found["interval"]
-    text = f"{found['difference']:+.3f}"
-    return (text if interval is None else f"{text} ({interval[0]:+.3f} to {interval[1]:+.3f})").replace(
-        "-", "−"
-    )
+    values = [found["difference"], *(interval or ())]
+    first, *limits = (f"{value:+.{decimals}f}".replace("-", "−") for value in values)
+    return f"{first} ({' to '.join(limits)})" if limits else first

@@ -110,12 +110,12 @@ def paired_difference(
     return difference, _middle(pooled(first, draws) - pooled(second, draws))
 
 
-def interval_text(found: Mapping[str, Any] | None, keys: Sequence[str]) -> str:
+def interval_text(found: Mapping[str, Any] | None, keys: Sequence[str], decimals: int = 3) -> str:
     """Return the interval of a score, named by the keys of `intervals`, as text; empty if it is not known."""
     value: Any = found
     for key in keys:
         value = (value or {}).get(key)
-    return "" if value is None else f"{value[0]:.3f} to {value[1]:.3f}"
+    return "" if value is None else f"{value[0]:.{decimals}f} to {value[1]:.{decimals}f}"
 
 
 def _draws(n: int) -> NDArray[np.float64]:

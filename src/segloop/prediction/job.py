@@ -107,7 +107,7 @@ def predict_files(task: PredictTask, log: EventLog, cache: ModelCache | None = N
     Cancelled
         If the job was asked to stop. Its state is then ``stopped``; finished predictions are kept.
     """
-    return _report_states(log, "The prediction", lambda: _predict_all(task, log, cache or ModelCache()))
+    return report_states(log, "The prediction", lambda: _predict_all(task, log, cache or ModelCache()))
 
 
 def rethreshold_predictions(task: RethresholdTask, log: EventLog) -> Summary:
@@ -134,11 +134,28 @@ def rethreshold_predictions(task: RethresholdTask, log: EventLog) -> Summary:
             log.message(problem, "error")
         return Summary(done.n_done, done.problems)
 
-    return _report_states(log, "The change of thresholds", decode)
+    return report_states(log, "The change of thresholds", decode)
 
 
-def _report_states(log: EventLog, subject: str, work: Callable[[], Summary]) -> Summary:
-    """Do the work of a job, and write its states."""
+def report_states(log: EventLog, subject: str, work: Callable[[], Summary]) -> Summary:
+    """Do the work of a job, and write its states.
+
+    Parameters
+    ----------
+    log : EventLog
+        Of the job's folder.
+    subject : str
+        What an unexpected error is said of, such as ``"The prediction"``.
+    work : callable
+        Does it.
+
+    Raises
+    ------
+    SegloopError
+        If the work fails. The job's state is then ``failed``.
+    Cancelled
+        If the job was asked to stop. Its state is then ``stopped``.
+    """
     log.state(JobState.running)
     try:
         summary = work()

@@ -167,9 +167,9 @@ class CheckpointCallback(Callback):
     def _record(
         self, trainer: pl.Trainer, module: SegmentationModule, epoch: int, row: dict[str, float]
     ) -> None:
-        self._log.metrics(epoch, row)
         counts = {"epoch": epoch, "step": int(trainer.global_step)}
         self._run.append_metrics({**counts, "seconds": self._schedule.elapsed, **row})
+        self._log.metrics(epoch, row)  # last, so that an epoch that docks show is in the table
         module.log_dict(row)  # for loggers and callbacks that the caller has passed
 
     def _save_last(self, trainer: pl.Trainer) -> None:

@@ -69,6 +69,14 @@ def test_a_killed_job_is_lost(worker: subprocess.Popen[str], tmp_path: Path) -> 
     assert job.pid() is None
 
 
+def test_who_writes_that_a_job_has_ended_does_not_do_its_work(tmp_path: Path) -> None:
+    log, job = EventLog(tmp_path), JobFolder(tmp_path)
+    log.state(JobState.running)
+    assert job.pid() == os.getpid()
+    log.state(JobState.stopped)
+    assert job.pid() is None
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no zombies")
 def test_a_killed_job_that_nobody_waited_for_is_lost(worker: subprocess.Popen[str], tmp_path: Path) -> None:
     worker.kill()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from segloop.artifacts.job.task import (
+    CompareTask,
     PredictTask,
     RethresholdTask,
     Task,
@@ -31,6 +32,7 @@ TASKS: list[Task] = [
     PredictTask(model="m", inputs=["a.tif", "é*.tif"], out="o", config=compose.to_dict(CONFIG), scene=1),
     PredictTask(model="m", inputs=[], out="o", scene="scene 1"),
     RethresholdTask(predictions="p", thresholds={"min_size": 30}, otsu=True),
+    CompareTask(models=["m", "é"], dataset="d", split="test", out="o"),
 ]
 
 

@@ -318,7 +318,8 @@ class JobFolder:
     def pid(self) -> int | None:
         """Return the number of the living process on this computer that does the work, or None."""
         event = self.last(StateEvent)
-        return self._living_pid(event) if event is not None else None
+        # Whoever ends a job that does not react writes so in its stead.
+        return None if event is None or event.state.ended else self._living_pid(event)
 
     def request_stop(self) -> None:
         """Ask the job to stop; what it has finished by then is kept.

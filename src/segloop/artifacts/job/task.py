@@ -119,7 +119,29 @@ class RethresholdTask(_Task):
     otsu: bool = False
 
 
-Task = TrainTask | PredictTask | RethresholdTask
+class CompareTask(_Task):
+    """Score several models on the same images of a curated dataset.
+
+    Attributes
+    ----------
+    models : list of str
+        Runs, models, or names of models.
+    dataset : str
+        Folder of the dataset.
+    split : str
+        ``"train"``, ``"val"`` or ``"test"``.
+    out : str
+        Folder for scores and predictions.
+    """
+
+    kind: Literal["compare"] = "compare"
+    models: list[str]
+    dataset: str
+    split: Literal["train", "val", "test"] = "val"
+    out: str
+
+
+Task = TrainTask | PredictTask | RethresholdTask | CompareTask
 """What a job is to do."""
 
 _ADAPTER: TypeAdapter[Task] = TypeAdapter(

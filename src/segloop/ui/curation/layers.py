@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from segloop.core.units import micrometres_per
 from segloop.curation.snapshot import Pixels, Snapshot
-from segloop.ui.dock_layers import is_put_away, owner
+from segloop.ui.dock_layers import is_put_away
+from segloop.ui.pixel_scale import length_unit, scale_and_units
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -89,7 +89,7 @@ class SampleLayers:
         """Show a sample; returns whether the layers had to be recreated, which is slow in napari."""
         pixels = snapshot.pixels
         self._pixels = pixels
-        self.scale, self.units = _scale(pixels, self._length_unit())
+        self.scale, self.units = self._fit(pixels)
         structure = (pixels.n_slices > 1, pixels.channel_names, tuple(pixels.segmentations))
         fresh = structure != self._structure or any(
             layer not in self._viewer.layers for layer in self._layers.values()
@@ -112,7 +112,7 @@ class SampleLayers:
     def fit_units(self) -> None:
         """Take over the unit of length of layers that the user has opened meanwhile."""
         if self._pixels is not None:
-            self.scale, self.units = _scale(self._pixels, self._length_unit())
+            self.scale, self.units = self._fit(self._pixels)
             for layer in self:
                 place(layer, self.scale, self.units)
 
@@ -200,16 +200,9 @@ class SampleLayers:
             # napari makes a layer editable whenever it gets other data.
             self._layers[role].editable = False
 
-    def _length_unit(self) -> str:
-        """Return the unit of the other layers: a length, or ``pixel``; micrometre if there are none.
-
-        Where layers differ in it, napari warns and ignores all units, and between units of length it (0.9)
-        draws with the mouse in the wrong place.
-        """
-        others = [each for each in self._viewer.layers if owner(each) != "curation"]
-        units = self._viewer.layers.get_extent(others).units if others else None
-        unit = str(units[-1]) if units else "micrometer"
-        return unit if unit == "pixel" or micrometres_per(unit) is not None else "micrometer"
+    def _fit(self, pixels: Pixels) -> tuple[tuple[float, ...], tuple[str, ...]]:
+        unit = length_unit(self._viewer, "curation")
+        return scale_and_units(pixels.pixel_size_um, pixels.n_slices, unit)
 
     def _on_visible(self, event: Any) -> None:
         if self._updating or is_put_away(event.source):
@@ -246,22 +239,6 @@ def _group(role: str) -> str:
 def plain(array: np.ndarray) -> np.ndarray:
     """Drop the Z axis of a single plane: ``(1, Y, X) -> (Y, X)``."""
     return array[0] if array.shape[0] == 1 else array
-
-
-def _scale(pixels: Pixels, unit: str) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Return size and unit of a pixel along (Z, Y, X), or (Y, X) of a single plane.
-
-    A slice of unknown thickness is shown as thick as a pixel is high, but in pixels. In the unit ``pixel``,
-    the size is in heights of a pixel.
-    """
-    per_unit = micrometres_per(unit) or 1.0
-    z, y, x = (size / per_unit if size else None for size in pixels.pixel_size_um)
-    first = 0 if pixels.n_slices > 1 else 1
-    if not y or not x:
-        return (1.0, 1.0, 1.0)[first:], ("pixel", "pixel", "pixel")[first:]
-    if unit == "pixel":
-        return ((z or y) / y, 1.0, x / y)[first:], ("pixel", "pixel", "pixel")[first:]
-    return (z or y, y, x)[first:], (unit if z else "pixel", unit, unit)[first:]
 
 
 def _set_contrast(layer: Image, contrast: tuple[float, float]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segloop.core.object_errors import ErrorKind
-from segloop.evaluation.error_image import COLOURS, ErrorImage
+from segloop.evaluation.error_image import ErrorImage
+from segloop.ui.error_contours import contours
 from segloop.ui.prediction.ownership import result_marks
 from segloop.ui.prediction.placement import arrange, result_axes
 
@@ -36,22 +37,13 @@ class ErrorLayer:
 
     def show(self, view: ResultLayers, errors: ErrorImage) -> None:
         """Show the errors of a result, instead of those before."""
-        from napari.layers import Labels
-        from napari.utils.colormaps import DirectLabelColormap
-
-        self.remove()
-        colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-        colours |= {number: COLOURS[ErrorKind(kind)] for number, kind in enumerate(errors.kinds.tolist(), 1)}
-        self._layer = Labels(
+        self._layer = contours(
+            errors,
             arrange(errors.labels, view.axes),
             name=f"{view.name}, errors",
-            colormap=DirectLabelColormap(color_dict=colours),
-            opacity=1.0,
             metadata=result_marks(),
             **view.place,
         )
-        self._layer.contour = 2
-        self._layer.editable = False
         self._errors, self._axes = errors, view.axes
         active = self._viewer.layers.selection.active
         self._viewer.layers.append(self._layer)

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
 
+from segloop.app.comparisons import ComparedPixels
+from segloop.app.presenters.training.comparing import Comparing
 from segloop.app.presenters.training.presenter import TrainingPresenter
 from segloop.app.run_follower import RunUpdate
 from segloop.ui.clock import QtClock
 from segloop.ui.repeating import WorkerRepeater
+from segloop.ui.training.compared_layers import ComparedLayers, difference_legend
+from segloop.ui.training.comparison_panel import ComparisonPanel
 from segloop.ui.training.dataset_panel import DatasetPanel
 from segloop.ui.training.run_panel import RunPanel
 from segloop.ui.training.run_table import RunTable
@@ -37,6 +41,9 @@ class TrainingDock(Page):
         shared = self.viewer_app
         repeater = WorkerRepeater(self.workers, "look", _LOOK_MS)
         self.presenter = TrainingPresenter(shared.app, self.workers, shared, QtClock(self), repeater)
+        looks = WorkerRepeater(self.workers, "look at comparison", _LOOK_MS)
+        self.comparing = Comparing(shared.app, self.workers, shared, looks, self.presenter.messages)
+        self.compared_layers = ComparedLayers(shared.viewer)
         self._make_widgets()
         self._connect()
         self._show_theme()
@@ -51,11 +58,15 @@ class TrainingDock(Page):
     def on_workspace(self, workspace: Workspace) -> None:
         """Show what the workspace holds, with the choices made last."""
         self.message.clear()
+        self.compared_layers.remove()
         self.presenter.open_workspace(workspace)
+        self.comparing.open_workspace()
 
     def on_close(self) -> None:
         """Stop listening; trainings go on."""
         self.presenter.close()
+        self.comparing.close()
+        self.compared_layers.remove()
         self.viewer_app.viewer.events.theme.disconnect(self._show_theme)
 
     # Wiring
@@ -75,6 +86,10 @@ class TrainingDock(Page):
             self.column.addWidget(widget)
         self.column.addWidget(self.run_panel, 2)
         self.column.addWidget(self.table, 1)
+        self.comparison_fold = Fold("Compare models", self.viewer_app, "training.compare")
+        self.comparison = ComparisonPanel()
+        self.comparison_fold.body.addWidget(self.comparison)
+        self.column.addWidget(self.comparison_fold)
         self.column.addStretch(0)
         self.footer.addWidget(self.start_button)
 
@@ -104,6 +119,17 @@ class TrainingDock(Page):
         presenter.predict_wanted.connect(self._predict)
         presenter.messages.changed.connect(self.message.show_message)
         presenter.plan.set_wanted(self.plan_fold.opened)
+        comparing = self.comparing
+        self.comparison.model_ticked.connect(comparing.choose)
+        self.comparison.split_chosen.connect(comparing.set_split)
+        self.comparison.start_wanted.connect(lambda: comparing.start(presenter.dataset))
+        self.comparison.cancel_wanted.connect(comparing.cancel)
+        self.comparison.sample_chosen.connect(comparing.show_sample)
+        presenter.models_changed.connect(lambda: comparing.set_models(presenter.models))
+        comparing.models_changed.connect(self._show_compared_models)
+        comparing.changed.connect(self._show_comparison)
+        comparing.progressed.connect(self.comparison.show_progress)
+        comparing.sample_read.connect(self._show_compared)
         self.viewer_app.viewer.events.theme.connect(self._show_theme)
 
     # What the user wants
@@ -164,6 +190,19 @@ class TrainingDock(Page):
         runs = self.presenter.run_list.runs
         self.table.show_runs(runs)
         self.table.setVisible(bool(runs))
+
+    def _show_compared_models(self) -> None:
+        self.comparison.show_models(self.comparing.models, self.comparing.chosen)
+        self._show_comparison()
+
+    def _show_comparison(self) -> None:
+        comparing = self.comparing
+        self.comparison.show_state(busy=comparing.busy, can_start=comparing.can_start, split=comparing.split)
+        self.comparison.show_result(comparing.result)
+
+    def _show_compared(self, pixels: ComparedPixels) -> None:
+        self.compared_layers.show(pixels)
+        self.comparison.show_legend(difference_legend(pixels))
 
     def _show_theme(self, event: Any = None) -> None:
         from napari.utils.theme import get_theme
