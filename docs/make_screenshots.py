@@ -124,6 +124,22 @@ def shoot_training(stage: Stage, workspace: Path) -> None:
     stage.viewer.window.remove_dock_widget(dock)
 
 
+def shoot_comparison(stage: Stage) -> None:
+    """Two models compared, and an image on which they differ."""
+    dock, training = stage.open("Training")
+    stage.wait(lambda: training.comparison.models.count() > 1)
+    training.comparison_fold.set_opened(True)
+    training.comparison.button.click()
+    stage.wait(lambda: training.comparing.result is not None)
+    training.comparison.images.selectRow(0)
+    stage.wait(lambda: bool(training.comparison.legend.text()))
+    training.scroll.verticalScrollBar().setValue(training.scroll.verticalScrollBar().maximum())
+    stage.wait(lambda: True)
+    stage.shoot("compare")
+    training.comparison_fold.set_opened(False)
+    stage.viewer.window.remove_dock_widget(dock)
+
+
 def shoot_prediction(stage: Stage, workspace: Path) -> None:
     """The Prediction dock with the objects of an image the run has not seen."""
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
@@ -173,6 +189,7 @@ def main() -> None:
         stage = Stage()
         shoot_curation(stage, workspace)
         shoot_training(stage, workspace)
+        shoot_comparison(stage)
         shoot_prediction(stage, workspace)
         shoot_all(stage)
         stage.viewer.close()

@@ -85,7 +85,7 @@ class TrainingDock(Page):
         for widget in (self.dataset, self.settings, self.plan_fold, self.no_runs):
             self.column.addWidget(widget)
         self.column.addWidget(self.run_panel, 2)
-        self.column.addWidget(self.table, 1)
+        self.column.addWidget(self.table)
         self.comparison_fold = Fold("Compare models", self.viewer_app, "training.compare")
         self.comparison = ComparisonPanel()
         self.comparison_fold.body.addWidget(self.comparison)

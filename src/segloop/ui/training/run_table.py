@@ -19,6 +19,7 @@ _COLUMNS = ("Run", "Score", "State", "When")
 _SORT_ROLE = Qt.ItemDataRole.UserRole
 _PATH_ROLE = Qt.ItemDataRole.UserRole + 1
 _DAY_S = 86400
+_FEWEST_ROWS, _MOST_ROWS = 2, 6
 _ACTIVE = 2.0  # above every score, so that runs that are being trained come first
 
 
@@ -45,7 +46,6 @@ class RunTable(QTableWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
-        self.setMinimumHeight(110)
         self.verticalHeader().hide()
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -74,6 +74,7 @@ class RunTable(QTableWidget):
                 for row, run in enumerate(shown.values()):
                     self._fill(row, run)
             self.setSortingEnabled(True)
+        self._fit_height()
         self.set_current(self._current)
 
     def set_current(self, path: Path | None) -> None:
@@ -92,6 +93,12 @@ class RunTable(QTableWidget):
             [self.item(row, column).text() for column in range(len(_COLUMNS))]
             for row in range(self.rowCount())
         ]
+
+    def _fit_height(self) -> None:
+        """Be as high as the runs need, within bounds."""
+        rows = min(max(self.rowCount(), _FEWEST_ROWS), _MOST_ROWS)
+        head = self.horizontalHeader().sizeHint().height()
+        self.setFixedHeight(head + rows * self.verticalHeader().defaultSectionSize() + 2 * self.frameWidth())
 
     def _path(self, row: int) -> Path:
         return Path(self.item(row, 0).data(_PATH_ROLE))

@@ -1,4 +1,4 @@
-"""Whether a model fits the chosen images: channels, slices, pixel size."""
+"""Whether a model fits the chosen images: channels, slices, pixel size, and what they look like."""
 
 from __future__ import annotations
 
@@ -137,18 +137,21 @@ def check_images(
 
 def _check(card: ModelCard, image: Image, first: Image, config: PredictConfig) -> list[Remark]:
     from segloop.prediction.fitting import fit
+    from segloop.prediction.image_kind import look_remarks
 
     if card.axes == "YX" and image.n_slices > 1 and not config.slice_by_slice:
         text = f"`{image.name}` is a stack of {image.n_slices} slices, but the model is 2D."
         return [Remark(Level.error, text, Remedy.slice_by_slice)]
     try:
-        remarks = fit(card, image, config).remarks
+        fitted = fit(card, image, config)
+        looks = look_remarks(card, image, fitted.channels)
     except SegloopError as error:
         if config.channels and image.channel_names != first.channel_names:
             text = f"`{image.name}` has other channels than `{first.name}`: predict them one after the other."
             return [Remark(Level.error, text)]
         return [Remark(Level.error, str(error))]
-    return [Remark(Level(level), sentence) for level, sentence in remarks]
+    found = [Remark(Level(level), sentence) for level, sentence in fitted.remarks]
+    return [*found, *(Remark(Level.warning, sentence) for sentence in looks)]
 
 
 def _summary(card: ModelCard, images: Sequence[Image]) -> list[Remark]:
