@@ -121,3 +121,44 @@ def test_a_missing_folder_is_named(open_dock, tmp_path, settle):
     settle(dock)
     assert "nowhere" in dock.message.text
     assert dock.creation.panel.isVisible()
+
+
+def test_samples_are_added_to_the_dataset_that_is_open(
+    open_dock, nuclei_dataset, sample_nuclei, tmp_path, viewer, qtbot, settle
+):
+    stem = sorted((sample_nuclei / "raw").glob("*.tif"))[5].name
+    for part in ("raw", "seg"):
+        (tmp_path / "more" / part).mkdir(parents=True)
+        (tmp_path / "more" / part / stem).write_bytes((sample_nuclei / part / stem).read_bytes())
+    dock = open_dock("Curation")
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    before = list(dock.review.session.samples)
+    click(dock.datasets.more)
+    panel = dock.creation.panel
+    assert panel.title.text().startswith("More samples for nuclei.")
+    assert not panel.name.isVisible()
+    assert not panel.split_fold.isVisible()
+    assert not panel.channel.isVisible()
+    type_into(panel.raw.line, tmp_path / "more" / "raw")
+    type_into(panel.seg.line, tmp_path / "more" / "seg")
+    settle(dock)
+    assert panel.create.text() == "Add 1 pair"
+    click(panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+    assert dock.message.text == "Added 1 sample to nuclei, which has 4 now."
+    assert len(dock.review.session.samples) == len(before) + 1
+
+    click(dock.datasets.more)
+    click(panel.from_layers)
+    assert panel.create.text() == "Add"
+    viewer.add_image(np.zeros((20, 30), np.uint8), name="cells")
+    viewer.add_labels(np.ones((20, 30), np.uint8), name="drawn")
+    click(panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+    assert "cells" in dock.review.session.samples
+
+    click(dock.datasets.new)
+    assert panel.name.isVisible()
+    assert panel.create.text().startswith("Create dataset")

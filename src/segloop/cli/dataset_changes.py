@@ -48,24 +48,17 @@ def add(
     """
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.cli.progress import progress_shown
-    from segloop.core.file_names import free_name
     from segloop.core.wording import counted
-    from segloop.curation.importing import plan_import
+    from segloop.curation.adding import add_planned, plan_addition
+    from segloop.curation.creating import Folders
 
     dataset = CuratedDataset.open(path)
-    imported = dataset.path.with_name(
-        free_name(f"{dataset.path.name}-imported", lambda name: dataset.path.with_name(name).exists())
-    )
-    planned = plan_import(
-        raw, named_segmentations(segmentations), dataset.path, rule, dataset.index.axes, imported
-    )
+    planned = plan_addition(dataset, Folders(raw, named_segmentations(segmentations), rule=rule or ""))
     if dry_run:
         return print_pairing(planned.before_import(), as_json)
-    before = set(dataset.sample_ids)
-    with progress_shown() as context, planned.written(context) as pairing:
-        left_out = dataset.add(pairing.pairs, accept_all=accept, context=context)
-    added = [sample_id for sample_id in dataset.sample_ids if sample_id not in before]
-    problems = [*pairing.problems, *left_out]
+    with progress_shown() as context:
+        done = add_planned(dataset, planned, accept=accept, context=context)
+    added, problems = list(done.sample_ids), list(done.problems)
     for sentence in problems:
         say(f"Warning: {sentence}", err=True)
     data = {
@@ -77,7 +70,7 @@ def add(
     lines = [
         f"Added {counted(len(added), 'sample')} to {dataset.path}, which has {len(dataset.sample_ids)} now."
     ]
-    print_data(data, [*lines, *planned.notes], as_json)
+    print_data(data, [*lines, *done.notes], as_json)
     return 1 if problems else 0
 
 

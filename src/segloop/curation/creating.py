@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,8 +133,19 @@ def pair_folders(source: Folders) -> Pairing:
     return plan_folders(source).before_import()
 
 
-def plan_folders(source: Folders, dataset: Path = Path("dataset")) -> PlannedImport:
+def plan_folders(
+    source: Folders, dataset: Path = Path("dataset"), imported: Path | None = None
+) -> PlannedImport:
     """Pair the files in folders, and plan what is to be imported for a dataset.
+
+    Parameters
+    ----------
+    source : Folders
+        The folders.
+    dataset : Path
+        Folder of the dataset.
+    imported : Path, optional
+        New folder for imported label images; by default ``<dataset>-imported`` beside the dataset.
 
     Raises
     ------
@@ -148,7 +160,7 @@ def plan_folders(source: Folders, dataset: Path = Path("dataset")) -> PlannedImp
     ):
         if not chosen:
             raise DatasetError(f"No folder with the {what} is chosen: choose one.")
-    return plan_import(source.raw, source.segmentations, dataset, source.rule or None, source.axes)
+    return plan_import(source.raw, source.segmentations, dataset, source.rule or None, source.axes, imported)
 
 
 def create_from_pairs(
@@ -194,10 +206,30 @@ def create_from_layers(
     SegloopError
         If a layer has too many dimensions, the shapes differ, or a file can't be written.
     """
+    with written_layers(source, path.name) as files:
+        return create_from_folders(path, files, split, context)
+
+
+@contextmanager
+def written_layers(source: Layers, stem: str) -> Iterator[Folders]:
+    """Write the layers of a sample to files, which are removed again if the block fails.
+
+    Parameters
+    ----------
+    source : Layers
+        The layers.
+    stem : str
+        Name of the files without their ending.
+
+    Raises
+    ------
+    SegloopError
+        If a layer has too many dimensions, the shapes differ, or a file can't be written.
+    """
     from segloop.images.write import write_image
 
     raw, axes, names = _stack(source.raw)
-    stem = f"{path.name}.ome.tif"
+    file = f"{stem}.ome.tif"
     raw_folder = source.images_dir / "raw"
     folders = {name: source.images_dir / "segmentations" / name for name in source.segmentations}
     spatial = axes.replace("C", "")
@@ -210,13 +242,12 @@ def create_from_layers(
             )
     try:
         write_image(
-            raw_folder / stem, raw, axes=axes, channel_names=names, pixel_size_um=source.pixel_size_um
+            raw_folder / file, raw, axes=axes, channel_names=names, pixel_size_um=source.pixel_size_um
         )
         for name, plane in source.segmentations.items():
             pixels = smallest_label_type(plane.data, f"Layer {plane.name}")
-            write_image(folders[name] / stem, pixels, axes=spatial, pixel_size_um=source.pixel_size_um)
-        files = Folders(str(raw_folder), {name: str(folder) for name, folder in folders.items()})
-        return create_from_folders(path, files, split, context)
+            write_image(folders[name] / file, pixels, axes=spatial, pixel_size_um=source.pixel_size_um)
+        yield Folders(str(raw_folder), {name: str(folder) for name, folder in folders.items()})
     except BaseException:
         remove(source.images_dir)
         raise

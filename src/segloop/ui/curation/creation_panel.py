@@ -1,4 +1,4 @@
-"""The page without a dataset, and the form for a new one."""
+"""The page without a dataset, and the form for a new one or for more samples."""
 
 from __future__ import annotations
 
@@ -63,10 +63,13 @@ class CreationPanel(QWidget):
         creation.channels_found.connect(self._on_channels)
         creation.pairing.changed.connect(self._show_ready)
         creation.created.connect(self._on_created)
+        creation.added.connect(self._on_created)
+        creation.adding_to_changed.connect(self._show_purpose)
         creation.activity.started.connect(self._on_started)
         creation.activity.ended.connect(self._on_ended)
         for event in self._layer_events():
             event.connect(self._on_layers)
+        self._show_purpose()
         self.hide()
 
     def show_stage(self, stage: str) -> None:
@@ -121,6 +124,11 @@ class CreationPanel(QWidget):
         self.panel.name.clear()
         self._creation.pairing.look(self.panel.folders())
 
+    def _show_purpose(self) -> None:
+        path = self._creation.adding_to
+        self.panel.show_addition(path.name if path is not None else "")
+        self._show_ready()
+
     def _on_channels(self, names: Sequence[str]) -> None:
         before = self.panel.folders()
         self.panel.set_channels(names)
@@ -128,12 +136,14 @@ class CreationPanel(QWidget):
             self._creation.pairing.look(self.panel.folders())
 
     def _show_ready(self) -> None:
-        """Say on the button what it will create."""
-        pairing = self._creation.pairing
+        """Say on the button what it will do."""
+        pairing, path = self._creation.pairing, self._creation.adding_to
         number = 0 if self.panel.from_layers.isChecked() else pairing.n_used
-        self.panel.create.setText(
-            f"Create dataset of {counted(number, 'pair')}" if number else "Create dataset"
-        )
+        if path is None:
+            text = f"Create dataset of {counted(number, 'pair')}" if number else "Create dataset"
+        else:
+            text = f"Add {counted(number, 'pair')}" if number else "Add"
+        self.panel.create.setText(text)
         searching = pairing.searching and not self.panel.from_layers.isChecked()
         self.panel.create.setEnabled(not self._creation.activity.running and not searching)
 
@@ -141,7 +151,7 @@ class CreationPanel(QWidget):
         self._offer_layers()
         self.empty.hide()
         self.panel.show()
-        self.panel.name.setFocus()
+        (self.panel.name if self._creation.adding_to is None else self.panel.raw.line).setFocus()
 
     def _layer_events(self) -> tuple[Any, Any]:
         events = self._viewer_app.viewer.layers.events

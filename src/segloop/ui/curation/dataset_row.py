@@ -31,6 +31,7 @@ class DatasetRow(QWidget):
     """Path of a dataset."""
 
     new_requested = Signal()
+    more_requested = Signal()
 
     export_requested = Signal(str, object)
     """Name of a format, and the folder in which to make a new one."""
@@ -45,6 +46,10 @@ class DatasetRow(QWidget):
         self.box.activated.connect(self._on_activated)
         self.new = QPushButton("New…", toolTip="Create a dataset from folders or from open layers")
         self.new.clicked.connect(self.new_requested)
+        self.more = QPushButton(
+            "Add…", toolTip="Add samples to this dataset, from folders or from open layers"
+        )
+        self.more.clicked.connect(self.more_requested)
         self.export = QToolButton(text="Export ▾", toolTip="Write the accepted samples for another tool")
         # The themes draw the arrow over the text.
         self.export.setStyleSheet("QToolButton::menu-indicator { image: none; }")
@@ -62,12 +67,14 @@ class DatasetRow(QWidget):
         layout.addWidget(QLabel("Dataset"))
         layout.addWidget(self.box, 1)
         layout.addWidget(self.new)
+        layout.addWidget(self.more)
         layout.addWidget(self.export)
 
     def show_datasets(self, paths: Sequence[Path], current: Path | None) -> None:
         """Offer datasets, the open one marked (it may be outside the workspace)."""
         self._current = current
         self.export.setEnabled(current is not None)
+        self.more.setEnabled(current is not None)
         self._paths = tuple(paths) if current is None or current in paths else (current, *paths)
         self.box.clear()
         for path in self._paths:

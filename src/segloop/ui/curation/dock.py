@@ -155,6 +155,7 @@ class CurationDock(Page):
         presenter, review, panel = self.presenter, self.review, self.panel
         self.datasets.chosen.connect(presenter.open_dataset)
         self.datasets.new_requested.connect(presenter.begin_creation)
+        self.datasets.more_requested.connect(presenter.begin_addition)
         self.datasets.export_requested.connect(presenter.export.export)
         self.creation.opened.connect(presenter.begin_creation)
         self.creation.closed.connect(presenter.leave_creation)

@@ -1,4 +1,4 @@
-"""The form for a new dataset."""
+"""The form for a new dataset, or for more samples of one that is there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LayerNames:
 
 
 class NewDatasetPanel(QWidget):
-    """The form for a new dataset, from folders or from open layers."""
+    """The form for a new dataset or for more samples, from folders or from open layers."""
 
     create_requested = Signal()
     cancelled = Signal()
@@ -75,12 +75,12 @@ class NewDatasetPanel(QWidget):
             "Regular expression on the file stem: images with the same first group stay in one split, "
             "such as (.*)_field for several fields of one well"
         )
-        more = Fold("Split", memory, "curation.new.split")
+        self.split_fold = Fold("Split", memory, "curation.new.split")
         shares = _form()
         shares.addRow("Validation", self.val)
         shares.addRow("Test", self.test)
         shares.addRow("Group by", self.group_by)
-        more.body.addLayout(shares)
+        self.split_fold.body.addLayout(shares)
         self.create = QPushButton("Create dataset")
         self.create.clicked.connect(self.create_requested)
         cancel = QPushButton("Cancel")
@@ -89,16 +89,30 @@ class NewDatasetPanel(QWidget):
         buttons.addWidget(self.create, 1)
         buttons.addWidget(cancel)
         top = _form()
-        top.addRow("Name", self.name)
+        self.title = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._name_label = QLabel("Name")
+        top.addRow(self.title)
+        top.addRow(self._name_label, self.name)
         top.addRow("From", source)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(top)
         layout.addWidget(self._folders)
         layout.addWidget(self._layers)
-        layout.addWidget(more)
+        layout.addWidget(self.split_fold)
         layout.addLayout(buttons)
         self._layers.hide()
+
+    def show_addition(self, dataset: str) -> None:
+        """Ask for what more samples of a dataset need; an empty name asks for a new dataset."""
+        new = not dataset
+        self.title.setText(
+            f"More samples for {dataset}. Those that are there stay as they are, and new ones are split in "
+            "the same proportions."
+        )
+        self.title.setVisible(not new)
+        for widget in (self._name_label, self.name, self.split_fold, self._channel_label, self.channel):
+            widget.setVisible(new)
 
     def split(self) -> SplitShares:
         """Return how to split the samples."""
@@ -188,7 +202,8 @@ class NewDatasetPanel(QWidget):
         form.addRow("Raw", self.raw)
         form.addRow(QLabel("Segmentations"))
         form.addRow(self.seg_folders)
-        form.addRow("Channel", self.channel)
+        self._channel_label = QLabel("Channel")
+        form.addRow(self._channel_label, self.channel)
         form.addRow(fold)
         form.addRow(self.pairs)
         self.raw.changed.connect(self.files_changed)

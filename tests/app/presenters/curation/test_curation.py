@@ -194,3 +194,80 @@ def _pairs(images):
     from segloop.images.pairing import pair_by_stem
 
     return pair_by_stem(images / "raw", images / "seg").pairs
+
+
+def more(images):
+    """Return folders with one image that a dataset of ``images`` has and one that it lacks."""
+    labels = np.eye(16, dtype=np.uint8)
+    for part in ("raw", "seg"):
+        write_image(images / part / "c.tif", labels, axes="YX")
+    return folders(images)
+
+
+def test_samples_are_added_to_the_dataset_that_is_reviewed(workspace, images):
+    dock = Dock(workspace)
+    dock.background.finish()
+    create(dock, folders(images))
+    dock.background.finish()
+    path = dock.presenter.current_dataset
+    splits = {each.id: each.split for each in CuratedDataset.open(path).summaries()}
+    dock.presenter.begin_addition()
+    assert dock.presenter.creation.adding_to == path
+    create(dock, more(images))
+    dock.background.finish()
+    assert dock.stages[-2:] == ["creating", "reviewing"]
+    assert dock.presenter.current_dataset == path
+    assert list(dock.presenter.review.session.samples) == ["a", "b", "c"]
+    now = {each.id: each.split for each in CuratedDataset.open(path).summaries()}
+    assert {sample: now[sample] for sample in splits} == splits
+    assert "a.tif is in plate already" in dock.said
+    assert workspace.datasets() == [path]
+
+    dock.presenter.begin_creation()
+    assert dock.presenter.creation.adding_to is None
+
+
+def test_how_many_samples_were_added_is_said(workspace, images, tmp_path):
+    dock = Dock(workspace)
+    dock.background.finish()
+    create(dock, folders(images))
+    dock.background.finish()
+    for part in ("raw", "seg"):
+        write_image(tmp_path / "more" / part / "x.tif", np.eye(16, dtype=np.uint8), axes="YX")
+    dock.presenter.begin_addition()
+    create(dock, folders(tmp_path / "more"))
+    dock.background.finish()
+    assert dock.said == "Added 1 sample to plate, which has 3 now."
+
+
+def test_layers_are_added_as_a_sample(workspace, images):
+    dock = Dock(workspace)
+    dock.background.finish()
+    create(dock, folders(images))
+    dock.background.finish()
+    dock.presenter.begin_addition()
+    labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    plane = Plane("a", labels)  # of the name of a sample that is there
+    chosen = ChosenLayers((plane,), (("", plane),), NO_SIZE)
+    for _ in range(2):
+        dock.presenter.begin_addition()
+        dock.presenter.creation.from_layers("", chosen, SplitShares())
+        dock.background.finish()
+    dataset = CuratedDataset.open(dock.presenter.current_dataset)
+    assert dataset.sample_ids == ("a", "b", "a-2", "a-3")
+    assert np.array_equal(dataset.labels(dataset.sample("a-3"))[0], labels)
+
+
+def test_layers_that_do_not_fit_are_refused_and_leave_nothing(workspace, images):
+    dock = Dock(workspace)
+    dock.background.finish()
+    create(dock, folders(images))
+    dock.background.finish()
+    dock.presenter.begin_addition()
+    raw, labels = Plane("x", np.eye(8, dtype=np.uint8)), Plane("y", np.eye(9, dtype=np.uint8))
+    dock.presenter.creation.from_layers("", ChosenLayers((raw,), (("", labels),), NO_SIZE), SplitShares())
+    dock.background.finish()
+    assert "Layer y has the shape (9, 9)" in dock.said
+    assert dock.presenter.stage == "creating"
+    assert not any((workspace.path / "images").iterdir())
+    assert CuratedDataset.open(dock.presenter.current_dataset).sample_ids == ("a", "b")

@@ -80,6 +80,7 @@ class CurationPresenter:
         # Other docks are not notified of each key press of a quick review.
         self._announcement = clock.timer(_ANNOUNCE_S, app.datasets_changed.emit)
         self.creation.created.connect(self._on_created)
+        self.creation.added.connect(self._on_added)
         self.review.edited.connect(self._announcement.start)
 
     @property
@@ -130,10 +131,16 @@ class CurationPresenter:
 
     def begin_creation(self) -> None:
         """Show the form for a new dataset."""
+        self.creation.add_to(None)
+        self._set_stage("creating")
+
+    def begin_addition(self) -> None:
+        """Show the form for more samples of the dataset that is reviewed."""
+        self.creation.add_to(self.current_dataset)
         self._set_stage("creating")
 
     def leave_creation(self) -> None:
-        """Go back without a new dataset."""
+        """Go back without new samples."""
         self._set_stage("empty" if self.review.session is None else "reviewing")
 
     def _on_found(self, found: tuple[Path, ...]) -> None:
@@ -168,6 +175,14 @@ class CurationPresenter:
     def _on_created(self, path: Path, problems: tuple[str, ...]) -> None:
         self.open_dataset(path)
         self.messages.problems(problems)
+
+    def _on_added(self, path: Path, problems: tuple[str, ...]) -> None:
+        said = self.messages.last
+        self.open_dataset(path)
+        if problems:
+            self.messages.problems(problems)
+        elif said is not None:
+            self.messages.show(said)
 
     def _list_datasets(self) -> None:
         self._background.run(_list, self._app.workspace, lane="datasets", on_result=self._on_listed)

@@ -1,4 +1,4 @@
-"""The creation of a dataset, from folders, from open layers, or from the bundled sample images."""
+"""New samples: a dataset of them, or more for one that is there; from folders, layers, or sample images."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
+from segloop.core.wording import counted
+from segloop.curation.adding import Added, add_layers, add_pairs
 from segloop.curation.creating import (
     Layers,
     PixelSize,
@@ -51,7 +53,7 @@ class ChosenLayers:
 
 
 class DatasetCreation:
-    """Commands that create a dataset in the workspace.
+    """Commands that create a dataset in the workspace, or add samples to one.
 
     Parameters
     ----------
@@ -66,10 +68,17 @@ class DatasetCreation:
     ----------
     pairing : PairingPresenter
         The table of pairs in folders, from which `from_pairs` creates a dataset.
+    adding_to : Path or None
+        The dataset that gets the samples; None creates one.
     """
 
     created = Signal(Path, tuple)
     """Folder of the new dataset, and a sentence for each file that was left out."""
+
+    added = Signal(Path, tuple)
+    """Folder of the dataset that has more samples, and a sentence for each file that was left out."""
+
+    adding_to_changed = Signal()
 
     channels_found = Signal(tuple)
     """Names of the channels in a folder of raw images; empty where there is only one."""
@@ -80,14 +89,26 @@ class DatasetCreation:
         self._messages = messages
         self.activity = Activity()
         self.pairing = PairingPresenter(background)
+        self.adding_to: Path | None = None
+
+    def add_to(self, path: Path | None) -> None:
+        """Choose the dataset that gets the samples; None creates one."""
+        self.adding_to = path
+        self.adding_to_changed.emit()
 
     def from_pairs(self, name: str, split: SplitShares) -> None:
-        """Create a dataset of the ticked pairs; named after their folder if ``name`` is empty."""
+        """Create a dataset of the ticked pairs, or add them.
+
+        A new dataset is named after the folder of the pairs if ``name`` is empty.
+        """
         self._messages.clear()
         self._messages.attempt(lambda: self._from_pairs(name, split))
 
     def from_layers(self, name: str, chosen: ChosenLayers, split: SplitShares) -> None:
-        """Write layers to files and create a dataset of them; named after the first if ``name`` is empty."""
+        """Write layers to files and create a dataset of them, or add them as a sample.
+
+        A new dataset is named after the first layer if ``name`` is empty.
+        """
         self._messages.clear()
         self._messages.attempt(lambda: self._from_layers(name, chosen, split))
 
@@ -105,6 +126,9 @@ class DatasetCreation:
     def _from_pairs(self, name: str, split: SplitShares) -> None:
         pairs, source = self.pairing.pairs(), self.pairing.source
         assert source is not None
+        if self.adding_to is not None:
+            self._run(add_pairs, self.adding_to, pairs, source, on_result=self._on_added)
+            return
         self._run(create_from_pairs, self._new(name or _folder_name(source.raw)), pairs, source, split)
 
     def _from_layers(self, name: str, chosen: ChosenLayers, split: SplitShares) -> None:
@@ -115,15 +139,26 @@ class DatasetCreation:
         names = by_name([(name, plane.name) for name, plane in chosen.segmentations])
         planes = [plane for _, plane in chosen.segmentations]
         named = dict(zip(names, planes, strict=True))
-        path = self._new(name or chosen.raw[0].name)
-        images = self._app.workspace.new_folder(self._app.workspace.path / "images", path.name)
+        name = name or chosen.raw[0].name
+        path = self.adding_to or self._new(name)
+        folder = self._app.workspace.path / "images"
+        images = self._app.workspace.new_folder(folder, name if self.adding_to else path.name)
         source = Layers(chosen.raw, named, chosen.pixel_size_um, images)
-        self._run(create_from_layers, path, source, split)
+        if self.adding_to is not None:
+            self._run(add_layers, path, source, on_result=self._on_added)
+        else:
+            self._run(create_from_layers, path, source, split)
 
     def _new(self, name: str) -> Path:
         return self._app.workspace.new_folder(self._app.workspace.datasets_dir, name)
 
-    def _run(self, function: Callable[..., Created], path: Path, *arguments: Any) -> None:
+    def _run(
+        self,
+        function: Callable[..., Any],
+        path: Path,
+        *arguments: Any,
+        on_result: Callable[[Any], None] | None = None,
+    ) -> None:
         self.activity.start("Looking at the files", cancellable=True)
         self.activity.follow(
             self._background.run(
@@ -131,7 +166,7 @@ class DatasetCreation:
                 path,
                 *arguments,
                 lane="create",
-                on_result=self._on_created,
+                on_result=on_result or self._on_created,
                 on_error=self._on_error,
                 on_progress=self.activity.progressed.emit,
             )
@@ -147,6 +182,13 @@ class DatasetCreation:
             self._messages.info(
                 f"The dataset {dataset.path} was created in the workspace that was open before."
             )
+
+    def _on_added(self, answer: Added) -> None:
+        self.activity.end()
+        self._app.datasets_changed.emit()
+        number, name = counted(len(answer.sample_ids), "sample"), answer.dataset.name
+        self._messages.info(f"Added {number} to {name}, which has {len(answer.dataset.sample_ids)} now.")
+        self.added.emit(answer.dataset.path, (*answer.problems, *answer.notes))
 
     def _on_error(self, error: Exception) -> None:
         self.activity.end()
