@@ -181,3 +181,35 @@ def test_the_dataset_is_exported_in_three_clicks(dock, drawn, tmp_path, settle, 
     settle(dock)
     assert (tmp_path / "out" / "drawn-pairs" / "dataset.csv").is_file()
     assert "1 sample written to" in dock.message.text
+
+
+def test_objects_are_looked_at_one_by_one_and_deleted_by_the_keyboard(dock, drawn, canvas, viewer, n_slices):
+    press(canvas, Qt.Key.Key_L)
+    layer = viewer.layers["Curation: seg, corrected"]
+    viewer.scene.camera.zoom *= 3
+    for key, number in ((Qt.Key.Key_Period, 1), (Qt.Key.Key_Period, 2), (Qt.Key.Key_Comma, 1)):
+        press(canvas, key)
+        seen = layer.world_to_data(viewer.dims.point[: viewer.dims.ndim - 2] + viewer.scene.camera.center[-2:])
+        place = tuple(round(float(each)) for each in seen)
+        assert layer.data[place] == number
+    press(canvas, Qt.Key.Key_Delete)
+    assert sorted(np.unique(on_disk(drawn))) == [0, 2, 3]
+    press(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert sorted(np.unique(on_disk(drawn))) == [0, 1, 2, 3]
+
+    assert dock.panel.labels.steps["unlabelled_slice"].isVisible() == (n_slices > 1)
+    QTest.mouseClick(dock.panel.labels.steps["next_object"], Qt.MouseButton.LeftButton)
+    assert dock.review.walk.number == 3
+
+
+def test_a_slice_without_labels_is_found(dock, drawn, canvas, viewer, n_slices):
+    press(canvas, Qt.Key.Key_L)
+    if n_slices > 1:
+        dock.review.editor.labels[4] = 0
+        dock.review.editor.take()
+        assert dock.view.z != 4
+    press(canvas, Qt.Key.Key_U)
+    if n_slices > 1:
+        assert dock.view.z == 4
+    else:
+        assert dock.message.text == "All slices have labels."

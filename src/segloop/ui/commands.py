@@ -116,6 +116,26 @@ def interpolate_object() -> None:
     _run("Curation", "interpolate")
 
 
+def show_next_object() -> None:
+    """Bring the next object into the middle of the canvas."""
+    _run("Curation", "next_object")
+
+
+def show_previous_object() -> None:
+    """Bring the previous object into the middle of the canvas."""
+    _run("Curation", "previous_object")
+
+
+def delete_shown_object() -> None:
+    """Delete the object that was stepped to, and show the next one."""
+    _run("Curation", "delete_object")
+
+
+def show_unlabelled_slice() -> None:
+    """Show the next slice without labels."""
+    _run("Curation", "unlabelled_slice")
+
+
 def undo() -> None:
     """Undo the last change of curation."""
     _run("Curation", "undo")

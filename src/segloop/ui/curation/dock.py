@@ -150,6 +150,8 @@ class CurationDock(Page):
         review.cleared.connect(self.view.remove)
         review.training_wanted.connect(self._open_training)
         review.options.shape_changed.connect(self._on_shape)
+        review.walk.place_wanted.connect(self.view.labels.go_to)
+        review.walk.slice_wanted.connect(self.view.labels.show_slice)
 
     def _connect_widgets(self) -> None:
         presenter, review, panel = self.presenter, self.review, self.panel
@@ -189,6 +191,10 @@ class CurationDock(Page):
                 },
                 "correct": review.editor.toggle,
                 **{tool: partial(review.editor.use, tool) for tool in TOOLS},
+                "next_object": partial(review.walk.step, 1),
+                "previous_object": partial(review.walk.step, -1),
+                "delete_object": review.walk.delete,
+                "unlabelled_slice": review.walk.next_unlabelled_slice,
                 "undo": self.undo,
                 "redo": self.redo,
             }

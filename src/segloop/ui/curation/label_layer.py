@@ -94,6 +94,25 @@ class LabelLayer:
         else:
             self._remove_line()
 
+    def go_to(self, place: Sequence[float]) -> None:
+        """Bring a place (z, y, x), in pixels, into the middle of the canvas."""
+        if not self.present:
+            return
+        world = np.asarray(self.layer.data_to_world(place[-self.layer.ndim :]), float)
+        dims = self._viewer.dims
+        first = dims.ndim - len(world)
+        for axis in dims.not_displayed:
+            if axis >= first:
+                dims.set_point(axis, world[axis - first])
+        middle = [world[axis - first] if axis >= first else 0.0 for axis in dims.displayed]
+        getattr(self._viewer, "scene", self._viewer).camera.center = tuple(middle)
+
+    def show_slice(self, z: int) -> None:
+        """Show a slice of a stack, where the canvas is."""
+        if self.present and self.layer.ndim > 2:
+            world = self.layer.data_to_world((z, 0, 0))
+            self._viewer.dims.set_point(self._viewer.dims.ndim - 3, world[0])
+
     def remove(self) -> None:
         """Take the layers out of the viewer."""
         self._remove_line()

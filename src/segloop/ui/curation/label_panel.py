@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton
 
 from segloop.app.presenters.background import Memory
 from segloop.app.presenters.curation.label_editor import LINE_TOOLS, TOOLS, LabelEditor, Tool
+from segloop.app.presenters.curation.object_walk import ObjectWalk
 from segloop.ui.shortcuts import key_of, with_key
 from segloop.ui.widgets.fold import Fold
 
@@ -20,6 +21,12 @@ TITLES: dict[str, tuple[str, str]] = {
     "shrink": ("Shrink", "Click on an object to shrink it by a pixel"),
     "interpolate": ("Interpolate", "Click on an object to fill it in between the slices it was drawn in"),
 }
+_STEPS: dict[str, tuple[str, str]] = {
+    "previous_object": ("◀  {}", "Show the previous object"),
+    "next_object": ("▶  {}", "Show the next object, and keep this one"),
+    "delete_object": ("Delete it", "Delete the object that was stepped to, and show the next one"),
+    "unlabelled_slice": ("Empty slice  {}", "Show the next slice without labels"),
+}
 _COLUMNS = 4
 
 
@@ -30,11 +37,13 @@ class LabelPanel(Fold):
     ----------
     editor : LabelEditor
         What the buttons do.
+    walk : ObjectWalk
+        Shows one object after the other.
     memory : Memory
         For what is folded.
     """
 
-    def __init__(self, editor: LabelEditor, memory: Memory) -> None:
+    def __init__(self, editor: LabelEditor, walk: ObjectWalk, memory: Memory) -> None:
         super().__init__("Labels", memory, "curation.labels", opened=True)
         self._editor = editor
         self.correct = QPushButton(f"Correct  {key_of('Curation', 'correct')}", checkable=True)
@@ -59,6 +68,21 @@ class LabelPanel(Fold):
             grid.setColumnStretch(column, 1)
         grid.addWidget(self.hint, 2, 1, 1, _COLUMNS - 1)
         self.body.addLayout(grid)
+        steps = QHBoxLayout()
+        steps.setSpacing(4)
+        steps.addWidget(QLabel("Object"))
+        self.steps: dict[str, QPushButton] = {}
+        for name, (title, tip) in _STEPS.items():
+            button = QPushButton(title.format(key_of("Curation", name)))
+            button.setToolTip(with_key(tip, "Curation", name))
+            self.steps[name] = button
+            steps.addWidget(button)
+        self.steps["previous_object"].clicked.connect(lambda: walk.step(-1))
+        self.steps["next_object"].clicked.connect(lambda: walk.step(1))
+        self.steps["delete_object"].clicked.connect(walk.delete)
+        self.steps["unlabelled_slice"].clicked.connect(walk.next_unlabelled_slice)
+        steps.addStretch(1)
+        self.body.addLayout(steps)
         self.show_stack(False)
         for signal in (editor.began, editor.ended, editor.tool_changed):
             signal.connect(self._show_state)
@@ -67,6 +91,7 @@ class LabelPanel(Fold):
     def show_stack(self, stack: bool) -> None:
         """Offer what only a stack needs."""
         self.tools["interpolate"].setVisible(stack)
+        self.steps["unlabelled_slice"].setVisible(stack)
 
     def _toggle(self) -> None:
         self._editor.toggle()

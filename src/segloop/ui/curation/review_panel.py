@@ -85,7 +85,7 @@ class ReviewPanel(QWidget):
         self.slices = SlicesRow()
         self.slices.chosen.connect(self.slices_chosen)
         self._form.addRow("Slices", self.slices)
-        self.labels = LabelPanel(review.editor, memory)
+        self.labels = LabelPanel(review.editor, review.walk, memory)
         self.show_slices(1)
         layout.addLayout(self._form)
         layout.addWidget(self.labels)

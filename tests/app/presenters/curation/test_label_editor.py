@@ -238,3 +238,71 @@ def test_what_another_program_painted_comes_with_the_next_stroke(editing):
     expected[PART] = 8
     assert np.array_equal(editing.on_disk(), expected)
     assert np.array_equal(editing.editor.labels, expected)
+
+
+def walked(editing):
+    """Return what the walk brings into view from now on."""
+    shown = []
+    editing.review.walk.place_wanted.connect(shown.append)
+    editing.review.walk.slice_wanted.connect(shown.append)
+    return shown
+
+
+def test_objects_are_kept_or_deleted_one_by_one(editing):
+    shown, walk = walked(editing), editing.review.walk
+    walk.step(1)
+    assert editing.editor.active
+    assert editing.said[-1] == "Object 1"
+    z, y, x = shown[-1]
+    assert editing.editor.labels[z, y, x] == 1
+    walk.step(1)
+    walk.delete()
+    assert walk.number == 3
+    assert editing.said[-2:] == ["Object 2 deleted", "Object 3"]
+    assert sorted(np.unique(editing.on_disk())) == [0, 1, 3]
+    walk.step(1)
+    assert walk.number == 1
+    walk.step(-1)
+    assert walk.number == 3
+    editing.review.undo(lambda: False)
+    assert 2 in editing.on_disk()
+
+
+def test_nothing_is_deleted_before_an_object_was_stepped_to(editing):
+    editing.review.walk.delete()
+    assert editing.error == "Step to an object first."
+    editing.editor.begin()
+    editing.review.walk.delete()
+    assert sorted(np.unique(editing.on_disk())) == [0, 1, 2, 3]
+
+
+def test_an_object_that_was_painted_over_is_not_deleted(editing):
+    editing.review.walk.step(1)
+    editing.paint((slice(None), slice(0, 12), slice(None)), 0)
+    editing.review.walk.delete()
+    assert editing.error == "There is no object 1 any more."
+
+
+def test_the_next_sample_begins_with_its_first_object(editing):
+    editing.review.walk.step(-1)
+    assert editing.review.walk.number == 3
+    editing.review.show_next()
+    editing.background.finish("load")
+    assert editing.review.walk.number == 0
+
+
+def test_slices_without_labels_are_found(editing):
+    shown, walk = walked(editing), editing.review.walk
+    walk.next_unlabelled_slice()
+    assert editing.error == "All slices have labels."
+    editing.paint((slice(1, 2), slice(None), slice(None)), 0)
+    walk.next_unlabelled_slice()
+    assert shown == [1]
+
+
+def test_without_objects_nothing_is_shown(editing):
+    editing.editor.begin()
+    editing.paint((slice(None),) * 3, 0)
+    shown = walked(editing)
+    editing.review.walk.step(1)
+    assert (shown, editing.error) == ([], "There is no object in this sample.")

@@ -185,6 +185,15 @@ class LabelEditor:
             nothing.format(number),
         )
 
+    def delete(self, number: int) -> bool:
+        """Delete an object; returns whether there was one."""
+        from segloop.curation import label_edits  # imports SciPy
+
+        if self.labels is None or not (self.labels == number).any():
+            self._messages.info(f"There is no object {number} any more.")
+            return False
+        return self._edit(label_edits.delete(self.labels, number), "delete", f"Object {number} deleted", "")
+
     def draw_line(self, z: int, path: Sequence[Sequence[float]]) -> None:
         """Use the tool on the objects under a line of (y, x) corners in a slice, in pixels."""
         from segloop.curation import label_edits  # imports SciPy
@@ -243,15 +252,18 @@ class LabelEditor:
         except SegloopError:  # reading the labels again says what is wrong
             return None
 
-    def _edit(self, change: LabelChange, action: str, done: str, nothing: str) -> None:
+    def _edit(self, change: LabelChange, action: str, done: str, nothing: str) -> bool:
         if not len(change):
             self._messages.info(nothing or "Nothing was changed.")
-        elif self._store(change, action):
-            if self.labels is not None:
-                change.apply(self.labels)
-                self.changed.emit()
-            self._messages.clear()
-            self._messages.acted.emit(done, True)
+            return False
+        if not self._store(change, action):
+            return False
+        if self.labels is not None:
+            change.apply(self.labels)
+            self.changed.emit()
+        self._messages.clear()
+        self._messages.acted.emit(done, True)
+        return True
 
     def _store(self, change: LabelChange, action: str) -> bool:
         session, saved = self._session(), self._saved

@@ -11,6 +11,7 @@ from psygnal import Signal
 from segloop.app.presenters.background import Background, Clock, Memory
 from segloop.app.presenters.curation.drawing import DrawingOptions, Kind, SliceChoice
 from segloop.app.presenters.curation.label_editor import LabelEditor
+from segloop.app.presenters.curation.object_walk import ObjectWalk
 from segloop.app.presenters.curation.regions import RegionEditor
 from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.manifest import Sample, Split
@@ -100,6 +101,7 @@ class ReviewPresenter:
             lambda: self.session, self.is_ready, messages.attempt, self.options, self._slice_limits
         )
         self.editor = LabelEditor(lambda: self.session, lambda: self.snapshot, self.is_ready, messages)
+        self.walk = ObjectWalk(self.editor, current_slice, messages)
         self.editor.began.connect(self._on_editor_began)
         self.editor.ended.connect(self._on_editor_ended)
 
