@@ -218,6 +218,6 @@ def read_sample(stored: StoredComparison, sample: ComparedSample, context: Conte
 def _within(folder: Path, file: str) -> Path:
     """Return a file below a folder; refuse others."""
     path = Path(file)
-    if path.is_absolute() or ".." in path.parts:
+    if path.is_absolute() or path.drive or path.root or ".." in path.parts:
         raise ValueError(file)
     return folder / path
