@@ -189,7 +189,9 @@ def test_objects_are_looked_at_one_by_one_and_deleted_by_the_keyboard(dock, draw
     viewer.scene.camera.zoom *= 3
     for key, number in ((Qt.Key.Key_Period, 1), (Qt.Key.Key_Period, 2), (Qt.Key.Key_Comma, 1)):
         press(canvas, key)
-        seen = layer.world_to_data(viewer.dims.point[: viewer.dims.ndim - 2] + viewer.scene.camera.center[-2:])
+        seen = layer.world_to_data(
+            viewer.dims.point[: viewer.dims.ndim - 2] + viewer.scene.camera.center[-2:]
+        )
         place = tuple(round(float(each)) for each in seen)
         assert layer.data[place] == number
     press(canvas, Qt.Key.Key_Delete)

@@ -19,6 +19,7 @@ from segloop.cli.arguments import (
 from segloop.cli.dataset_changes import add, split
 from segloop.cli.dataset_corrections import corrections
 from segloop.cli.dataset_export import export
+from segloop.cli.dataset_stats import stats
 from segloop.cli.output import say
 
 
@@ -161,5 +162,5 @@ def check(path: Path, as_json: bool) -> int:
     return 1 if data["problems"] else 0
 
 
-for _verb in (add, split, corrections, export):
+for _verb in (add, split, corrections, export, stats):
     dataset.add_command(_verb)

@@ -22,6 +22,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--rule); }
 th:first-child, td:first-child { padding-left: 0; text-align: left; }
 th { vertical-align: bottom; color: var(--soft); font-size: 13px; font-weight: 600; }
+th.text, td.text { text-align: left; }
 td.main { font-weight: 650; }
 td.interval { color: var(--soft); font-size: 13px; white-space: nowrap; }
 figure { margin: 0; }

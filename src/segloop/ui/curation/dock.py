@@ -132,7 +132,7 @@ class CurationDock(Page):
         self.datasets = DatasetRow()
         self.progress = ActivityRow(self.presenter.activity)
         self.creation = CreationPanel(self.presenter.creation, self.viewer_app)
-        self.panel = ReviewPanel(self.review, self.viewer_app)
+        self.panel = ReviewPanel(self.review, self.presenter.quality, self.viewer_app)
         for widget in (self.datasets, self.progress, self.creation):
             self.column.addWidget(widget)
         self.column.addWidget(self.panel, 1)

@@ -21,10 +21,12 @@ from qtpy.QtWidgets import (
 )
 
 from segloop.app.presenters.background import Memory
+from segloop.app.presenters.curation.dataset_quality import DatasetQuality
 from segloop.app.presenters.curation.drawing import SHAPES, Kind
 from segloop.app.presenters.curation.review import ReviewPresenter
 from segloop.curation.session import Filter
 from segloop.ui.curation.label_panel import LabelPanel
+from segloop.ui.curation.quality_panel import QualityPanel
 from segloop.ui.curation.region_row import RegionRow
 from segloop.ui.curation.sample_list import SampleList
 from segloop.ui.curation.segmentation_rows import BaseRow, ShownRow
@@ -40,6 +42,8 @@ class ReviewPanel(QWidget):
     Parameters
     ----------
     review : ReviewPresenter
+    quality : DatasetQuality
+        Looks for what may be wrong.
     memory : Memory
         For what is folded and shown.
 
@@ -53,7 +57,7 @@ class ReviewPanel(QWidget):
     slices_chosen = Signal(object)
     """A `SliceChoice`."""
 
-    def __init__(self, review: ReviewPresenter, memory: Memory) -> None:
+    def __init__(self, review: ReviewPresenter, quality: DatasetQuality, memory: Memory) -> None:
         super().__init__()
         self._review = review
         self.steps = self._make_steps()
@@ -90,6 +94,9 @@ class ReviewPanel(QWidget):
         layout.addLayout(self._form)
         layout.addWidget(self.labels)
         layout.addWidget(self._make_split_and_note(memory))
+        self.quality = QualityPanel(quality, memory)
+        self.quality.sample_chosen.connect(self.sample_chosen)
+        layout.addWidget(self.quality)
         layout.addLayout(self._make_saved())
         self.hide()
         review.session_changed.connect(self._on_session)

@@ -271,3 +271,35 @@ def test_layers_that_do_not_fit_are_refused_and_leave_nothing(workspace, images)
     assert dock.presenter.stage == "creating"
     assert not any((workspace.path / "images").iterdir())
     assert CuratedDataset.open(dock.presenter.current_dataset).sample_ids == ("a", "b")
+
+
+def test_what_to_look_at_is_found_and_forgotten_with_the_dataset(workspace, images, tmp_path):
+    dock = Dock(workspace)
+    dock.background.finish()
+    create(dock, folders(images))
+    dock.background.finish()
+    quality = dock.presenter.quality
+    quality.look()
+    assert dock.presenter.activity.running
+    dock.background.finish()
+    assert not dock.presenter.activity.running
+    assert quality.summary == "2 samples measured, 3 things to look at; click one:"
+    first, *others = quality.quality.findings
+    assert (first.sample, first.other) == ("a", "b")
+    assert [(each.kind.name, each.sample) for each in others] == [("overexposed", "a"), ("overexposed", "b")]
+
+    dock.presenter.open_dataset(dock.presenter.current_dataset)
+    dock.background.finish()
+    assert (quality.quality, quality.summary) == (None, "")
+
+
+def test_a_sample_that_can_not_be_measured_is_named(workspace, images):
+    dock = Dock(workspace)
+    dock.background.finish()
+    create(dock, folders(images))
+    dock.background.finish()
+    (images / "raw" / "b.tif").write_bytes(b"no image")
+    dock.presenter.quality.look()
+    dock.background.finish()
+    assert dock.said.startswith("b: ")
+    assert dock.presenter.quality.summary.startswith("1 sample measured, 1 thing to look at")

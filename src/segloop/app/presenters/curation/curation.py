@@ -13,6 +13,7 @@ from segloop.app.presenters.background import Background, Clock, Memory
 from segloop.app.presenters.curation.activity import Activity
 from segloop.app.presenters.curation.dataset_creation import DatasetCreation
 from segloop.app.presenters.curation.dataset_export import DatasetExport
+from segloop.app.presenters.curation.dataset_quality import DatasetQuality
 from segloop.app.presenters.curation.review import ReviewPresenter
 from segloop.app.presenters.messages import Messages
 from segloop.app.workspace import Workspace
@@ -51,6 +52,8 @@ class CurationPresenter:
     review : ReviewPresenter
     export : DatasetExport
         Writes the dataset for other tools.
+    quality : DatasetQuality
+        Looks for what may be wrong in the dataset.
     datasets : tuple of Path
         The datasets of the workspace.
     stage : {"looking", "empty", "creating", "reviewing"}
@@ -74,6 +77,8 @@ class CurationPresenter:
         self.creation = DatasetCreation(app, background, self.messages)
         self.review = ReviewPresenter(background, clock, memory, self.messages, current_slice)
         self.export = DatasetExport(lambda: self.current_dataset, background, self.activity, self.messages)
+        self.quality = DatasetQuality(lambda: self.current_dataset, background, self.activity, self.messages)
+        self.review.session_changed.connect(self.quality.forget)
         self.datasets: tuple[Path, ...] = ()
         self.stage: Stage = "looking"
         self._to_correct: tuple[str, tuple[str, ...]] = ("", ())
