@@ -26,6 +26,7 @@ from segloop.app.comparisons import ComparedSample, StoredComparison
 from segloop.core.context import Progress
 from segloop.core.wording import counted
 from segloop.ui.widgets.progress import ProgressRow
+from segloop.ui.widgets.wheel import guard_wheel
 
 _SPLITS = {"validation images": "val", "test images": "test"}
 _SCORES = {"ap50": "AP50", "dice": "Dice"}
@@ -50,6 +51,7 @@ class ComparisonPanel(QWidget):
         self.models.itemChanged.connect(self._on_ticked)
         self.split = QComboBox()
         self.split.addItems(list(_SPLITS))
+        guard_wheel(self.split)
         self.split.setAccessibleName("Images to compare on")
         self.split.setToolTip("Accepted samples of the dataset above that the models did not learn from")
         self.split.activated.connect(lambda _: self.split_chosen.emit(_SPLITS[self.split.currentText()]))
