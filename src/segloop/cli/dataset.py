@@ -16,7 +16,7 @@ from segloop.cli.arguments import (
     print_pairing,
     seg_option,
 )
-from segloop.cli.dataset_changes import add, split
+from segloop.cli.dataset_changes import add, relocate, split
 from segloop.cli.dataset_corrections import corrections
 from segloop.cli.dataset_export import export
 from segloop.cli.dataset_stats import stats
@@ -162,5 +162,5 @@ def check(path: Path, as_json: bool) -> int:
     return 1 if data["problems"] else 0
 
 
-for _verb in (add, split, corrections, export, stats):
+for _verb in (add, split, relocate, corrections, export, stats):
     dataset.add_command(_verb)

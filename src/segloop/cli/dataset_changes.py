@@ -1,4 +1,4 @@
-"""``segloop dataset add`` and ``segloop dataset split``: change a dataset that is there."""
+"""``segloop dataset add``, ``split`` and ``relocate``: change a dataset that is there."""
 
 from __future__ import annotations
 
@@ -72,6 +72,43 @@ def add(
     ]
     print_data(data, [*lines, *done.notes], as_json)
     return 1 if problems else 0
+
+
+@click.command()
+@click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@json_option
+def relocate(path: Path, folder: Path, as_json: bool) -> int:
+    """Find the images of a curated dataset again after they were moved.
+
+    Files that are missing are looked for below FOLDER, where they kept their places among each other. In the
+    Curation dock, one undo takes all back.
+
+    \b
+    Example:
+      segloop dataset relocate nuclei /mnt/new/plate7
+    """
+    from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+    from segloop.core.wording import counted
+
+    moved = CuratedDataset.open(path).relocate(folder)
+    lines = [f"Still missing: {file}" for file in moved.missing]
+    if moved.found:
+        lines.append(
+            f"{counted(len(moved.found), 'file')} found: what was in {moved.old} is in {moved.new} now."
+        )
+    elif moved.missing:
+        lines.append(f"None of them is below {folder}.")
+    else:
+        lines.append("No file is missing.")
+    data = {
+        "old": None if moved.old is None else str(moved.old),
+        "new": None if moved.new is None else str(moved.new),
+        "found": {str(before): str(after) for before, after in moved.found.items()},
+        "missing": [str(file) for file in moved.missing],
+    }
+    print_data(data, lines, as_json)
+    return 1 if moved.missing else 0
 
 
 @click.command()

@@ -6,6 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
 from segloop.app.presenters.curation.curation import CurationPresenter
 from segloop.app.presenters.curation.drawing import Kind, SliceChoice
 from segloop.app.presenters.curation.label_editor import TOOLS
@@ -149,6 +152,7 @@ class CurationDock(Page):
         review.sample_changed.connect(self._on_sample_changed)
         review.cleared.connect(self.view.remove)
         review.training_wanted.connect(self._open_training)
+        review.relocation_wanted.connect(self._ask_where_files_are)
         review.options.shape_changed.connect(self._on_shape)
         review.walk.place_wanted.connect(self.view.labels.go_to)
         review.walk.slice_wanted.connect(self.view.labels.show_slice)
@@ -236,6 +240,15 @@ class CurationDock(Page):
 
     def _on_slices(self, choice: SliceChoice) -> None:
         self.review.set_slices(choice, self.view.selected_ids)
+
+    def _ask_where_files_are(self) -> None:
+        """Let the user choose the folder that images were moved to, without blocking what runs."""
+        dialog = QFileDialog(self.window(), "The folder that the images were moved to")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Look here")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.presenter.relocate(Path(path)))
+        dialog.open()
 
     def _open_training(self) -> None:
         self.viewer_app.dock("Training")

@@ -303,3 +303,29 @@ def test_a_sample_that_can_not_be_measured_is_named(workspace, images):
     dock.background.finish()
     assert dock.said.startswith("b: ")
     assert dock.presenter.quality.summary.startswith("1 sample measured, 1 thing to look at")
+
+
+def test_files_that_were_moved_are_found_again(workspace, images, tmp_path):
+    dock = Dock(workspace)
+    dock.background.finish()
+    create(dock, folders(images))
+    dock.background.finish()
+    path = dock.presenter.current_dataset
+    images.rename(tmp_path / "elsewhere")
+    dock = Dock(workspace)
+    dock.background.finish()
+    assert dock.presenter.current_dataset == path
+    assert dock.presenter.messages.last.button == "Find moved files"
+    wanted = []
+    dock.presenter.review.relocation_wanted.connect(lambda: wanted.append(True))
+    dock.presenter.messages.last.action()
+    assert wanted
+
+    (tmp_path / "empty").mkdir()
+    dock.presenter.relocate(tmp_path / "empty")
+    dock.background.finish()
+    assert "None of the 4 files that are missing was found there" in dock.said
+    dock.presenter.relocate(tmp_path / "elsewhere")
+    dock.background.finish()
+    assert dock.said.startswith("4 files found: ")
+    assert dock.presenter.review.snapshot is not None

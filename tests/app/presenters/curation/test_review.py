@@ -94,7 +94,7 @@ def test_a_sample_that_is_still_being_read_is_not_decided_on(review):
 
 
 def test_a_sample_that_cannot_be_read_can_be_rejected_by_the_remedy(review, files):
-    files[1].raw.unlink()
+    files[1].raw.write_bytes(b"no image")
     review.presenter.show_next()
     review.background.finish("load")
     assert "b.tif" in review.error

@@ -18,8 +18,10 @@ from segloop.app.presenters.curation.review import ReviewPresenter
 from segloop.app.presenters.messages import Messages
 from segloop.app.workspace import Workspace
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.artifacts.dataset.relocation import Relocation
 from segloop.core.context import Context
 from segloop.core.paths import is_folder
+from segloop.core.wording import counted
 from segloop.curation.session import ReviewSession
 
 Stage = Literal["looking", "empty", "creating", "reviewing"]
@@ -134,6 +136,42 @@ class CurationPresenter:
         self._app.datasets_changed.emit()
         self.open_dataset(dataset)
 
+    def relocate(self, folder: Path) -> None:
+        """Find files of the dataset that are missing below a folder, and open the dataset again."""
+        dataset = self.current_dataset
+        if dataset is None:
+            return
+        self.messages.clear()
+        self.activity.start("Looking for the files")
+        self._background.run(
+            _relocate,
+            dataset,
+            folder,
+            lane="relocate",
+            on_result=self._on_relocated,
+            on_error=self._on_not_relocated,
+        )
+
+    def _on_relocated(self, moved: Relocation) -> None:
+        self.activity.end()
+        missing = counted(len(moved.missing), "file")
+        if moved.found and self.current_dataset is not None:
+            found = counted(len(moved.found), "file")
+            said = f"{found} found: what was in {moved.old} is in {moved.new} now."
+            self.open_dataset(self.current_dataset)
+            if moved.missing:
+                self.messages.warning(f"{said} {missing} still missing, such as {moved.missing[0]}.")
+            else:
+                self.messages.info(said)
+        else:
+            self.messages.error(
+                f"None of the {missing} that are missing was found there: choose another folder."
+            )
+
+    def _on_not_relocated(self, error: Exception) -> None:
+        self.activity.end()
+        self.messages.error(error)
+
     def begin_creation(self) -> None:
         """Show the form for a new dataset."""
         self.creation.add_to(None)
@@ -212,6 +250,10 @@ def _find(workspace: Workspace, context: Context) -> tuple[Path, ...]:
     if last and is_folder(workspace.path / last):
         return (workspace.path / last,)
     return tuple(workspace.datasets()[:1])
+
+
+def _relocate(path: Path, folder: Path, context: Context) -> Relocation:
+    return CuratedDataset.open(path).relocate(folder)
 
 
 def _open(path: Path, context: Context) -> ReviewSession:

@@ -79,6 +79,8 @@ class ReviewPresenter:
 
     training_wanted = Signal()
     """The user wants to train on the dataset."""
+    relocation_wanted = Signal()
+    """The user wants to say where files are that are missing."""
 
     def __init__(
         self,
@@ -394,7 +396,11 @@ class ReviewPresenter:
             self._unreadable = sample.id
             self.snapshot = None
             self.cleared.emit()
-            self._messages.error(error, "Reject it", self.reject)
+            session = self.session
+            if session is not None and session.dataset.missing_files(sample):
+                self._messages.error(error, "Find moved files", self.relocation_wanted.emit)
+            else:
+                self._messages.error(error, "Reject it", self.reject)
 
     def _read_ahead(self) -> None:
         session = self.session
