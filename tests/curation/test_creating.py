@@ -32,8 +32,8 @@ def test_folders_are_paired_by_stem(sample_nuclei, tmp_path):
 
 
 def test_a_folder_that_was_not_named_is_asked_for(sample_nuclei, tmp_path):
-    with pytest.raises(SegloopError, match="segmentations"):
-        create_from_folders(tmp_path / "new", Folders(str(sample_nuclei / "raw"), {"seg": ""}), SplitShares())
+    with pytest.raises(SegloopError, match="raw images"):
+        create_from_folders(tmp_path / "new", Folders("", {"seg": str(sample_nuclei / "seg")}), SplitShares())
 
 
 def test_layers_become_files_with_channels_by_name(nuclei, tmp_path):

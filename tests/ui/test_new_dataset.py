@@ -8,6 +8,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QToolButton
 from tifffile import imread
 
+from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+
 
 def click(button):
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -162,3 +164,30 @@ def test_samples_are_added_to_the_dataset_that_is_open(
     click(dock.datasets.new)
     assert panel.name.isVisible()
     assert panel.create.text().startswith("Create dataset")
+
+
+def test_images_without_segmentations_are_labelled_from_nothing(
+    open_dock, nuclei_folders, qtbot, settle, canvas, workspace
+):
+    dock = open_dock("Curation")
+    panel = dock.creation.panel
+    click(dock.creation.empty.folders)
+    type_into(panel.raw.line, nuclei_folders / "raw")
+    settle(dock)
+    assert panel.create.text() == "Create dataset of 3 images to label"
+    click(panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+    dataset = dock.review.session.dataset
+    sample = dock.review.sample
+    assert sample.label_status.value == "unlabelled"
+    assert not dataset.labels(sample).any()
+    canvas.native.setFocus()
+    canvas.key(Qt.Key.Key_L)
+    canvas.drag([(40, 40), (40, 60)])
+    settle(dock)
+    (path,) = workspace.datasets()
+    again = CuratedDataset.open(path)
+    labels = again.labels(again.sample(sample.id))
+    assert labels[0, 40, 50] == 1
+    assert again.sample(sample.id).label_status.value == "corrected"

@@ -34,12 +34,34 @@ pair_option = click.option(
 seg_option = click.option(
     "--seg",
     "segmentations",
-    required=True,
     multiple=True,
     metavar="[NAME=]DIR_OR_GLOB",
     help="Segmentations, paired by file stem: label images, or ROI sets of ImageJ (.zip, .roi) and what "
     "installed packages import; several times for several of the same images.",
 )
+
+blank_option = click.option(
+    "--blank", is_flag=True, help="Begin without segmentations: draw all labels in the Curation dock."
+)
+
+
+def chosen_segmentations(segmentations: Sequence[str], blank: bool) -> dict[str, str]:
+    """Return sources by the name of the segmentation, an empty one for ``--blank``.
+
+    Raises
+    ------
+    click.UsageError
+        If neither or both are given.
+    """
+    from segloop.artifacts.dataset.segmentation import default_name
+
+    if bool(segmentations) == blank:
+        raise click.UsageError(
+            "Name the segmentations with --seg, or begin without any with --blank; not both."
+            if blank
+            else "Name the segmentations with --seg, or begin without any with --blank."
+        )
+    return {default_name(1): ""} if blank else named_segmentations(segmentations)
 
 
 def split_overrides(arguments: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -9,8 +9,9 @@ import click
 
 from segloop.cli.arguments import (
     axes_option,
+    blank_option,
+    chosen_segmentations,
     json_option,
-    named_segmentations,
     pair_option,
     print_data,
     print_pairing,
@@ -32,6 +33,7 @@ def dataset() -> None:
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
 @seg_option
+@blank_option
 @click.option("--seg2", "second", metavar="DIR_OR_GLOB", help="Same as a second --seg.")
 @click.option("--channel", default="", metavar="NAME_OR_INDEX", help="Channel to use; all if absent.")
 @click.option(
@@ -66,6 +68,7 @@ def create(
     path: Path,
     raw: str,
     segmentations: tuple[str, ...],
+    blank: bool,
     second: str | None,
     channel: str,
     val: float,
@@ -91,6 +94,7 @@ def create(
       segloop dataset create nuclei --raw images/raw --seg images/seg --val 0.2 --group-by '(.*)_field'
       segloop dataset create nuclei --raw images/raw --seg cellpose=masks/a --seg stardist=masks/b
       segloop dataset create cells --raw images/raw --seg manual=images/roi-sets
+      segloop dataset create cells --raw images --blank
     """
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.cli.progress import progress_shown
@@ -98,9 +102,8 @@ def create(
     from segloop.curation.importing import plan_import
     from segloop.images.pairing import SAME_NAME
 
-    planned = plan_import(
-        raw, named_segmentations([*segmentations, *([second] if second else [])]), path, rule, axes
-    )
+    named = chosen_segmentations([*segmentations, *([second] if second else [])], blank)
+    planned = plan_import(raw, named, path, rule, axes)
     if dry_run:
         return print_pairing(planned.before_import(), as_json)
     with progress_shown() as context, planned.written(context) as pairing:
@@ -112,8 +115,8 @@ def create(
             test=test,
             group_by=group_by,
             seed=seed,
-            accept_all=not undecided,
-            label_kind=label_kind,
+            accept_all=not (undecided or blank),
+            label_kind="instances" if blank and label_kind is None else label_kind,
             axes=axes,
             context=context,
         )

@@ -8,8 +8,9 @@ from typing import Literal
 import click
 
 from segloop.cli.arguments import (
+    blank_option,
+    chosen_segmentations,
     json_option,
-    named_segmentations,
     pair_option,
     print_data,
     print_pairing,
@@ -22,6 +23,7 @@ from segloop.cli.output import say
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
 @seg_option
+@blank_option
 @click.option("--accept", is_flag=True, help="Accept the new samples; by default they are undecided.")
 @pair_option
 @click.option("--dry-run", is_flag=True, help="Print which files would be paired and why, and add nothing.")
@@ -30,6 +32,7 @@ def add(
     path: Path,
     raw: str,
     segmentations: tuple[str, ...],
+    blank: bool,
     accept: bool,
     rule: str | None,
     dry_run: bool,
@@ -53,7 +56,9 @@ def add(
     from segloop.curation.creating import Folders
 
     dataset = CuratedDataset.open(path)
-    planned = plan_addition(dataset, Folders(raw, named_segmentations(segmentations), rule=rule or ""))
+    planned = plan_addition(
+        dataset, Folders(raw, chosen_segmentations(segmentations, blank), rule=rule or "")
+    )
     if dry_run:
         return print_pairing(planned.before_import(), as_json)
     with progress_shown() as context:

@@ -78,11 +78,10 @@ def add_pairs(path: Path, pairs: Sequence[Pair], source: Folders, context: Conte
     SegloopError
         If the dataset or imported labels can't be written.
     """
-    from segloop.curation.importing import PlannedImport
-    from segloop.images.importers import find_import
+    from segloop.curation.importing import PlannedImport, needs_import
 
     dataset = CuratedDataset.open(path)
-    foreign = any(find_import(each) is not None for each in source.segmentations.values())
+    foreign = needs_import(source.segmentations.values())
     planned = plan_addition(dataset, source).only(pairs) if foreign else PlannedImport.of_label_images(pairs)
     return add_planned(dataset, planned, context=context)
 

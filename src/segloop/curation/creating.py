@@ -51,7 +51,7 @@ class Folders:
         Folder or glob.
     segmentations : mapping of str to str
         Folders or globs by the name of the segmentation: label images, or what an importer recognises.
-        Samples need one of the first.
+        Samples need one of the first; if that is empty, they get blank labels, to be drawn.
     channel : str
         Name or number of the raw channel to use; empty for all.
     axes : str
@@ -65,6 +65,11 @@ class Folders:
     channel: str = ""
     axes: str = ""
     rule: str = ""
+
+    @property
+    def blank(self) -> bool:
+        """Whether all labels are to be drawn."""
+        return not next(iter(self.segmentations.values()))
 
 
 @dataclass(frozen=True)
@@ -154,12 +159,8 @@ def plan_folders(
     """
     from segloop.curation.importing import plan_import
 
-    for what, chosen in (
-        ("raw images", source.raw),
-        ("segmentations", next(iter(source.segmentations.values()))),
-    ):
-        if not chosen:
-            raise DatasetError(f"No folder with the {what} is chosen: choose one.")
+    if not source.raw:
+        raise DatasetError("No folder with the raw images is chosen: choose one.")
     return plan_import(source.raw, source.segmentations, dataset, source.rule or None, source.axes, imported)
 
 
@@ -175,11 +176,10 @@ def create_from_pairs(
         A sentence for each import, for each pair that could not be used, and for what is noteworthy about the
         others.
     """
-    from segloop.curation.importing import PlannedImport
-    from segloop.images.importers import find_import
+    from segloop.curation.importing import PlannedImport, needs_import
 
     context = context or Context()
-    foreign = any(find_import(each) is not None for each in source.segmentations.values())
+    foreign = needs_import(source.segmentations.values())
     planned = plan_folders(source, path).only(pairs) if foreign else PlannedImport.of_label_images(pairs)
     with planned.written(context) as pairing:
         made = CuratedDataset.create(
@@ -189,6 +189,7 @@ def create_from_pairs(
             val=split.val,
             test=split.test,
             group_by=split.group_by or None,
+            label_kind="instances" if source.blank else None,
             axes=source.axes,
             context=context,
         )

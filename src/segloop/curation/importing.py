@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segloop.artifacts.dataset.labels import smallest_label_type
 from segloop.artifacts.dataset.new_samples import unique_ids
 from segloop.artifacts.dataset.references import absolute
+from segloop.artifacts.dataset.segmentation import BLANK_IMPORTER
 from segloop.artifacts.dataset.sources import write_import_record
 from segloop.core.atomic import remove
 from segloop.core.context import Context
@@ -25,9 +26,12 @@ from segloop.images.image import Image
 from segloop.images.importers import Import, LabelItem, find_import
 from segloop.images.labels import read_labels
 from segloop.images.listing import image_files
-from segloop.images.pairing import Pair, Pairing, Source, pair_by_stem
+from segloop.images.pairing import Pair, Pairing, Source, pair_by_stem, stems_of
 from segloop.images.read import open_image
 from segloop.images.write import write_image
+
+BLANK = ""
+"""In place of a folder of segmentations: blank labels, to be drawn."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +276,8 @@ def plan_import(
     raw : path-like or sequence of path-like
         As for `segloop.images.pairing.pair_by_stem`.
     segmentations : mapping of str to str
-        Folders, files or globs by the name of the segmentation: label images, or what an importer recognises.
+        Folders, files or globs by the name of the segmentation: label images, what an importer recognises, or
+        `BLANK`.
     dataset : Path
         Folder of the dataset.
     rule : str, optional
@@ -292,7 +297,7 @@ def plan_import(
     items: dict[Path, LabelItem] = {}
     sources: dict[str, Source] = {}
     for name, source in segmentations.items():
-        found = find_import(source)
+        found = find_import(source) if source != BLANK else _blank_labels(raw)
         if found is None:
             sources[name] = source
             continue
@@ -311,6 +316,21 @@ def plan_import(
     written = {str(path): str(item.origin) for path, item in items.items()}
     written |= {str(folder / name): str(segmentations[name]) for name in imports}
     return PlannedImport(_about_originals(pairing, written), folder, imports, items, axes)
+
+
+def needs_import(segmentations: Iterable[str]) -> bool:
+    """Whether label images have to be made for some of these sources."""
+    return any(source == BLANK or find_import(source) is not None for source in segmentations)
+
+
+def _blank_labels(raw: Source) -> Import:
+    """Return blank labels for all raw images."""
+
+    def read(shape: tuple[int, int, int]) -> NDArray[Any]:
+        return np.zeros(shape if shape[0] > 1 else shape[1:], np.uint8)
+
+    items = tuple(LabelItem(stem, path, read) for path, stem in stems_of(raw).items())
+    return Import(BLANK_IMPORTER, "no segmentation, so blank labels", items)
 
 
 def _about_originals(pairing: Pairing, written: Mapping[str, str]) -> Pairing:

@@ -445,6 +445,17 @@ def _unmatched(entry: _Entry, side: _Side, other: _Side, match: _Match, conseque
     return Unpaired(entry.path, False, sentence, side.number == 0)
 
 
+def stems_of(source: Source) -> dict[Path, str]:
+    """Return the images of a folder, glob or list with the subfolder and stem by which they are paired.
+
+    Raises
+    ------
+    ImageError
+        If nothing can be listed.
+    """
+    return _list(source)[0]
+
+
 def _list(source: Source) -> tuple[dict[Path, str], Path]:
     """Return the stem of each file, and the folder below which it counts."""
     if isinstance(source, Mapping):

@@ -20,14 +20,12 @@ from segloop.artifacts.dataset.dataset_reader import DatasetReader
 from segloop.artifacts.dataset.label_changes import ChangeFile, LabelChange, path_between
 from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Split
 from segloop.artifacts.dataset.references import absolute, short, with_references
-from segloop.artifacts.dataset.relocation import References, Relocation, find_moved
+from segloop.artifacts.dataset.relocation import References, Relocation
 from segloop.artifacts.dataset.requirements import require_size_of_raw, require_whole_group
 from segloop.artifacts.dataset.segmentation import CorrectedCopy, SegmentationSource
 from segloop.artifacts.dataset.sources import source_of
 from segloop.artifacts.dataset.store import read_index
 from segloop.core.context import Context
-from segloop.core.errors import DatasetError
-from segloop.core.paths import exists, is_folder
 
 if TYPE_CHECKING:
     from segloop.images.pairing import Pair
@@ -230,41 +228,23 @@ class CuratedDataset(DatasetReader):
                 self._store.write(changes, "split")
         return tuple(after for _, after in changes)
 
-    def missing_files(self, sample: Sample) -> tuple[Path, ...]:
-        """Return the files that a sample refers to and that do not exist."""
-        files = References(self.path, self.index.home).files(sample.raw, sample.segmentations)
-        return tuple(path for path in files if not exists(path))
-
     def relocate(self, folder: str | os.PathLike[str]) -> Relocation:
         """Refer to files that were moved where they are now: one undo takes all back.
 
         Parameters
         ----------
         folder : path-like
-            Where the files that are missing may be now; they kept their places among each other.
-
-        Returns
-        -------
-        Relocation
-            What was found and what is still missing.
+            Where the missing files may be now; they kept their places among each other.
 
         Raises
         ------
         DatasetError
             If there is no such folder, or the dataset can't be written.
         """
-        new = absolute(folder)
-        if not is_folder(new):
-            raise DatasetError(f"There is no folder {new}: choose the one that the images were moved to.")
         references = References(self.path, self.index.home)
         with self._store.locked():
-            samples = [self.sample(sample_id) for sample_id in self.sample_ids]
-            files = [path for each in samples for path in references.files(each.raw, each.segmentations)]
-            relocation = find_moved(files, new)
-            changes = []
-            for before in samples:
-                if fields := references.changed(before.raw, before.segmentations, relocation.found):
-                    changes.append((before, before.edit(**fields)))
+            samples = [self.sample(each) for each in self.sample_ids]
+            relocation, changes = references.relocated(samples, absolute(folder))
             if changes:
                 self._store.write(changes, "relocate")
         return relocation

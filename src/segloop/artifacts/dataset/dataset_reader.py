@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from segloop.artifacts.dataset.journal import JournalEntry
 from segloop.artifacts.dataset.labels import LabelFile, LabelStore, require_existing
 from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample, Split, Verdict
+from segloop.artifacts.dataset.relocation import References
 from segloop.artifacts.dataset.segmentation import ImageRef
 from segloop.artifacts.dataset.store import JOURNAL_FILE, SampleStore
 from segloop.artifacts.dataset.summary import Counts, SampleSummary, SummaryTable
 from segloop.core.errors import DatasetError
+from segloop.core.paths import exists
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,6 +115,11 @@ class DatasetReader:
     def resolve(self, ref: ImageRef) -> Path:
         """Return the absolute path of an image."""
         return self._labels.resolve(ref)
+
+    def missing_files(self, sample: Sample) -> tuple[Path, ...]:
+        """Return the files that a sample refers to and that do not exist."""
+        files = References(self.path, self.index.home).files(sample)
+        return tuple(path for path in files if not exists(path))
 
     def raw(self, sample: Sample) -> Image:
         """Open the raw image of a sample, with all its channels, lazily.

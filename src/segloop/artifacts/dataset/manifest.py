@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from segloop.artifacts.dataset.segmentation import (
+    BLANK_IMPORTER,
     CorrectedCopy,
     FrozenModel,
     ImageRef,
+    ImportedSource,
     LabelVersion,
     PredictionSource,
     Segmentation,
@@ -41,6 +43,7 @@ class Verdict(StrEnum):
 class LabelStatus(StrEnum):
     """What the labels are that a sample's ground truth starts from."""
 
+    unlabelled = "unlabelled"
     given = "given"
     predicted = "predicted"
     corrected = "corrected"
@@ -172,10 +175,12 @@ class Sample(FrozenModel):
 
     @property
     def label_status(self) -> LabelStatus:
-        """What the labels of the base are: as they came, predicted, or corrected."""
+        """What the labels of the base are: not drawn yet, as they came, predicted, or corrected."""
         base = self.segmentation(self.base)
         if base.newest or isinstance(base.source, CorrectedCopy):
             return LabelStatus.corrected
+        if isinstance(base.source, ImportedSource) and base.source.importer == BLANK_IMPORTER:
+            return LabelStatus.unlabelled
         return LabelStatus.predicted if isinstance(base.source, PredictionSource) else LabelStatus.given
 
     def segmentation(self, name: str) -> Segmentation:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segloop.artifacts.dataset.manifest import Sample
 from segloop.artifacts.dataset.references import from_reference, to_reference
-from segloop.artifacts.dataset.segmentation import ImageRef, ImportedSource, PredictionSource, Segmentation
-from segloop.core.paths import exists
+from segloop.artifacts.dataset.segmentation import ImportedSource, PredictionSource, Segmentation
+from segloop.core.errors import DatasetError
+from segloop.core.paths import exists, is_folder
 
 
 @dataclass(frozen=True)
@@ -86,24 +88,38 @@ class References:
     def __init__(self, folder: Path, home: str) -> None:
         self._folder, self._home = folder, home
 
-    def files(self, raw: ImageRef, segmentations: Iterable[Segmentation]) -> list[Path]:
+    def files(self, sample: Sample) -> list[Path]:
         """Return the files that a sample refers to, corrected labels left out."""
-        return [
-            self._path(each) for each in (raw.path, *(path for one in segmentations for path in _paths(one)))
-        ]
+        paths = (path for each in sample.segmentations for path in _paths(each))
+        return [self._path(each) for each in (sample.raw.path, *paths)]
 
-    def changed(
-        self, raw: ImageRef, segmentations: Iterable[Segmentation], moved: Mapping[Path, Path]
-    ) -> dict[str, Any]:
-        """Return new values of the fields of a sample whose files were moved; empty if none was."""
-        changes: dict[str, Any] = {}
-        if (path := self._moved(raw.path, moved)) != raw.path:
-            changes["raw"] = raw.model_copy(update={"path": path})
-        segmentations = tuple(segmentations)
-        replaced = tuple(self._with_moved(each, moved) for each in segmentations)
-        if replaced != segmentations:
-            changes["segmentations"] = replaced
-        return changes
+    def relocated(
+        self, samples: Sequence[Sample], folder: Path
+    ) -> tuple[Relocation, list[tuple[Sample, Sample]]]:
+        """Find the missing files of samples below a folder.
+
+        Returns
+        -------
+        Relocation
+            What was found and what is still missing.
+        list of (before, after)
+            The samples whose files were found.
+
+        Raises
+        ------
+        DatasetError
+            If there is no such folder.
+        """
+        if not is_folder(folder):
+            raise DatasetError(f"There is no folder {folder}: choose the one that the images were moved to.")
+        relocation = find_moved((path for each in samples for path in self.files(each)), folder)
+        changed = [(each, self._changed(each, relocation.found)) for each in samples]
+        return relocation, [(before, after) for before, after in changed if after != before]
+
+    def _changed(self, sample: Sample, moved: Mapping[Path, Path]) -> Sample:
+        raw = sample.raw.model_copy(update={"path": self._moved(sample.raw.path, moved)})
+        segmentations = tuple(self._with_moved(each, moved) for each in sample.segmentations)
+        return sample.edit(raw=raw, segmentations=segmentations)
 
     def _with_moved(self, segmentation: Segmentation, moved: Mapping[Path, Path]) -> Segmentation:
         source = segmentation.source

@@ -24,6 +24,10 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
+BLANK_IMPORTER = "blank"
+"""Importer of labels that nobody has drawn yet: of each raw image, a label image without labels."""
+
+
 class ImageRef(FrozenModel):
     """Where pixels are.
 

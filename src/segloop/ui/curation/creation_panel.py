@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from segloop.app.presenters.curation.dataset_creation import ChosenLayers, DatasetCreation
 from segloop.core.units import micrometres
-from segloop.core.wording import counted
 from segloop.curation.creating import PixelSize, Plane
 from segloop.ui.curation.activity_row import ActivityRow
 from segloop.ui.curation.empty_state import EmptyState
@@ -140,12 +139,15 @@ class CreationPanel(QWidget):
         pairing, path = self._creation.pairing, self._creation.adding_to
         number = 0 if self.panel.from_layers.isChecked() else pairing.n_used
         if path is None:
-            text = f"Create dataset of {counted(number, 'pair')}" if number else "Create dataset"
+            text = f"Create dataset of {self._counted(number)}" if number else "Create dataset"
         else:
-            text = f"Add {counted(number, 'pair')}" if number else "Add"
+            text = f"Add {self._counted(number)}" if number else "Add"
         self.panel.create.setText(text)
         searching = pairing.searching and not self.panel.from_layers.isChecked()
         self.panel.create.setEnabled(not self._creation.activity.running and not searching)
+
+    def _counted(self, number: int) -> str:
+        return self._creation.pairing.counted(number)
 
     def _show_form(self) -> None:
         self._offer_layers()

@@ -214,7 +214,7 @@ class NewDatasetPanel(QWidget):
         return widget
 
     def _make_seg_folder(self) -> PathChooser:
-        chooser = PathChooser(PathKind.folder, "folder with labels")
+        chooser = PathChooser(PathKind.folder, "folder with labels, or empty to draw them")
         chooser.line.setToolTip("Label images named like the raw images; additions such as _mask are ignored")
         chooser.changed.connect(self.files_changed)
         return chooser

@@ -101,10 +101,10 @@ def test_folders_that_cannot_be_paired_leave_the_form_open(workspace, images):
     dock = Dock(workspace)
     dock.background.finish()
     dock.presenter.begin_creation()
-    create(dock, FolderChoice(str(images / "raw"), (("", ""),)))
+    create(dock, FolderChoice("", (("", str(images / "seg")),)))
     dock.background.finish()
     assert dock.stages[-1] == "creating"
-    assert "segmentations" in dock.said
+    assert "raw images" in dock.said
     assert not dock.presenter.creation.activity.running
     dock.presenter.leave_creation()
     assert dock.stages[-1] == "empty"

@@ -158,12 +158,21 @@ def test_names_that_cannot_be_used_are_said(pairing, rows, sentence):
     assert sentence in pairing.summary
 
 
-@pytest.mark.parametrize(("raw", "seg", "what"), [("", "", "raw images"), ("raw", "", "segmentations")])
-def test_without_folders_there_is_no_table_and_no_reproach_until_create(pairing, background, raw, seg, what):
-    pairing.look(FolderChoice(raw, (("", seg),)))
+@pytest.mark.parametrize("seg", ["", "seg"])
+def test_without_a_folder_there_is_no_table_and_no_reproach_until_create(pairing, background, seg):
+    pairing.look(FolderChoice("", (("", seg),)))
     assert (pairing.summary, background.waiting) == ("", {})
-    with pytest.raises(DatasetError, match=f"No folder with the {what} is chosen"):
+    with pytest.raises(DatasetError, match="No folder with the raw images is chosen"):
         pairing.pairs()
+
+
+def test_without_a_segmentation_all_images_are_to_be_labelled(pairing, background, plate):
+    pairing.look(FolderChoice(choice(plate).raw, (("", ""),)))
+    background.finish()
+    n_images = len(pairing.rows)
+    assert pairing.summary == f"{n_images} images to label"
+    assert {pairing.describe(row) for row in pairing.rows} == {"to be drawn"}
+    assert len(pairing.pairs()) == n_images
 
 
 def test_the_newest_folders_count(pairing, background, plate):

@@ -139,6 +139,15 @@ class PairingPresenter:
         return sum(map(self.is_used, self.rows))
 
     @property
+    def blank(self) -> bool:
+        """Whether no segmentation is chosen, so that all labels are to be drawn."""
+        return self.source is not None and self.source.blank
+
+    def counted(self, number: int) -> str:
+        """Return a number of pairs in words, or of images without a segmentation."""
+        return f"{counted(number, 'image')} to label" if self.blank else counted(number, "pair")
+
+    @property
     def summary(self) -> str:
         """What was found, in a line."""
         if self.searching:
@@ -147,7 +156,7 @@ class PairingPresenter:
             return self.problem
         rows = self.rows
         used, paired = self.n_used, sum(row.status == "paired" for row in rows)
-        parts = [counted(used, "pair")]
+        parts = [self.counted(used)]
         parts += [f"{paired - used} not ticked"] if used < paired else []
         for status, words in _COUNTED.items():
             number = sum(row.status == status for row in rows)
@@ -162,7 +171,7 @@ class PairingPresenter:
         except DatasetError as error:
             self._on_error(error)
             return
-        if source.raw and next(iter(source.segmentations.values())):
+        if source.raw:
             self.searching = True
             self._background.run(
                 make_pairing_table, source, lane=_LANE, on_result=self._on_table, on_error=self._on_error
@@ -190,6 +199,8 @@ class PairingPresenter:
 
     def describe(self, row: PairingRow) -> str:
         """Return the names of the files that belong to a raw image, and which segmentations it lacks."""
+        if self.blank:
+            return "to be drawn"
         words = list(dict.fromkeys(file.name for file in row.segmentations.values()))
         if row.raw is not None and row.segmentations and self.source is not None:
             words += [f"no {name}" for name in self.source.segmentations if name not in row.segmentations]
@@ -235,8 +246,7 @@ class PairingPresenter:
         if self.problem:
             raise DatasetError(self.problem)
         if not self._table.rows:
-            what = "segmentations" if self.source is not None and self.source.raw else "raw images"
-            raise DatasetError(f"No folder with the {what} is chosen: choose one.")
+            raise DatasetError("No folder with the raw images is chosen: choose one.")
         pairs = [row.pair for row in self.rows if row.pair is not None and self.is_used(row)]
         if not pairs:
             raise DatasetError("No pair is ticked: tick the pairs to use.")
