@@ -194,7 +194,7 @@ def test_objects_are_looked_at_one_by_one_and_deleted_by_the_keyboard(dock, draw
         )
         place = tuple(round(float(each)) for each in seen)
         assert layer.data[place] == number
-    press(canvas, Qt.Key.Key_Delete)
+    press(canvas, Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier)
     assert sorted(np.unique(on_disk(drawn))) == [0, 2, 3]
     press(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert sorted(np.unique(on_disk(drawn))) == [0, 1, 2, 3]

@@ -116,6 +116,8 @@ def test_a_region_of_another_slice_is_not_highlighted(dock, viewer, canvas, sett
 def test_slices_are_offered_for_stacks_alone(dock):
     panel = dock.panel
     assert panel.slices.isVisible()
-    fresh = ReviewPanel(dock.review, dock.viewer_app)  # as it is until a sample is on screen
+    fresh = ReviewPanel(
+        dock.review, dock.presenter.quality, dock.viewer_app
+    )  # as it is until a sample is on screen
     assert not fresh.slices.isVisibleTo(fresh)
     fresh.deleteLater()

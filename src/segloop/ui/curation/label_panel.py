@@ -24,7 +24,7 @@ TITLES: dict[str, tuple[str, str]] = {
 _STEPS: dict[str, tuple[str, str]] = {
     "previous_object": ("◀  {}", "Show the previous object"),
     "next_object": ("▶  {}", "Show the next object, and keep this one"),
-    "delete_object": ("Delete it", "Delete the object that was stepped to, and show the next one"),
+    "delete_object": ("Delete it  {}", "Delete the object that was stepped to, and show the next one"),
     "unlabelled_slice": ("Empty slice  {}", "Show the next slice without labels"),
 }
 _COLUMNS = 4
