@@ -1,14 +1,15 @@
-"""Size and unit of the pixels of layers, so that they fit the layers that are there."""
+"""Axes, size and unit of the pixels of layers, so that they fit the layers that are there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segloop.core.units import micrometres_per
 from segloop.ui.dock_layers import owner
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
     from segloop.images.image import PixelSize
 
@@ -41,3 +42,8 @@ def scale_and_units(
     if unit == "pixel":
         return ((z or y) / y, 1.0, x / y)[first:], ("pixel", "pixel", "pixel")[first:]
     return (z or y, y, x)[first:], (unit if z else "pixel", unit, unit)[first:]
+
+
+def plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Drop the Z axis of a single plane: ``(1, Y, X) -> (Y, X)``."""
+    return array[0] if array.shape[0] == 1 else array

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segloop.app.presenters.curation.label_editor import LINE_TOOLS, LabelEditor
-from segloop.ui.curation.layers import AXES, PREFIX, plain
+from segloop.ui.camera import look_at
+from segloop.ui.curation.layers import AXES, PREFIX
 from segloop.ui.napari_private import painted_region
+from segloop.ui.pixel_scale import plain
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -96,16 +98,8 @@ class LabelLayer:
 
     def go_to(self, place: Sequence[float]) -> None:
         """Bring a place (z, y, x), in pixels, into the middle of the canvas."""
-        if not self.present:
-            return
-        world = np.asarray(self.layer.data_to_world(place[-self.layer.ndim :]), float)
-        dims = self._viewer.dims
-        first = dims.ndim - len(world)
-        for axis in dims.not_displayed:
-            if axis >= first:
-                dims.set_point(axis, world[axis - first])
-        middle = [world[axis - first] if axis >= first else 0.0 for axis in dims.displayed]
-        getattr(self._viewer, "scene", self._viewer).camera.center = tuple(middle)
+        if self.present:
+            look_at(self._viewer, self.layer, place[-self.layer.ndim :])
 
     def show_slice(self, z: int) -> None:
         """Show a slice of a stack, where the canvas is."""

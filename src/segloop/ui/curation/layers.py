@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from segloop.curation.snapshot import Pixels, Snapshot
 from segloop.ui.dock_layers import is_put_away
-from segloop.ui.pixel_scale import length_unit, scale_and_units
+from segloop.ui.pixel_scale import length_unit, plain, scale_and_units
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -234,11 +234,6 @@ def _group(role: str) -> str:
     if role.startswith("raw"):
         return "raw"
     return "truth" if role == "excluded" else role
-
-
-def plain(array: np.ndarray) -> np.ndarray:
-    """Drop the Z axis of a single plane: ``(1, Y, X) -> (Y, X)``."""
-    return array[0] if array.shape[0] == 1 else array
 
 
 def _set_contrast(layer: Image, contrast: tuple[float, float]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from segloop.core.object_errors import ErrorKind
 from segloop.evaluation.error_image import ErrorImage
+from segloop.ui.camera import look_at
 from segloop.ui.error_contours import contours
 from segloop.ui.prediction.ownership import result_marks
 from segloop.ui.prediction.placement import arrange, result_axes
@@ -71,15 +72,7 @@ class ErrorLayer:
         centre = dict(zip("TZYX", errors.centres[number - 1], strict=True))
         # A slice that the object is in: the mean of its slices may lie between two.
         place = [float(round(centre[axis])) if axis in "TZ" else centre[axis] for axis in self._shown_axes]
-        world = np.asarray(layer.data_to_world(place))
-        dims = self._viewer.dims
-        first = dims.ndim - len(world)
-        for axis in dims.not_displayed:
-            if axis >= first:
-                dims.set_point(axis, world[axis - first])
-        middle = [world[axis - first] if axis >= first else 0.0 for axis in dims.displayed]
-        scene = getattr(self._viewer, "scene", self._viewer)  # newer versions of napari have it there
-        scene.camera.center = tuple(middle)
+        look_at(self._viewer, layer, place)
         layer.visible = True
 
     @property

@@ -5,14 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from segloop.app.comparisons import ComparedPixels
 from segloop.core.object_errors import ErrorKind
 from segloop.evaluation.error_image import COLOURS
 from segloop.ui.dock_layers import OWNER
 from segloop.ui.error_contours import contours
-from segloop.ui.pixel_scale import length_unit, scale_and_units
+from segloop.ui.pixel_scale import length_unit, plain, scale_and_units
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -55,19 +53,19 @@ class ComparedLayers:
         for number, name in enumerate(pixels.channel_names):
             title = f"{pixels.sample}, {name}" if several else pixels.sample
             blending = "additive" if number else "translucent_no_depth"
-            self._add(Image(_plain(pixels.raw[number]), name=title, blending=blending, **options))
-        truth = Labels(_plain(pixels.truth), name=f"{pixels.sample}, truth", visible=False, **options)
+            self._add(Image(plain(pixels.raw[number]), name=title, blending=blending, **options))
+        truth = Labels(plain(pixels.truth), name=f"{pixels.sample}, truth", visible=False, **options)
         truth.contour = 1
         self._add(truth)
         best = True
         for name, labels in pixels.outputs.items():
-            layer = Labels(_plain(labels), name=f"{pixels.sample}, by {name}", visible=best, **options)
+            layer = Labels(plain(labels), name=f"{pixels.sample}, by {name}", visible=best, **options)
             layer.editable = False
             self._add(layer)
             best = False
         if pixels.difference is not None:
             title = f"{pixels.sample}, difference"
-            self._add(contours(pixels.difference, _plain(pixels.difference.labels[0]), name=title, **options))
+            self._add(contours(pixels.difference, plain(pixels.difference.labels[0]), name=title, **options))
         self._viewer.reset_view()
 
     def remove(self) -> None:
@@ -81,12 +79,6 @@ class ComparedLayers:
         layer.metadata[OWNER] = DOCK
         self._layers.append(layer)
         self._viewer.add_layer(layer)
-
-
-def _plain(array: Any) -> Any:
-    """Drop the Z axis of a single plane: ``(1, Y, X) -> (Y, X)``."""
-    array = np.asarray(array)
-    return array[0] if array.shape[0] == 1 else array
 
 
 def difference_legend(pixels: ComparedPixels) -> str:
