@@ -1,4 +1,4 @@
-"""Comparisons of models that a dock starts, and reading what came of them."""
+"""Comparisons of models that a dock starts, and reading their outcome."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def folder_of(job: Job) -> Path:
 
 
 def find_comparison(workspace: Workspace, name: str) -> Job | StoredComparison | None:
-    """Return the job of a comparison that still runs, or what came of it; None if nothing is left of it."""
+    """Return the job of a comparison that still runs, or its outcome; None if it was deleted."""
     folder = workspace.comparisons_dir / name
     job = Job(folder / JOB_FOLDER)
     if job.folder.pid() is not None and not job.ended:
@@ -152,7 +152,7 @@ def find_comparison(workspace: Workspace, name: str) -> Job | StoredComparison |
 
 
 def read_comparison(folder: str | os.PathLike[str]) -> StoredComparison:
-    """Read what came of a comparison.
+    """Read the outcome of a comparison.
 
     Raises
     ------

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from segloop.artifacts.model.card import ModelCard
     from segloop.images.normalisation import Intensities
 
-_MARGIN = 0.1  # beyond the range of the training images where a median is still usual
+MEDIAN_MARGIN = 0.1
+"""How far beyond the range of the training images a relative median is still usual."""
 
 
 def find_inverted(card: ModelCard, intensities: Intensities, contrast: Contrast) -> NDArray[np.bool_]:
@@ -38,7 +39,7 @@ def find_inverted(card: ModelCard, intensities: Intensities, contrast: Contrast)
     if contrast is not Contrast.auto or not card.median_range:
         return np.full(len(median), contrast is Contrast.invert)
     low, high = np.array(card.median_range).T
-    low, high = low - _MARGIN, high + _MARGIN
+    low, high = low - MEDIAN_MARGIN, high + MEDIAN_MARGIN
     unusual = (median < low) | (median > high)
     return np.asarray(unusual & (turned >= low) & (turned <= high))
 

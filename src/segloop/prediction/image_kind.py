@@ -1,4 +1,4 @@
-"""Does an image look like those that a model learned from; and can it be right at all."""
+"""Warnings about images that look unlike those that a model was trained on, or are no usable images."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.images.look import Look, look_of
+from segloop.prediction.contrast import MEDIAN_MARGIN
 
 if TYPE_CHECKING:
     from segloop.artifacts.model.card import ModelCard
     from segloop.images.image import Image
 
-_MARGIN = 0.1  # beyond the range of the training images where a median is still usual
 _OVEREXPOSED = 0.02  # share of the pixels
 _FEW_VALUES = 8
 
@@ -70,7 +70,7 @@ def _sentence(look: Look, name: str, usual: tuple[float, float] | None) -> str:
             f"{name} looks unlike the training images, so check the result: its median lies at "
             f"{100 * look.relative_median:.0f} % of its intensity range, theirs at {low} to {high} %."
         )
-    if look.at_highest > _OVEREXPOSED and look.relative_median < 1 - _MARGIN:
+    if look.at_highest > _OVEREXPOSED and look.relative_median < 1 - MEDIAN_MARGIN:
         return (
             f"{name} is overexposed: {100 * look.at_highest:.0f} % of its pixels have the highest value "
             f"({look.highest:g}), so objects that touch may not be told apart."
@@ -80,5 +80,5 @@ def _sentence(look: Look, name: str, usual: tuple[float, float] | None) -> str:
 
 def _unlike(median: float, usual: tuple[float, float]) -> bool:
     """Whether a median is unusual, and would be too if the image were inverted."""
-    low, high = usual[0] - _MARGIN, usual[1] + _MARGIN
+    low, high = usual[0] - MEDIAN_MARGIN, usual[1] + MEDIAN_MARGIN
     return bool(np.isfinite(median)) and not (low <= median <= high or low <= 1 - median <= high)

@@ -318,7 +318,7 @@ class JobFolder:
     def pid(self) -> int | None:
         """Return the number of the living process on this computer that does the work, or None."""
         event = self.last(StateEvent)
-        # Whoever ends a job that does not react writes so in its stead.
+        # The process that ends a job which does not react writes the last state, but did not do the work.
         return None if event is None or event.state.ended else self._living_pid(event)
 
     def request_stop(self) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from segloop.curation.export import FORMATS
 from segloop.ui.widgets.chooser import PathChooser
+from segloop.ui.widgets.folder_dialog import ask_for_folder
 
 _OTHER = "Other folder…"
 
@@ -85,12 +85,8 @@ class DatasetRow(QWidget):
 
     def _browse(self, name: str) -> None:
         """Let the user choose where to export to, without blocking what runs."""
-        dialog = QFileDialog(self.window(), "Make the exported folder in")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Export here")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.export_requested.emit(name, Path(path)))
-        dialog.open()
+        emit = partial(self.export_requested.emit, name)
+        ask_for_folder(self, "Make the exported folder in", "Export here", emit)
 
     def _on_activated(self, index: int) -> None:
         if index < len(self._paths):

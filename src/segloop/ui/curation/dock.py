@@ -6,9 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
-
 from segloop.app.presenters.curation.curation import CurationPresenter
 from segloop.app.presenters.curation.drawing import Kind, SliceChoice
 from segloop.app.presenters.curation.label_editor import TOOLS
@@ -22,6 +19,7 @@ from segloop.ui.curation.review_panel import ReviewPanel
 from segloop.ui.curation.view import SampleView
 from segloop.ui.shortcuts import key_of
 from segloop.ui.viewer_app import viewer_app_for
+from segloop.ui.widgets.folder_dialog import ask_for_folder
 from segloop.ui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -242,13 +240,8 @@ class CurationDock(Page):
         self.review.set_slices(choice, self.view.selected_ids)
 
     def _ask_where_files_are(self) -> None:
-        """Let the user choose the folder that images were moved to, without blocking what runs."""
-        dialog = QFileDialog(self.window(), "The folder that the images were moved to")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Look here")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.presenter.relocate(Path(path)))
-        dialog.open()
+        title = "The folder that the images were moved to"
+        ask_for_folder(self, title, "Look here", self.presenter.relocate)
 
     def _open_training(self) -> None:
         self.viewer_app.dock("Training")

@@ -89,7 +89,7 @@ class Comparing:
         self._watcher.release()
 
     def open_workspace(self) -> None:
-        """Begin anew in another workspace, with its newest comparison."""
+        """Show the newest comparison of another workspace."""
         self.close()
         for lane in ("compare", "compared image"):
             self._background.drop(lane)
