@@ -225,6 +225,19 @@ def test_a_missing_file_is_named_and_the_sample_can_be_rejected(dock, settle, nu
     dock.panel.list.setCurrentIndex(dock.panel.list.model().index(2, 0))
     settle(dock)
     assert f"{dock.review.sample.id}.tif" in dock.message.text
+    assert dock.message.remedy.text() == "Find moved files"
+    click(dock.panel.reject)
+    settle(dock)
+    assert on_disk(nuclei_dataset, 2).verdict is Verdict.rejected
+
+
+def test_a_damaged_file_is_named_and_its_message_offers_to_reject_it(
+    dock, settle, nuclei_dataset, nuclei_folders
+):
+    (nuclei_folders / "raw" / f"{dock.review.session.dataset.sample_ids[2]}.tif").write_bytes(b"no image")
+    dock.panel.list.setCurrentIndex(dock.panel.list.model().index(2, 0))
+    settle(dock)
+    assert f"{dock.review.sample.id}.tif" in dock.message.text
     click(dock.message.remedy)
     settle(dock)
     assert on_disk(nuclei_dataset, 2).verdict is Verdict.rejected

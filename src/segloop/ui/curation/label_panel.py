@@ -66,7 +66,6 @@ class LabelPanel(Fold):
             grid.addWidget(button, number // _COLUMNS, number % _COLUMNS)
         for column in range(_COLUMNS):
             grid.setColumnStretch(column, 1)
-        grid.addWidget(self.hint, 2, 1, 1, _COLUMNS - 1)
         self.body.addLayout(grid)
         steps = QHBoxLayout()
         steps.setSpacing(4)
@@ -76,12 +75,16 @@ class LabelPanel(Fold):
             button = QPushButton(title.format(key_of("Curation", name)))
             button.setToolTip(with_key(tip, "Curation", name))
             self.steps[name] = button
-            steps.addWidget(button)
+            if name == "unlabelled_slice":
+                grid.addWidget(button, *divmod(len(TOOLS) + 1, _COLUMNS))
+            else:
+                steps.addWidget(button)
         self.steps["previous_object"].clicked.connect(lambda: walk.step(-1))
         self.steps["next_object"].clicked.connect(lambda: walk.step(1))
         self.steps["delete_object"].clicked.connect(walk.delete)
         self.steps["unlabelled_slice"].clicked.connect(walk.next_unlabelled_slice)
         steps.addStretch(1)
+        grid.addWidget(self.hint, grid.rowCount(), 0, 1, _COLUMNS)
         self.body.addLayout(steps)
         self.show_stack(False)
         for signal in (editor.began, editor.ended, editor.tool_changed):
