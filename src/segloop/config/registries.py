@@ -63,6 +63,7 @@ IMPORTERS: Registry[Any] = Registry(
     "importer",
     {
         "imagej_rois": "segloop.images.imagej_rois:IMAGEJ_ROIS",
+        "coco": "segloop.images.coco:COCO",
         "cellpose_npy": "segloop.images.cellpose_npy:CELLPOSE_NPY",
     },
     ImageError,

@@ -18,6 +18,7 @@ from segloop.core.zip_reading import DAMAGED, fault_of_entry, read_entry
 from segloop.images.importers import LabelItem, Shape
 from segloop.images.listing import is_image
 from segloop.images.names import natural_key, stem_of
+from segloop.images.outlines import pixels_inside
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
@@ -158,7 +159,7 @@ def _read(path: Path) -> Iterator[ImagejRoi]:
 def _region(roi: ImagejRoi, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Return the rows and columns of an area, as far as it lies in the image; None for what is no area."""
     from roifile import ROI_TYPE
-    from skimage.draw import ellipse, polygon2mask
+    from skimage.draw import ellipse
 
     if roi.roitype == ROI_TYPE.OVAL and roi.multi_coordinates is None:
         height, width = roi.bottom - roi.top, roi.right - roi.left
@@ -171,14 +172,4 @@ def _region(roi: ImagejRoi, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArr
     if roi.roitype not in areas and roi.multi_coordinates is None:
         return None
     paths = [np.asarray(path, np.float64)[:, ::-1] - 0.5 for path in roi.coordinates(multi=True)]
-    paths = [path for path in paths if len(path) > 2]
-    if not paths:
-        return None
-    corners = np.concatenate(paths)
-    first = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, shape)
-    last = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, shape)
-    inside = np.zeros(np.maximum(last - first, 0), bool)
-    for path in paths if inside.size else ():
-        inside ^= polygon2mask(inside.shape, path - first)  # a path within another one is a hole
-    rows, columns = np.nonzero(inside)
-    return rows + first[0], columns + first[1]
+    return pixels_inside(paths, shape, holes=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from segloop.artifacts.dataset.candidates import Candidate, examine_pairs, remarks, with_channels
-from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind
+from segloop.artifacts.dataset.manifest import DatasetIndex, LabelKind, Sample
 from segloop.artifacts.dataset.new_samples import new_index, new_samples, require_sensible
 from segloop.artifacts.dataset.store import require_free, write_new
 from segloop.core.context import Context
@@ -28,8 +28,15 @@ def create_files(
     label_kind: LabelKind | None,
     axes: str,
     context: Context,
+    decide: Callable[[Sample, Pair], Sample] | None = None,
 ) -> tuple[DatasetIndex, Sequence[str], Sequence[str]]:
     """Write a new dataset, completely or not at all; parameters and errors as in `CuratedDataset.create`.
+
+    Parameters
+    ----------
+    decide : callable, optional
+        Given each new sample and the pair it is made of, returns the sample with what was decided about it
+        elsewhere.
 
     Returns
     -------
@@ -61,6 +68,8 @@ def create_files(
         axes=axes,
     )
     samples = new_samples(candidates, folder, empty, (), accept_all)
+    if decide is not None:
+        samples = [decide(sample, each.pair) for sample, each in zip(samples, candidates, strict=True)]
     index = empty.with_samples(samples)
     write_new(folder, index, samples)
     return index, problems, remarks(candidates, axes)
