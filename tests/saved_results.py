@@ -94,8 +94,8 @@ def save(folder: Path, foreground: float) -> None:
     """Save a result from the screen into a folder."""
     kept = KeptPrediction(folder / OUT / "a.json")
     chosen: ParameterSet = kept.target.parameters.override({"foreground": foreground})
-    to_save = [ToSave(kept, "a", str(folder / IMAGES / "a.tif"))]
-    save_all(to_save, [LABELS, PROBABILITY], chosen, folder / SAVED, Context())
+    to_save = [ToSave(kept, "a", str(folder / IMAGES / "a.tif"), chosen)]
+    save_all(to_save, [LABELS, PROBABILITY], folder / SAVED, Context())
 
 
 def saved_before(folder: Path) -> None:

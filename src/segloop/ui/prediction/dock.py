@@ -254,9 +254,7 @@ class PredictionDock(Page):
         self.outputs.offer(self.presenter.offered, self.presenter.ticked)
 
     def _show_thresholds(self) -> None:
-        model = self.presenter.models.model
-        if model is not None:
-            self.thresholds.set_model(self.presenter.own_thresholds)
+        self.thresholds.set_model(self.presenter.own_thresholds)
         self.thresholds.set_value(self.presenter.thresholds)
 
     def _show_stack(self) -> None:

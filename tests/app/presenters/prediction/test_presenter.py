@@ -23,6 +23,7 @@ from segloop.targets import make_target
 from segloop.targets.output import LABELS, MASK, PROBABILITY
 
 Parameters = make_target("instance").parameters_type
+Volumes = make_target("instance", dims=3).parameters_type
 OWN = Parameters(foreground=0.125, min_size=20, splitting=0.15)
 
 
@@ -128,6 +129,61 @@ def test_moved_thresholds_are_passed_on_and_remembered(bench):
     model = bench.presenter.models.model
     moved = Parameters(foreground=0.13, min_size=20, splitting=0.15)
     assert bench.presenter.settings.thresholds(model) == moved
+
+
+class VolumeModel(Model):
+    """A 3D model, which has no thresholds for joining slices."""
+
+    sha256 = "cd" * 32
+    parameters = Volumes(foreground=0.25, splitting=0.1)
+
+    def target(self):
+        return make_target("instance", dims=3)
+
+
+def choose_other_model(bench):
+    """List a second model and choose it, while a result of the first one is on screen."""
+    made = result(20)
+    bench.presenter.results._results.append(made)
+    entries = [
+        ModelEntry("nuclei-2d", "/models/nuclei-2d", Model(card())),
+        ModelEntry("volumes", "/models/volumes", VolumeModel(card())),
+    ]
+    bench.presenter.models.set_entries(entries, "/models/volumes")
+    bench.background.finish()
+    return made
+
+
+def test_another_models_prediction_has_that_models_thresholds(bench):
+    presenter = bench.presenter
+    presenter.set_thresholds(OWN.override({"foreground": 0.9}))
+    choose_other_model(bench)
+    assert presenter.thresholds == OWN.override({"foreground": 0.9})
+    assert presenter.own_thresholds == OWN
+    presenter.predict()
+    bench.background.finish("run")
+    assert bench.app.asked[0][0] == "/models/volumes"
+    assert bench.app.asked[0][2].threshold == {}
+    assert presenter.thresholds == presenter.own_thresholds == VolumeModel.parameters
+
+
+def test_thresholds_follow_the_model_once_nothing_of_another_is_on_screen(bench):
+    made = choose_other_model(bench)
+    made.view.on_screen = {}
+    bench.presenter.results.on_layer_removed(made.view)
+    assert bench.presenter.thresholds == VolumeModel.parameters
+
+
+def test_thresholds_leave_results_of_another_kind_as_they_are(bench):
+    made = result(20)  # of the semantic target
+    bench.presenter.results._results.append(made)
+    bench.presenter.set_thresholds(OWN)
+    bench.background.finish()
+    assert made.kept.n_decoded == 0
+    assert made.own_or(OWN) == made.shown.parameters
+    moved = made.shown.parameters.override({"foreground": 0.7})
+    assert made.own_or(moved) == moved
+    assert not bench.said
 
 
 @pytest.mark.parametrize(

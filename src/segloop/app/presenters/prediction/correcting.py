@@ -42,7 +42,7 @@ class CorrectionActions:
         """Make samples of all results on screen, as they are with these thresholds."""
         finished = self._results.finished()
         shown = [
-            ShownPrediction(each.kept, each.view.name, each.source_path, thresholds)
+            ShownPrediction(each.kept, each.view.name, each.source_path, each.own_or(thresholds))
             for each in finished
             if each.kept is not None and each.can_decode
         ]

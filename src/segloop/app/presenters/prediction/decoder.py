@@ -103,8 +103,12 @@ class Decoder:
     def _large(self) -> list[Result]:
         return [each for each in self._results() if each.shown is not None and is_large(each.shown)]
 
+    def _can_decode(self, result: Result) -> bool:
+        """Whether a result has its maps, and was made by a model with thresholds of this kind."""
+        return result.can_decode and self._thresholds is not None and result.follows(self._thresholds)
+
     def _begin(self) -> None:
-        regions = [(result, result.view.region) for result in self._large() if result.can_decode]
+        regions = [(result, result.view.region) for result in self._large() if self._can_decode(result)]
         wanted = [
             (result, result.shown, result.kept, region)
             for result, region in regions
@@ -138,7 +142,7 @@ class Decoder:
         if self._decoding:
             self._stale = True
             return
-        wanted = [(result, result.kept) for result in self._results() if result.can_decode]
+        wanted = [(result, result.kept) for result in self._results() if self._can_decode(result)]
         self._stale = False
         if not wanted or self._thresholds is None:
             self.changed.emit()

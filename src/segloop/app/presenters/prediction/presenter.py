@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from segloop.app.layers import LayerImage, LayerJob
     from segloop.app.presenters.background import Background, Clock, Memory
     from segloop.app.repeating import Repeater
+    from segloop.artifacts.model.model import Model
     from segloop.core.context import Context
 
 
@@ -79,7 +80,7 @@ class PredictionPresenter:
     ticked : tuple of Output
         Outputs that are wanted.
     thresholds, own_thresholds : ParameterSet
-        The chosen ones, and those that came with the model.
+        The chosen ones, and those that came with the model that made what is on screen, or will make it.
     """
 
     ready_changed = Signal()
@@ -123,6 +124,7 @@ class PredictionPresenter:
         self.ticked: tuple[Output, ...] = ()
         self.thresholds: ParameterSet = NoParameters()
         self.own_thresholds: ParameterSet = NoParameters()
+        self._thresholds_of = ""  # hash of the model that they are for
         self._connect()
 
     def _connect(self) -> None:
@@ -138,6 +140,7 @@ class PredictionPresenter:
         self.results.failed.connect(self.messages.error)
         self.results.thresholds_read.connect(self._on_thresholds_read)
         self.results.painted.connect(self._on_painted)
+        self.results.changed.connect(self._on_results)
 
     # State.
 
@@ -233,6 +236,8 @@ class PredictionPresenter:
         elif not self._sources():
             self.messages.error("Nothing is chosen: tick a layer, or choose files or a folder.")
         else:
+            if entry.model.sha256 != self._thresholds_of:
+                self._take_thresholds(entry.model)
             config = self._config()
             self.settings.remember_thresholds(entry.model, self.thresholds)
             self.settings.remember_device(config)
@@ -303,13 +308,24 @@ class PredictionPresenter:
             return
         self.settings.model = entry.path
         if entry.model is not None:
-            self.own_thresholds = entry.model.parameters
+            # What is on screen keeps its thresholds, which may mean nothing to this model.
             if not self.results.finished():
-                self.thresholds = self.settings.thresholds(entry.model) or self.own_thresholds
-            self.thresholds_changed.emit()
+                self._take_thresholds(entry.model)
             self._offer_outputs()
             self.results.set_kinds(self.ticked)
         self.check_images()
+
+    def _on_results(self) -> None:
+        model = self.models.model
+        if model is not None and not self.results.finished() and model.sha256 != self._thresholds_of:
+            self._take_thresholds(model)
+
+    def _take_thresholds(self, model: Model) -> None:
+        """Choose the thresholds used last with a model, or else its own."""
+        self._thresholds_of = model.sha256
+        self.own_thresholds = model.parameters
+        self.thresholds = self.settings.thresholds(model) or self.own_thresholds
+        self.thresholds_changed.emit()
 
     def _on_check(self) -> None:
         if self._when_ready and self.can_predict:
@@ -410,6 +426,8 @@ class PredictionPresenter:
 
     def _on_thresholds_read(self, thresholds: ParameterSet) -> None:
         self.thresholds = thresholds
+        if type(thresholds) is not type(self.own_thresholds):
+            self.own_thresholds, self._thresholds_of = thresholds, ""
         self.thresholds_changed.emit()
 
     def _on_painted(self, name: str) -> None:

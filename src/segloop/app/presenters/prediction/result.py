@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from segloop.prediction.kept import KeptPrediction, Shown
+from segloop.targets import ParameterSet
 from segloop.targets.output import Output
 
 Region = tuple[slice, slice, slice, slice]
@@ -106,6 +107,14 @@ class Result:
     growing: dict[str, Path] = field(default_factory=dict)
     kept: KeptPrediction | None = None
     shown: Shown | None = None
+
+    def follows(self, thresholds: ParameterSet) -> bool:
+        """Whether thresholds are of the kind that the model has which made it."""
+        return self.kept is not None and type(thresholds) is self.kept.target.parameters_type
+
+    def own_or(self, thresholds: ParameterSet) -> ParameterSet:
+        """Return thresholds if it follows them, else those that it is shown with."""
+        return thresholds if self.shown is None or self.follows(thresholds) else self.shown.parameters
 
     @property
     def can_decode(self) -> bool:

@@ -56,7 +56,7 @@ class ResultActions:
         self._messages = messages
 
     def save(self, folder: Path, kinds: Sequence[Output], thresholds: ParameterSet) -> None:
-        """Save all results into a folder, with these outputs and thresholds."""
+        """Save all results as they are with these thresholds into a folder, with these outputs."""
         self._settings.save_folder = str(folder)
         self._messages.clear()
         if self._job.busy:
@@ -65,7 +65,7 @@ class ResultActions:
         finished = self._results.finished()
         others = [each.view.name for each in finished if not each.can_decode]
         wanted = [
-            ToSave(each.kept, each.view.name, each.source_path)
+            ToSave(each.kept, each.view.name, each.source_path, each.own_or(thresholds))
             for each in finished
             if each.kept is not None and each.can_decode
         ]
@@ -73,7 +73,7 @@ class ResultActions:
             self._messages.error(not_kept(others) if others else "There is no result to save yet.")
             return
         then = partial(self._on_saved, others)
-        self._job.run(Activity.other, "Saving", save_all, wanted, kinds, thresholds, folder, then=then)
+        self._job.run(Activity.other, "Saving", save_all, wanted, kinds, folder, then=then)
 
     def score(self, result: Result, truth: Any) -> None:
         """Compare a result with the truth, a label array on the same grid."""

@@ -211,7 +211,7 @@ class Results:
         newest = self._decoder.thresholds
         if result.folder is None:
             self.thresholds_read.emit(shown.parameters)
-        elif newest is not None and shown.parameters != newest:
+        elif newest is not None and result.follows(newest) and shown.parameters != newest:
             self._decoder.request()
         self.changed.emit()
 

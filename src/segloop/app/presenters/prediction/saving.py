@@ -30,21 +30,23 @@ class ToSave:
         Name of its image.
     source : str
         File behind the image; empty without one.
+    thresholds : ParameterSet
+        Where its maps become objects.
     """
 
     kept: KeptPrediction
     name: str
     source: str
+    thresholds: ParameterSet
 
 
 def save_all(
     results: Sequence[ToSave],
     kinds: Sequence[Output],
-    thresholds: ParameterSet,
     folder: Path,
     context: Context,
 ) -> list[Path]:
-    """Save results with these thresholds; return the files written, records included.
+    """Save results; return the files written, records included.
 
     Parameters
     ----------
@@ -52,8 +54,6 @@ def save_all(
         Which results.
     kinds : sequence of Output
         Which outputs; of a result that has none of them, its first one.
-    thresholds : ParameterSet
-        Where maps become objects.
     folder : Path
         Where to.
     context : Context
@@ -70,7 +70,7 @@ def save_all(
         possible = each.kept.target.outputs
         chosen = [kind for kind in kinds if kind in possible] or [possible[0]]
         written += each.kept.save(
-            folder, stem, chosen, thresholds, image=each.name, source=each.source, context=context
+            folder, stem, chosen, each.thresholds, image=each.name, source=each.source, context=context
         )
     return written
 
