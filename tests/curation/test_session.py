@@ -280,3 +280,36 @@ def test_a_dataset_of_damaged_samples_only_is_refused(path):
         file.write_text("{")
     with pytest.raises(DatasetError, match="json"):
         ReviewSession(CuratedDataset.open(path))
+
+
+def test_regions_are_copied_to_the_next_sample_once(review, path):
+    review.add_region("exclude", "polygon", SQUARE)
+    review.add_region("merge", "polygon", SQUARE, segmentation="other")
+    following = review.samples[review.next_id()]
+
+    assert review.copy_regions("exclude") == (following.id, 1)
+    assert review.copy_regions("exclude") == (following.id, 0)
+
+    (copy,) = on_disk(path, following).regions
+    (original, _) = on_disk(path, review.current).regions
+    assert copy.id != original.id
+    assert dict(copy) == {**dict(original), "id": copy.id}
+    assert review.samples[following.id].regions == (copy,)
+    assert review.undo().id == following.id
+    assert on_disk(path, following).regions == ()
+
+
+def test_a_merge_is_not_copied_to_a_sample_without_its_segmentation(review, path):
+    review.add_region("merge", "polygon", SQUARE, segmentation="other")
+    file = path / "samples" / f"{review.next_id()}.json"
+    values = json.loads(file.read_text())
+    values["segmentations"] = values["segmentations"][:1]
+    file.write_text(json.dumps(values))
+    review = ReviewSession(CuratedDataset.open(path))
+    assert review.copy_regions("merge")[1] == 0
+
+
+def test_the_last_sample_has_none_to_copy_regions_to(review):
+    review.jump(review.dataset.sample_ids[-1])
+    with pytest.raises(DatasetError, match="comes after"):
+        review.copy_regions("exclude")

@@ -202,3 +202,22 @@ def test_three_long_names_fit_a_dock_of_400_pixels(open_dock, workspace, nuclei_
     settle(dock)
     assert dock.panel.merge.source.isVisible()
     assert dock.content.minimumSizeHint().width() <= 384
+
+
+def test_a_region_is_copied_to_the_next_sample_from_its_menu(dock, canvas, settle, nuclei_dataset):
+    choose(dock.panel.shape, "rectangle")
+    canvas.key(Qt.Key.Key_E)
+    canvas.drag([(40, 40), (80, 80), (120, 120)])
+    settle(dock)
+    row = dock.panel.exclude
+    menu = row.menu
+    menu.popup(row.list.mapToGlobal(row.list.rect().bottomLeft()))
+    QTest.keyClick(menu, Qt.Key.Key_Up)
+    QTest.keyClick(menu, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    second = dock.review.session.dataset.sample_ids[1]
+    assert dock.message.text == f"1 region copied to {second}."
+    assert [region.shape for region in on_disk(nuclei_dataset, 1).regions] == ["rectangle"]
+    canvas.key(Qt.Key.Key_N)
+    settle(dock)
+    assert row.count.text() == "1 region"

@@ -318,6 +318,41 @@ class ReviewSession:
             lambda now: now.edit(regions=[each for each in now.regions if each.id not in gone]),
         )
 
+    def copy_regions(self, kind: Literal["exclude", "merge"]) -> tuple[str, int]:
+        """Copy the regions of a kind to the next sample of the list.
+
+        Left out are those that the next sample has already, and merges from a segmentation that it lacks.
+
+        Returns
+        -------
+        sample_id : str
+            The next sample.
+        n_copied : int
+            How many regions it got.
+
+        Raises
+        ------
+        DatasetError
+            If there is no next sample, or it can't be written.
+        """
+        wanted = self.next_id()
+        if wanted is None:
+            raise DatasetError(f"No sample of the list comes after {self.current.id}.")
+        copied: list[Region] = []
+
+        def add(now: Sample) -> Sample:
+            present = [each.model_copy(update={"id": ""}) for each in now.regions]
+            for region in self.current.regions:
+                usable = not region.segmentation or region.segmentation in now.segmentation_names
+                if region.kind == kind and usable and region.model_copy(update={"id": ""}) not in present:
+                    copied.append(region.model_copy(update={"id": uuid.uuid4().hex[:8]}))
+            return now.edit(regions=(*now.regions, *copied))
+
+        after = self.dataset.edit(wanted, add, f"copy {kind} regions")
+        if copied:
+            self._take(after)
+        return wanted, len(copied)
+
     def change_labels(self, segmentation: str, change: LabelChange, action: str) -> None:
         """Change pixels of a segmentation of the current sample, such as by a brush stroke.
 

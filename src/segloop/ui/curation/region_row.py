@@ -31,6 +31,8 @@ class RegionRow(QWidget):
     """The segmentation to take labels from for new merge regions."""
     source_requested = Signal(str, str)
     """Id of a merge region, and the segmentation to take its labels from."""
+    copy_requested = Signal()
+    """Copy the regions to the next sample."""
 
     def __init__(self, kind: Kind, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +52,7 @@ class RegionRow(QWidget):
         self.count = QLabel("none")
         self.menu = QMenu(self)
         self.list = QToolButton(text="List ▾")
-        self.list.setToolTip("Select or delete single regions")
+        self.list.setToolTip("Select or delete single regions, or copy all to the next sample")
         # The themes draw the arrow over the text.
         self.list.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.list.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -70,6 +72,8 @@ class RegionRow(QWidget):
         self.menu.clear()
         for number, region in enumerate(own, 1):
             self._add_menu(number, region, sources)
+        self.menu.addSeparator()
+        self.menu.addAction("Copy to the next sample", self.copy_requested.emit)
 
     def show_sources(self, sources: Sequence[str], chosen: str) -> None:
         """Offer the segmentations that merge regions can take labels from, where there are several."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from segloop.app.presenters.curation.drawing import DrawingOptions, DrawnShape, Kind, ShapeKind, SliceRange
 from segloop.artifacts.dataset.manifest import Region
@@ -28,6 +29,9 @@ class RegionEditor:
     limits : callable
         Returns the first and last slice that regions should cover now.
     """
+
+    copied = Signal(str, int)
+    """The sample that regions were copied to, and how many it got."""
 
     def __init__(
         self,
@@ -89,6 +93,12 @@ class RegionEditor:
         session = self._session()
         if session is not None:
             self._attempt(lambda: session.remove_regions(region_ids))
+
+    def copy_to_next(self, kind: Kind) -> None:
+        """Copy the regions of a kind to the next sample of the list."""
+        session = self._session()
+        if session is not None:
+            self._attempt(lambda: self.copied.emit(*session.copy_regions(kind)))
 
     def apply_slices(self, selected_ids: Sequence[str]) -> None:
         """Apply the chosen slices to the selected regions and to the one just drawn."""

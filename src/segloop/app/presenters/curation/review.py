@@ -102,6 +102,7 @@ class ReviewPresenter:
         self.regions = RegionEditor(
             lambda: self.session, self.is_ready, messages.attempt, self.options, self._slice_limits
         )
+        self.regions.copied.connect(self._on_copied)
         self.editor = LabelEditor(lambda: self.session, lambda: self.snapshot, self.is_ready, messages)
         self.walk = ObjectWalk(self.editor, current_slice, messages)
         self.editor.began.connect(self._on_editor_began)
@@ -343,6 +344,12 @@ class ReviewPresenter:
             shown = self.snapshot is not None and self.snapshot.sample.id == sample_id
             if not self.editor.follow(session.current) and shown:
                 self._load()
+
+    def _on_copied(self, sample_id: str, n_copied: int) -> None:
+        if n_copied:
+            self._messages.info(f"{counted(n_copied, 'region')} copied to {sample_id}.")
+        else:
+            self._messages.info(f"{sample_id} has these regions already, or lacks the segmentation.")
 
     def _on_filtered(self) -> None:
         self.rows_changed.emit()
