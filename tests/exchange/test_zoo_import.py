@@ -175,7 +175,7 @@ def test_what_is_left_open_can_be_chosen(tmp_path: Path) -> None:
         tmp_path / "two.zip", rdf, onnx_file(random_weights(2), "Sigmoid"), image(1, 1, 24, 32)
     )
     with pytest.raises(
-        ModelError, match=r"2 outputs \(foreground, boundaries\) can't be told .*--foreground"
+        ModelError, match=r"not clear what its 2 outputs \(foreground, boundaries\) mean.*--foreground"
     ):
         import_model(package, tmp_path / "models")
     with pytest.raises(ModelError, match=r"no output nuclei: choose among foreground, boundaries\."):
@@ -421,7 +421,7 @@ REFUSED = {
     "boundary": (
         lambda rdf: rdf["outputs"][0]["axes"][1].update(channel_names=["boundary"]),
         {},
-        r"1 output \(boundary\) can't be told",
+        r"not clear what its 1 output \(boundary\) mean",
     ),
 }
 

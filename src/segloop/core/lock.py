@@ -27,7 +27,7 @@ _POLL = (0.001, 0.005)  # seconds between two looks at a lock that is held; rand
 
 
 class ProcessIdentity(BaseModel):
-    """A process, told from a later one of the same number.
+    """A process; a later one of the same number is another.
 
     Attributes
     ----------

@@ -101,7 +101,10 @@ class _Type:
 
 
 class _Array:
-    """Stands for `numpy.ndarray`."""
+    """Stands for `numpy.ndarray` and for the function that makes an empty one."""
+
+    def __init__(self, *_: object) -> None:
+        pass
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.shape, self.type, self.by_column, self.content = state
@@ -121,15 +124,11 @@ class _Array:
         return flat.reshape(self.shape, order="F" if self.by_column else "C").astype(np.float64)
 
 
-def _new_array(*_: object) -> _Array:
-    return _Array()
-
-
 class _Inert(pickle.Unpickler):
     """Makes the containers above of what numpy writes, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        known = {"_reconstruct": _new_array, "ndarray": _Array, "dtype": _Type}
+        known = {"_reconstruct": _Array, "ndarray": _Array, "dtype": _Type}
         if module not in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") or name not in known:
             raise ValueError(f"it names {module}.{name}, which arrays do not need")
         return known[name]

@@ -263,9 +263,9 @@ def _maps(
         if len(names) <= MAX_CLASSES:
             return [], (f"Its outputs {listed} are taken as classes, the first as background.",)
     raise RefusalError(
-        f"its {counted(len(names), 'output')} ({listed}) can't be told to be foreground or classes; if one "
-        "is the probability of foreground, use `segloop model import` with --foreground and its name, and "
-        "with --boundary if another is that of boundaries"
+        f"it is not clear what its {counted(len(names), 'output')} ({listed}) mean, foreground or classes; "
+        "if one is the probability of foreground, use `segloop model import` with --foreground and its name, "
+        "and with --boundary if another is that of boundaries"
     )
 
 

@@ -30,7 +30,7 @@ _KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"
 class Coco:
     """Each annotation of an image is an object, numbered in their order; the later has pixels that two cover.
 
-    Crowds are left out, since they outline regions whose objects were not told apart.
+    Crowds are left out, since they outline regions whose objects were not separated.
     """
 
     def recognises(self, path: Path) -> bool:

@@ -17,7 +17,7 @@ _MOST_NODES = 100_000
 _LARGEST = 2**31 - 1  # bytes, of what protobuf can hold
 _LARGEST_TENSOR = 2**31  # values
 _DEEPEST = 20
-_UNKNOWN = 4000.0  # bytes per pixel, where the sizes of the tensors can't be told
+_UNKNOWN = 4000.0  # bytes per pixel, where the sizes of the tensors are not known
 
 
 def zoo_package(name: str) -> ModuleType:

@@ -73,7 +73,7 @@ def _sentence(look: Look, name: str, usual: tuple[float, float] | None) -> str:
     if look.at_highest > _OVEREXPOSED and look.relative_median < 1 - MEDIAN_MARGIN:
         return (
             f"{name} is overexposed: {100 * look.at_highest:.0f} % of its pixels have the highest value "
-            f"({look.highest:g}), so objects that touch may not be told apart."
+            f"({look.highest:g}), so objects that touch may not be separated."
         )
     return ""
 
