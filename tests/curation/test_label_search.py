@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segloop.curation.label_search import middle_of, neighbour, unlabelled_slice
+from segloop.curation.label_search import middle_of, neighbour, unlabelled_ranges, unlabelled_slice
 
 VOLUMES = arrays(np.uint32, (3, 4, 5), elements=st.sampled_from([0, 0, 0, 1, 2, 5, 9]))
 
@@ -40,3 +40,20 @@ def test_slices_without_labels_are_found_in_a_circle(labels: np.ndarray, z: int)
     empty = [each for each in range(3) if not labels[each].any()]
     after = [each for each in empty if each > z] + empty
     assert unlabelled_slice(labels, z) == (after[0] if empty else None)
+
+
+@pytest.mark.parametrize(
+    ("filled", "ranges"),
+    [
+        ("", [(0, 5)]),
+        ("012345", []),
+        ("0", [(1, 5)]),
+        ("5", [(0, 4)]),
+        ("23", [(0, 1), (4, 5)]),
+        ("135", [(0, 0), (2, 2), (4, 4)]),
+    ],
+)
+def test_runs_of_slices_without_labels(filled: str, ranges: list[tuple[int, int]]) -> None:
+    labels = np.zeros((6, 3, 3), np.uint32)
+    labels[[int(each) for each in filled], 1, 1] = 7
+    assert unlabelled_ranges(labels) == ranges

@@ -9,6 +9,7 @@ import pytest
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Verdict
+from segloop.artifacts.dataset.regions import rasterise
 from segloop.core.errors import DatasetError
 from segloop.curation.session import POSITION_FILE, Filter, ReviewSession
 from segloop.images.pairing import pair_by_stem
@@ -313,3 +314,20 @@ def test_the_last_sample_has_none_to_copy_regions_to(review):
     review.jump(review.dataset.sample_ids[-1])
     with pytest.raises(DatasetError, match="comes after"):
         review.copy_regions("exclude")
+
+
+def test_excluding_slices_again_replaces_what_was_excluded_so_before(review, path):
+    drawn = review.add_region("exclude", "polygon", SQUARE)
+    review.exclude_slices([(0, 1), (4, 4)], (30, 40))
+    review.exclude_slices([(0, 0)], (30, 40))
+
+    kept, excluded = on_disk(path, review.current).regions
+    assert kept == drawn
+    assert (excluded.z_first, excluded.z_last) == (0, 0)
+    valid = ~rasterise(excluded, (3, 30, 40))
+    assert not valid[0].any()
+    assert valid[1:].all()
+    review.undo()
+    assert len(on_disk(path, review.current).regions) == 3
+    review.exclude_slices([], (30, 40))
+    assert on_disk(path, review.current).regions == (drawn,)

@@ -215,3 +215,39 @@ def test_a_slice_without_labels_is_found(dock, drawn, canvas, viewer, n_slices):
         assert dock.view.z == 4
     else:
         assert dock.message.text == "All slices have labels."
+
+
+def test_slices_without_labels_are_excluded_by_a_key(dock, drawn, canvas, settle, n_slices):
+    assert dock.panel.labels.steps["labelled_slices"].isVisible() == (n_slices > 1)
+    press(canvas, Qt.Key.Key_L)
+    dock.review.editor.labels[1:] = 0
+    dock.review.editor.take()
+    press(canvas, Qt.Key.Key_U, Qt.KeyboardModifier.ShiftModifier)
+    settle(dock)
+    dataset = CuratedDataset.open(drawn)
+    valid = dataset.ground_truth(dataset.sample("a")).valid
+    assert [bool(each.all()) for each in valid] == [True] + [False] * (n_slices - 1)
+    assert not valid[1:].any()
+    if n_slices == 1:
+        assert dock.message.text == "a is not a stack."
+        return
+    assert dock.message.text == "1 of 5 slices have labels; the others are excluded."
+    assert dock.review.editor.active
+
+    dock.review.editor.labels[2, 20:40, 20:40] = 1
+    dock.review.editor.take()
+    QTest.mouseClick(dock.panel.labels.steps["labelled_slices"], Qt.MouseButton.LeftButton)
+    settle(dock)
+    dataset = CuratedDataset.open(drawn)
+    valid = dataset.ground_truth(dataset.sample("a")).valid
+    assert [bool(each.any()) for each in valid] == [True, False, True, False, False]
+    assert [(each.z_first, each.z_last) for each in dataset.sample("a").regions] == [(1, 1), (3, 4)]
+
+
+def test_it_is_said_that_no_slice_has_labels(dock, canvas, n_slices):
+    press(canvas, Qt.Key.Key_L)
+    dock.review.editor.labels[:] = 0
+    dock.review.editor.take()
+    press(canvas, Qt.Key.Key_U, Qt.KeyboardModifier.ShiftModifier)
+    said = "No slice has labels yet: label one or more first." if n_slices > 1 else "a is not a stack."
+    assert dock.message.text == said

@@ -60,3 +60,10 @@ def unlabelled_slice(labels: Labels, z: int) -> int | None:
     if not empty.size:
         return None
     return int(empty[np.searchsorted(empty, z, "right") % empty.size])
+
+
+def unlabelled_ranges(labels: Labels) -> list[tuple[int, int]]:
+    """Return the first and the last slice of each run of slices without labels."""
+    empty = np.flatnonzero(~labels.any(axis=(1, 2)))
+    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1) if empty.size else []
+    return [(int(run[0]), int(run[-1])) for run in runs]

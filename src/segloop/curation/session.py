@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from segloop.core.atomic import write_json
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 from segloop.core.own_files import read_own_json
+from segloop.curation.region_edits import copied_regions, new_id, with_excluded_slices
 
 logger = logging.getLogger(__name__)
 
@@ -262,7 +262,7 @@ class ReviewSession:
         if kind == "merge":
             segmentation = segmentation or self.merge_sources()[0]
         region = Region(
-            id=uuid.uuid4().hex[:8],
+            id=new_id(),
             kind=kind,
             shape=shape,
             vertices=_plain(vertices),
@@ -318,6 +318,21 @@ class ReviewSession:
             lambda now: now.edit(regions=[each for each in now.regions if each.id not in gone]),
         )
 
+    def exclude_slices(self, ranges: Iterable[tuple[int, int]], plane: tuple[int, int]) -> None:
+        """Exclude whole slices of the current sample, instead of those that this has excluded before.
+
+        Parameters
+        ----------
+        ranges : iterable of (first, last)
+            Slices, both inclusive.
+        plane : (Y, X)
+            Size of a slice.
+        """
+        self._edit(
+            "exclude slices",
+            lambda now: now.edit(regions=with_excluded_slices(now.regions, ranges, plane)),
+        )
+
     def copy_regions(self, kind: Literal["exclude", "merge"]) -> tuple[str, int]:
         """Copy the regions of a kind to the next sample of the list.
 
@@ -341,11 +356,7 @@ class ReviewSession:
         copied: list[Region] = []
 
         def add(now: Sample) -> Sample:
-            present = [each.model_copy(update={"id": ""}) for each in now.regions]
-            for region in self.current.regions:
-                usable = not region.segmentation or region.segmentation in now.segmentation_names
-                if region.kind == kind and usable and region.model_copy(update={"id": ""}) not in present:
-                    copied.append(region.model_copy(update={"id": uuid.uuid4().hex[:8]}))
+            copied.extend(copied_regions(self.current, kind, now))
             return now.edit(regions=(*now.regions, *copied))
 
         after = self.dataset.edit(wanted, add, f"copy {kind} regions")

@@ -131,6 +131,11 @@ def delete_shown_object() -> None:
     _run("Curation", "delete_object")
 
 
+def use_labelled_slices() -> None:
+    """Exclude the slices without labels."""
+    _run("Curation", "labelled_slices")
+
+
 def show_unlabelled_slice() -> None:
     """Show the next slice without labels."""
     _run("Curation", "unlabelled_slice")

@@ -170,6 +170,7 @@ class CurationDock(Page):
         panel.undo.clicked.connect(self.undo)
         panel.redo.clicked.connect(self.redo)
         panel.sample_chosen.connect(self.jump)
+        panel.labels.labelled_slices_wanted.connect(review.use_labelled_slices)
         panel.slices_chosen.connect(self._on_slices)
         panel.shown.chosen.connect(self.view.layers.set_visible)
         self.view.layers.shown_changed.connect(panel.shown.set_shown)
@@ -198,6 +199,7 @@ class CurationDock(Page):
                 "previous_object": partial(review.walk.step, -1),
                 "delete_object": review.walk.delete,
                 "unlabelled_slice": review.walk.next_unlabelled_slice,
+                "labelled_slices": review.use_labelled_slices,
                 "undo": self.undo,
                 "redo": self.redo,
             }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton
+from collections.abc import Mapping
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from segloop.app.presenters.background import Memory
 from segloop.app.presenters.curation.label_editor import LINE_TOOLS, TOOLS, LabelEditor, Tool
@@ -21,11 +23,14 @@ TITLES: dict[str, tuple[str, str]] = {
     "shrink": ("Shrink", "Click on an object to shrink it by a pixel"),
     "interpolate": ("Interpolate", "Click on an object to fill it in between the slices it was drawn in"),
 }
-_STEPS: dict[str, tuple[str, str]] = {
+_OBJECT_STEPS: dict[str, tuple[str, str]] = {
     "previous_object": ("◀  {}", "Show the previous object"),
     "next_object": ("▶  {}", "Show the next object, and keep this one"),
     "delete_object": ("Delete it  {}", "Delete the object that was stepped to, and show the next one"),
-    "unlabelled_slice": ("Empty slice  {}", "Show the next slice without labels"),
+}
+_SLICE_STEPS: dict[str, tuple[str, str]] = {
+    "unlabelled_slice": ("Next empty  {}", "Show the next slice without labels"),
+    "labelled_slices": ("Only labelled  {}", "Exclude all slices without labels from training"),
 }
 _COLUMNS = 4
 
@@ -42,6 +47,9 @@ class LabelPanel(Fold):
     memory : Memory
         For what is folded.
     """
+
+    labelled_slices_wanted = Signal()
+    """Exclude the slices without labels."""
 
     def __init__(self, editor: LabelEditor, walk: ObjectWalk, memory: Memory) -> None:
         super().__init__("Labels", memory, "curation.labels", opened=True)
@@ -67,25 +75,16 @@ class LabelPanel(Fold):
         for column in range(_COLUMNS):
             grid.setColumnStretch(column, 1)
         self.body.addLayout(grid)
-        steps = QHBoxLayout()
-        steps.setSpacing(4)
-        steps.addWidget(QLabel("Object"))
+        grid.addWidget(self.hint, grid.rowCount(), 0, 1, _COLUMNS)
         self.steps: dict[str, QPushButton] = {}
-        for name, (title, tip) in _STEPS.items():
-            button = QPushButton(title.format(key_of("Curation", name)))
-            button.setToolTip(with_key(tip, "Curation", name))
-            self.steps[name] = button
-            if name == "unlabelled_slice":
-                grid.addWidget(button, *divmod(len(TOOLS) + 1, _COLUMNS))
-            else:
-                steps.addWidget(button)
+        self._slices = self._make_row("Slices", _SLICE_STEPS)
+        for row in (self._make_row("Object", _OBJECT_STEPS), self._slices):
+            self.body.addWidget(row)
         self.steps["previous_object"].clicked.connect(lambda: walk.step(-1))
         self.steps["next_object"].clicked.connect(lambda: walk.step(1))
         self.steps["delete_object"].clicked.connect(walk.delete)
         self.steps["unlabelled_slice"].clicked.connect(walk.next_unlabelled_slice)
-        steps.addStretch(1)
-        grid.addWidget(self.hint, grid.rowCount(), 0, 1, _COLUMNS)
-        self.body.addLayout(steps)
+        self.steps["labelled_slices"].clicked.connect(self.labelled_slices_wanted)
         self.show_stack(False)
         for signal in (editor.began, editor.ended, editor.tool_changed):
             signal.connect(self._show_state)
@@ -94,7 +93,21 @@ class LabelPanel(Fold):
     def show_stack(self, stack: bool) -> None:
         """Offer what only a stack needs."""
         self.tools["interpolate"].setVisible(stack)
-        self.steps["unlabelled_slice"].setVisible(stack)
+        self._slices.setVisible(stack)
+
+    def _make_row(self, title: str, steps: Mapping[str, tuple[str, str]]) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(QLabel(title))
+        for name, (text, tip) in steps.items():
+            button = QPushButton(text.format(key_of("Curation", name)))
+            button.setToolTip(with_key(tip, "Curation", name))
+            self.steps[name] = button
+            layout.addWidget(button)
+        layout.addStretch(1)
+        return row
 
     def _toggle(self) -> None:
         self._editor.toggle()

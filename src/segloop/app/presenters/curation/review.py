@@ -18,6 +18,7 @@ from segloop.artifacts.dataset.manifest import Sample, Split
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 from segloop.core.wording import counted
+from segloop.curation.label_search import unlabelled_ranges
 from segloop.curation.session import Filter, ReviewSession, SortKey
 from segloop.curation.snapshot import PixelCache, Snapshot, load_snapshot
 
@@ -255,6 +256,26 @@ class ReviewPresenter:
         if session is None or not self.is_ready():
             return False
         return kind != "merge" or self._messages.attempt(session.merge_sources)
+
+    def use_labelled_slices(self) -> None:
+        """Exclude the slices of a stack that have no labels, so that training leaves them out."""
+        sample, snapshot, session = self.sample, self.snapshot, self.session
+        if sample is None or session is None or not self.is_ready() or snapshot is None:
+            return
+        labels = self.editor.labels if self.editor.active else snapshot.pixels.segmentations[sample.base]
+        if labels is None or len(labels) == 1:
+            self._messages.info(f"{sample.id} is not a stack.")
+            return
+        ranges = unlabelled_ranges(labels)
+        n_empty = sum(last + 1 - first for first, last in ranges)
+        if n_empty == len(labels):
+            self._messages.info("No slice has labels yet: label one or more first.")
+        elif self._edit(lambda session: session.exclude_slices(ranges, labels.shape[1:])):
+            self._messages.info(
+                f"{len(labels) - n_empty} of {len(labels)} slices have labels; the others are excluded."
+                if n_empty
+                else "All slices have labels; none is excluded."
+            )
 
     def set_slices(self, slices: SliceChoice, selected_ids: Sequence[str]) -> None:
         """Choose the slices for new regions, for the selected ones, and for the one just drawn."""
