@@ -186,6 +186,62 @@ def test_thresholds_leave_results_of_another_kind_as_they_are(bench):
     assert not bench.said
 
 
+ENTRIES = [
+    ModelEntry("nuclei-2d", "/models/nuclei-2d", Model(card())),
+    ModelEntry("other", "/models/other", Model(card())),
+]
+
+
+@pytest.fixture
+def listed(bench, monkeypatch):
+    """A bench whose list of models is looked up again each time."""
+    monkeypatch.setattr(
+        "segloop.app.presenters.prediction.presenter._load_models", lambda *_, context: ENTRIES
+    )
+    return bench
+
+
+def test_nothing_is_predicted_until_the_model_that_was_asked_for_is_there_and_checked(listed):
+    presenter = listed.presenter
+    assert presenter.can_predict
+    presenter.use_model("/models/other")
+    assert not presenter.can_predict
+    listed.background.finish("import")
+    assert not presenter.can_predict
+    listed.background.finish("models")
+    assert presenter.models.chosen.path == "/models/other"
+    assert not presenter.can_predict  # the images were checked against the model before
+    listed.background.finish()
+    assert presenter.can_predict
+
+
+@pytest.mark.parametrize("after", [[], ["import"]])
+def test_the_model_that_was_asked_for_is_chosen_also_if_models_change_meanwhile(listed, after):
+    listed.presenter.use_model("/models/other")
+    for lane in after:
+        listed.background.finish(lane)
+    listed.app.models_changed.emit()
+    listed.background.finish()
+    assert listed.presenter.models.chosen.path == "/models/other"
+    assert listed.presenter.can_predict
+
+
+def test_another_workspace_is_not_kept_waiting_for_a_model(listed):
+    listed.presenter.use_model("/models/other")
+    listed.presenter.open_workspace()
+    listed.background.finish("models")
+    listed.background.finish("check")
+    assert listed.presenter.can_predict
+
+
+def test_a_model_that_cannot_be_used_leaves_the_one_before(listed, tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"no package")
+    listed.presenter.use_model(str(tmp_path / "a.zip"))
+    listed.background.finish()
+    assert listed.presenter.models.chosen.path == "/models/nuclei-2d"
+    assert listed.presenter.can_predict
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

@@ -42,11 +42,15 @@ class InputCheck:
     def __init__(self, background: Background, settings: Settings) -> None:
         self._background = background
         self._settings = settings
-        self._model_name = ""
+        self._model_name = self._model_path = ""
         self._last: tuple[ModelEntry | None, Sequence[LayerImage | str]] = (None, ())
         self.result = Compatibility()
         self.inputs: tuple[ChannelInput, ...] = ()
         self.is_2d = False
+
+    def fits(self, entry: ModelEntry | None) -> bool:
+        """Whether the images were checked against a model, and it can be applied to them."""
+        return entry is not None and entry.path == self._model_path and self.result.fits
 
     @property
     def slice_by_slice(self) -> bool:
@@ -111,7 +115,7 @@ class InputCheck:
             return
         self.result = result
         self.is_2d = entry.model.card.axes == "YX"
-        self._model_name = entry.name
+        self._model_name, self._model_path = entry.name, entry.path
         before = self.chosen_names()
         names = tuple(entry.model.card.recipe.channels)
         if (names, result.channel_names) != (

@@ -110,6 +110,8 @@ class PredictionPresenter:
         self._make_view = make_view
         self._inputs: list[str] = []
         self._when_ready = False
+        self._looking = False  # for the model that `use_model` was asked for
+        self._wanted = ""  # its path, once that is known
         self.messages = Messages()
         self.settings = Settings(memory)
         self.models = ModelList()
@@ -152,7 +154,8 @@ class PredictionPresenter:
     @property
     def can_predict(self) -> bool:
         """Whether `predict` would start."""
-        return not self.job.busy and self.check.result.fits and bool(self.ticked)
+        chosen = not self._looking and self.check.fits(self.models.chosen)
+        return not self.job.busy and chosen and bool(self.ticked)
 
     @property
     def save_folder(self) -> str:
@@ -164,6 +167,7 @@ class PredictionPresenter:
     def open_workspace(self) -> None:
         """Take over the choices remembered for the app's workspace, which may be another one now."""
         self.device = self.settings.device
+        self._looking, self._wanted = False, ""
         self.mode_changed.emit()
         self.models.set_entries((), "")
         self._list_models(self.settings.model)
@@ -173,12 +177,14 @@ class PredictionPresenter:
 
     def use_model(self, path: str) -> None:
         """Add a model from elsewhere to the list, and choose it; a package of the zoo is imported first."""
+        self._looking, self._wanted = True, ""
+        self.ready_changed.emit()
         self._background.run(
             usable_model,
             path,
             lane="import",
             on_result=self._on_usable,
-            on_error=self.messages.error,
+            on_error=self._on_not_usable,
             on_progress=lambda progress: self.messages.info(progress.message),
         )
 
@@ -281,22 +287,33 @@ class PredictionPresenter:
             self.settings.extra_models,
             lane="models",
             on_result=partial(self._on_listed, wanted),
-            on_error=self.messages.error,
+            on_error=self._on_not_usable,
         )
 
     def _on_models_changed(self) -> None:
+        if self._looking and not self._wanted:
+            return  # they are listed as soon as it can be used
         entry = self.models.chosen
-        self._list_models(entry.path if entry is not None else self.settings.model)
+        self._list_models(self._wanted or (entry.path if entry is not None else self.settings.model))
 
     def _on_usable(self, usable: UsableModel) -> None:
         if usable.message:
             self.messages.info(usable.message)
         else:
             self.settings.add_model(usable.path)
+        self._wanted = usable.path if self._looking else ""
         self._list_models(usable.path)
+
+    def _on_not_usable(self, error: Exception) -> None:
+        self._looking = False
+        self.ready_changed.emit()
+        self.messages.error(error)
 
     def _on_listed(self, wanted: str, entries: list[ModelEntry]) -> None:
         self.models.set_entries(entries, wanted)
+        if self._looking and wanted == self._wanted:
+            self._looking, self._wanted = False, ""
+            self.ready_changed.emit()
         self.models_listed.emit()
         problem = next((each.problem for each in entries if each.path == wanted and each.problem), "")
         if problem:
