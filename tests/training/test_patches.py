@@ -173,3 +173,33 @@ def test_the_foreground_fraction_is_kept(tmp_path: Path) -> None:
     brightest = float(some.samples[0].arrays().raw.max())
 
     assert all(float(patch.max()) == brightest for batch in some for patch in batch.image)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_patches_of_a_stack_with_few_labelled_slices_lie_in_these(tmp_path: Path, fraction: float) -> None:
+    shape = (9, 20, 30)
+    valid = np.zeros(shape, bool)
+    valid[[2, 7]] = True
+    labels = np.zeros(shape, np.int32)
+    labels[2, 5:9, 5:9] = 1
+    arrays = SampleArrays(
+        raw=np.broadcast_to(np.arange(9, dtype=np.float32)[:, None, None] / 9, (1, *shape)),
+        maps=np.zeros((2, *shape), np.uint8),
+        valid=valid[None],
+        labels=labels,
+        foreground=np.argwhere(labels).astype(np.int32),
+        sizes=np.array([16]),
+        counting=np.argwhere(valid)[::7].astype(np.int32),
+    )
+    store(tmp_path / "a", arrays, name="a", intensities=intensities_within(0, 1, 1))
+    found = CachedSample.open(tmp_path / "a", "a")
+    assert found is not None
+
+    drawn = loader([found], foreground_fraction=fraction)
+
+    slices = set()
+    for number in range(20):
+        batch = drawn.batch(0, number)
+        assert batch.valid.all()
+        slices |= {round(9 * float(image.mean())) for image in batch.image}
+    assert slices == ({2} if fraction else {2, 7})

@@ -47,7 +47,7 @@ def rewrite_labels(dataset: CuratedDataset, sample_id: str, change: Callable[[An
 
 def same_pixels(one: CachedSample, other: CachedSample) -> bool:
     a, b = one.arrays(), other.arrays()
-    names = ("raw", "maps", "valid", "labels", "foreground", "sizes")
+    names = ("raw", "maps", "valid", "labels", "foreground", "sizes", "counting")
     return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
 
 
@@ -66,6 +66,21 @@ def test_an_entry_holds_pixels_and_encoded_labels(
         np.testing.assert_allclose(arrays.maps / 255, maps, atol=0.5 / 255 + 1e-6)
         assert arrays.valid.shape == (1, *sample.shape)
         assert (labels[tuple(arrays.foreground[:, 1:].T)] > 0).all()
+
+
+def test_where_little_counts_its_places_are_kept(
+    nuclei: Pictures, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    name = next(iter(nuclei))
+    height, width = nuclei[name][0].shape
+    dataset = make_dataset(nuclei)
+    for excluded, expected in ((height * 0.3, 0), (height * 0.8, 1)):
+        exclude(dataset, name, (-1, -1), (-1, width), (excluded, width), (excluded, -1))
+        samples, _ = run(dataset, tmp_path / "cache")
+        counting = {each.id: each.arrays().counting for each in samples}
+        assert [each for each, places in counting.items() if len(places)] == [name] * expected
+    assert (counting[name][:, 1] > height * 0.8).all()
+    assert counting[name].shape == (int((height - 1) * width - np.floor(height * 0.8) * width), 3)
 
 
 def test_intensities_are_scaled_as_in_prediction(

@@ -16,7 +16,7 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
 from segloop.images.normalisation import Intensities
 
-VERSION = 5
+VERSION = 6
 
 _REMEDY = "set SEGLOOP_HOME to a folder on another disk"
-_ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes")
+_ARRAYS = ("raw", "maps", "valid", "labels", "foreground", "sizes", "counting")
 _READ_AT_ONCE = 1 << 20  # bytes
 _IN_USE = 24 * 3600  # seconds after its last use in which an entry may belong to a training that goes on
 
@@ -75,6 +75,8 @@ class SampleArrays:
         Z, Y, X of some foreground voxels that count, at random.
     sizes : (M,) int64
         Numbers of voxels of the objects.
+    counting : (N, 3) int32
+        Where less than half of the image counts: Z, Y, X of some voxels that do, at random; else none.
     """
 
     raw: NDArray[Any]
@@ -83,6 +85,7 @@ class SampleArrays:
     labels: NDArray[np.int32]
     foreground: NDArray[np.int32]
     sizes: NDArray[np.int64]
+    counting: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
 
     def save(self, folder: Path) -> None:
         """Write each array as ``<name>.npy``."""

@@ -229,7 +229,8 @@ class PatchLoader:
 
     def _draw(self, sample: CachedSample, rng: np.random.Generator) -> Patch:
         on_foreground = rng.random() < self.foreground_fraction
-        places = sample.arrays().foreground if on_foreground else None
+        arrays = sample.arrays()
+        places = arrays.foreground if on_foreground else arrays.counting
         corner = choose_corner(sample.shape, self.size, places, rng)
         spatial, intensity = self.pipeline.spatial, self.pipeline.intensity
         if not spatial and not intensity:

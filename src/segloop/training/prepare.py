@@ -26,6 +26,9 @@ from segloop.training.planning.samples import Header
 MAX_PLACES = 20_000
 """How many foreground voxels of a sample are remembered as places for patches."""
 
+_SPARSE = 0.5
+"""Of an image of which less counts, such as a stack with a few labelled slices, patches lie where it does."""
+
 _READ_AT_ONCE = 1 << 26  # voxels
 _MEMORY_SHARE = 0.25  # of what is free, for keeping samples in memory
 
@@ -174,6 +177,7 @@ def _make(
         labels=labels,
         foreground=_places(labels),
         sizes=_sizes(labels, target.dims),
+        counting=_places(truth.valid if truth.valid.mean() < _SPARSE else np.zeros_like(truth.valid)),
     )
     problem = _problem(image.name, truth.valid, intensities.ranges)
     store(folder, arrays, name=image.name, intensities=intensities, problem=problem)
@@ -198,11 +202,12 @@ def _read(header: Header, context: Context) -> NDArray[Any]:
     return raw
 
 
-def _places(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    flat = np.flatnonzero(labels)
+def _places(mask: NDArray[Any]) -> NDArray[np.int32]:
+    """Return Z, Y, X of voxels that are not 0; some of them, at random, if they are many."""
+    flat = np.flatnonzero(mask)
     if len(flat) > MAX_PLACES:
         flat = np.random.default_rng(0).choice(flat, MAX_PLACES, replace=False)
-    return np.stack(np.unravel_index(flat, labels.shape), axis=1).astype(np.int32)
+    return np.stack(np.unravel_index(flat, mask.shape), axis=1).astype(np.int32)
 
 
 def _sizes(labels: NDArray[np.int32], dims: int) -> NDArray[np.int64]:
