@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,13 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="folder for the dataset, the run and the predictions")
     parser.add_argument("--no-training", action="store_true", help="take the model that the run has now")
     parser.add_argument("--out", type=Path, default=bundled_folder() / NAME, help="folder of the model")
+    parser.add_argument("--seed", type=int, help="another one than that of the model in the package")
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
     run = chosen.work / "run"
     if not chosen.no_training:
         dataset = make_dataset(chosen.data, chosen.work / "dataset")
-        run = train_on(dataset, run)
+        run = train_on(dataset, run, chosen.seed)
     packed = chosen.work / NAME
     pack(run, packed, {})
     scores = {name: score(packed, chosen.data / name / "val", chosen.work / name) for name in SETS.values()}
@@ -132,7 +134,7 @@ def empty_image(rng: np.random.Generator, number: int) -> NDArray[np.uint16]:
     return np.clip(np.rint(image), 0, 65535).astype(np.uint16)
 
 
-def train_on(dataset: CuratedDataset, folder: Path) -> Path:
+def train_on(dataset: CuratedDataset, folder: Path, seed: int | None = None) -> Path:
     """Return the folder of the run, after training to the end."""
     if folder.exists():
         run = Run.open(folder)
@@ -140,6 +142,8 @@ def train_on(dataset: CuratedDataset, folder: Path) -> Path:
             resume(folder)
         return folder
     config = compose.load(TrainConfig, Path(__file__).parent / "train.yaml")
+    if seed is not None:
+        config = replace(config, seed=seed)
     train(dataset.path, config, out=folder)
     return folder
 

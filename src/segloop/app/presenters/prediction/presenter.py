@@ -305,7 +305,7 @@ class PredictionPresenter:
         self._list_models(usable.path)
 
     def _on_not_usable(self, error: Exception) -> None:
-        self._looking = False
+        self._looking, self._wanted = False, ""
         self.ready_changed.emit()
         self.messages.error(error)
 
