@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.label_layers import open_side_by_side
 
 from segloop.app.presenters.curation.label_editor import LabelEditor
-from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.curation.session import ReviewSession
-from segloop.curation.snapshot import PixelCache, load_snapshot
 from segloop.images.pairing import Pair
 from segloop.images.write import write_image
 
@@ -120,43 +118,30 @@ def corrections(editor: LabelEditor, layer: Any) -> list[Correction]:
 
 def measure(side: int, most: int) -> list[tuple[Correction, float, float]]:
     """Return the medians of what the program needs, in milliseconds: with Segloop, in bare napari."""
-    import napari
-    from qtpy.QtWidgets import QApplication
-
-    from segloop.ui.curation.label_layer import LabelLayer
-
     found = []
     with tempfile.TemporaryDirectory() as folder:
         dataset, places = make(Path(folder), side)
-        session = ReviewSession(dataset)
-        snapshot = load_snapshot(dataset, session.current, PixelCache())
-        editor = LabelEditor(lambda: session, lambda: snapshot, lambda: True, Messages())
-        editor.begin()
-        viewer = napari.Viewer(show=True)
-        application = QApplication.instance()
-        ours = LabelLayer(viewer, editor, lambda layer: None)
-        ours.show((1.0, 1.0), ("pixel", "pixel"))
-        bare = viewer.add_labels(np.array(ours.layer.data), name="bare")
+        layers = open_side_by_side(dataset)
+        ours, bare = layers.ours, layers.bare
         n_before = len(np.unique(bare.data))
-        for each in corrections(editor, bare):
+        for each in corrections(layers.editor, bare):
             times: dict[Any, list[float]] = {each.ours: [], each.bare: []}
             for y, x in places[each.name][:most]:
-                for act, layer, other in ((each.ours, ours.layer, bare), (each.bare, bare, ours.layer)):
-                    viewer.layers.selection.active = layer
-                    layer.visible, other.visible = True, False
-                    application.processEvents()
+                for act, layer in ((each.ours, ours), (each.bare, bare)):
+                    layers.show(layer)
+                    layers.application.processEvents()
                     started = time.perf_counter()
                     act(y, x)
-                    application.processEvents()
+                    layers.application.processEvents()
                     times[act].append(1000 * (time.perf_counter() - started))
             found.append((each, statistics.median(times[each.ours]), statistics.median(times[each.bare])))
-        n_ours, n_bare = len(np.unique(np.asarray(ours.layer.data))), len(np.unique(bare.data))
+        n_ours, n_bare = len(np.unique(np.asarray(ours.data))), len(np.unique(bare.data))
         done = [min(most, len(places[name])) for name in places]
         if not n_ours == n_bare == n_before - done[0] - done[1] + done[2]:
             raise RuntimeError(
                 f"Not all objects were corrected: {n_before} before, {n_ours} and {n_bare} now."
             )
-        viewer.close()
+        layers.viewer.close()
     return found
 
 

@@ -10,12 +10,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
+
+from common.datasets import sample_dataset
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.manifest import Region, Verdict
-from segloop.images.pairing import Pair
 
 MOST_TIMES = 5.0
 """How much longer an edit may take in the larger dataset than in the smaller one."""
@@ -31,20 +31,9 @@ def milliseconds(action: Callable[[], object], repeats: int = 1) -> tuple[float,
     return statistics.median(durations), max(durations)
 
 
-def make(folder: Path, n_samples: int) -> CuratedDataset:
-    """Make a dataset whose samples share the bundled images."""
-    images = Path(str(files("segloop") / "app" / "sample_nuclei"))
-    raws = sorted((images / "raw").glob("*.tif"))
-    pairs = []
-    for number in range(n_samples):
-        raw = raws[number % len(raws)]
-        pairs.append(Pair(f"image_{number}", raw, images / "seg" / raw.name))
-    return CuratedDataset.create(folder, pairs)
-
-
 def measure(n_samples: int, n_edits: int, folder: Path) -> list[tuple[str, float, float]]:
     """Return a row (what, median ms, longest ms) for each thing one does to a dataset."""
-    dataset = make(folder, n_samples)
+    dataset = sample_dataset(folder, n_samples)
     outline = [(20 + y % 17, y / 2) for y in range(200)]
     region = Region(id="r", kind="exclude", shape="path", vertices=outline)
     edits = iter(range(n_edits))
@@ -71,7 +60,7 @@ def measure(n_samples: int, n_edits: int, folder: Path) -> list[tuple[str, float
 
 def many_regions(folder: Path) -> tuple[float, float, float]:
     """Draw 200 regions of 200 corners; return ms of the first and the last five, and MB of journal."""
-    dataset = make(folder, 3)
+    dataset = sample_dataset(folder, 3)
     durations = []
     for number in range(200):
         corners = [(round(number + y % 17 / 7, 3), round(y / 3, 3)) for y in range(200)]

@@ -15,12 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common.label_layers import open_side_by_side
 
-from segloop.app.presenters.curation.label_editor import LabelEditor
-from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.curation.session import ReviewSession
-from segloop.curation.snapshot import PixelCache, load_snapshot
 from segloop.images.pairing import Pair
 from segloop.images.write import write_image
 
@@ -60,34 +57,17 @@ def stroke(layer: Any, at: int, application: Any) -> float:
 
 def measure(shape: tuple[int, int, int], n_strokes: int) -> tuple[float, float, float, float]:
     """Return the median of a stroke in bare napari and of a stored one, their ratio, and MB on disk."""
-    import napari
-    from qtpy.QtWidgets import QApplication
-
-    from segloop.ui.curation.label_layer import LabelLayer
-
     with tempfile.TemporaryDirectory() as folder:
         dataset = make(Path(folder), shape)
-        session = ReviewSession(dataset)
-        snapshot = load_snapshot(dataset, session.current, PixelCache())
-        editor = LabelEditor(lambda: session, lambda: snapshot, lambda: True, Messages())
-        editor.begin()
-        viewer = napari.Viewer(show=True)
-        application = QApplication.instance()
-        scale = (1.0,) * (3 if shape[0] > 1 else 2)
-        ours = LabelLayer(viewer, editor, lambda layer: None)
-        ours.show(scale, ("pixel",) * len(scale))
-        bare = viewer.add_labels(np.array(ours.layer.data), name="bare")
-        bare.brush_size, bare.selected_label = ours.layer.brush_size, ours.layer.selected_label
+        layers = open_side_by_side(dataset)
         times: dict[str, list[float]] = {"bare": [], "stored": []}
         for at in range(n_strokes + 2):
-            for name, layer in (("bare", bare), ("stored", ours.layer)):
-                viewer.layers.selection.active = layer
-                layer.visible, other = True, bare if layer is ours.layer else ours.layer
-                other.visible = False
-                times[name].append(stroke(layer, at, application))
+            for name, layer in (("bare", layers.bare), ("stored", layers.ours)):
+                layers.show(layer)
+                times[name].append(stroke(layer, at, layers.application))
         stored = sum(file.stat().st_size for file in (dataset.path / "labels").rglob("*") if file.is_file())
-        assert np.array_equal(dataset.labels(dataset.sample("a")), editor.labels)
-        viewer.close()
+        assert np.array_equal(dataset.labels(dataset.sample("a")), layers.editor.labels)
+        layers.viewer.close()
     medians = [statistics.median(values[2:]) for values in times.values()]
     return medians[0], medians[1], medians[1] / medians[0], stored / 1e6
 

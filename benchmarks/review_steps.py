@@ -11,33 +11,21 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 import psutil
 import tifffile
+from common.datasets import sample_dataset
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.curation.session import ReviewSession
 from segloop.curation.snapshot import PixelCache, load_snapshot
-from segloop.images.pairing import Pair
 
 CACHE_BYTES = 50 * 2**20
 """Less than the docks keep, so that memory would be seen to grow within a thousand small images."""
 
 MOST_GROWTH = 1.2
 """How much more memory the process may have after all steps than after the first tenth of them."""
-
-
-def make(folder: Path, n_samples: int) -> CuratedDataset:
-    """Make a dataset whose samples share the bundled images."""
-    images = Path(str(files("segloop") / "app" / "sample_nuclei"))
-    raws = sorted((images / "raw").glob("*.tif"))
-    pairs = []
-    for number in range(n_samples):
-        raw = raws[number % len(raws)]
-        pairs.append(Pair(f"image_{number:05}", raw, images / "seg" / raw.name))
-    return CuratedDataset.create(folder, pairs)
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -54,7 +42,7 @@ def megabytes() -> float:
 
 def measure(n_samples: int, folder: Path) -> tuple[list[float], float]:
     """Return a row of the table, and how many times as much memory there is after all steps."""
-    dataset = make(folder, n_samples)
+    dataset = sample_dataset(folder, n_samples)
     opened = seconds(lambda: ReviewSession(CuratedDataset.open(folder)))
     session = ReviewSession(CuratedDataset.open(folder))
     cache = PixelCache(CACHE_BYTES)

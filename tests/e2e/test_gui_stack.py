@@ -68,7 +68,7 @@ class Hand:
         merged = overlaps.pred_labels[pred == ErrorKind.MERGED]
         missed = set(overlaps.truth_labels[truth == ErrorKind.MISSED])
         for number in merged:
-            # Those that lie on top of each other can't be cut by a line, and are drawn anew.
+            # Those that lie on top of each other can't be cut by a line, and are drawn again.
             missed |= (
                 set(np.unique(self.truth[self.labels == number]))
                 - {0}
