@@ -34,7 +34,7 @@ def milliseconds(action: Callable[[], object], repeats: int = 1) -> tuple[float,
 def measure(n_samples: int, n_edits: int, folder: Path) -> list[tuple[str, float, float]]:
     """Return a row (what, median ms, longest ms) for each thing one does to a dataset."""
     dataset = sample_dataset(folder, n_samples)
-    outline = [(20 + y % 17, y / 2) for y in range(200)]
+    outline = tuple((20.0 + y % 17, y / 2) for y in range(200))
     region = Region(id="r", kind="exclude", shape="path", vertices=outline)
     edits = iter(range(n_edits))
 
@@ -63,7 +63,7 @@ def many_regions(folder: Path) -> tuple[float, float, float]:
     dataset = sample_dataset(folder, 3)
     durations = []
     for number in range(200):
-        corners = [(round(number + y % 17 / 7, 3), round(y / 3, 3)) for y in range(200)]
+        corners = tuple((round(number + y % 17 / 7, 3), round(y / 3, 3)) for y in range(200))
         region = Region(id=f"r{number}", kind="exclude", shape="path", vertices=corners)
 
         def draw(added: Region = region) -> None:

@@ -11,14 +11,14 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from dataset_edit import make
+from common.datasets import sample_dataset
 
 from segloop.artifacts.dataset.manifest import Verdict
 from segloop.core.atomic import atomic_path
@@ -29,7 +29,7 @@ SIDE = 1024
 
 
 @contextmanager
-def without_waiting():
+def without_waiting() -> Iterator[None]:
     """Let the operating system store files when it likes."""
     with patch("os.fsync", lambda _: None):
         yield
@@ -51,7 +51,7 @@ def compare(action: Callable[[], object], repeats: int) -> tuple[float, float]:
 
 def edits(folder: Path) -> Callable[[], object]:
     """Return an edit of a dataset: a verdict."""
-    dataset = make(folder / "dataset", 10)
+    dataset = sample_dataset(folder / "dataset", 10)
     verdicts = (Verdict.accepted, Verdict.rejected)
     count = iter(range(10**9))
 

@@ -66,7 +66,9 @@ def measure(shape: tuple[int, int, int], n_strokes: int) -> tuple[float, float, 
                 layers.show(layer)
                 times[name].append(stroke(layer, at, layers.application))
         stored = sum(file.stat().st_size for file in (dataset.path / "labels").rglob("*") if file.is_file())
-        assert np.array_equal(dataset.labels(dataset.sample("a")), layers.editor.labels)
+        labels = layers.editor.labels
+        assert labels is not None
+        assert np.array_equal(dataset.labels(dataset.sample("a")), labels)
         layers.viewer.close()
     medians = [statistics.median(values[2:]) for values in times.values()]
     return medians[0], medians[1], medians[1] / medians[0], stored / 1e6

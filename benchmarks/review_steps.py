@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -51,8 +52,8 @@ def measure(n_samples: int, folder: Path) -> tuple[list[float], float]:
     for number in range(n_samples):
         sample = session.current
         paths = [dataset.resolve(sample.raw), dataset.label_file(sample, sample.base).path]
-        bare.append(seconds(lambda paths=paths: [tifffile.imread(path) for path in paths]))
-        ours.append(seconds(lambda sample=sample: load_snapshot(dataset, sample, cache)))
+        bare.append(seconds(partial(list, map(tifffile.imread, paths))))
+        ours.append(seconds(partial(load_snapshot, dataset, sample, cache)))
         session.next()
         if number == n_samples // 10:
             early = megabytes()

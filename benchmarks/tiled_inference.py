@@ -62,6 +62,7 @@ def main() -> None:
             sw_device=arguments.device,
             device="cpu",
         )
+        assert isinstance(logits, torch.Tensor)
         return activate(logits, target.activation)[0].numpy()[:, None]
 
     print(f"{size} x {size} pixels, parts of {tile}, {arguments.device}, {torch.get_num_threads()} threads")

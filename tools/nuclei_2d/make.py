@@ -131,14 +131,14 @@ def empty_image(rng: np.random.Generator, number: int) -> NDArray[np.uint16]:
         y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape), indexing="ij")
         middle_y, middle_x = rng.uniform(-1, 1, 2)
         image = image * (1 - rng.uniform(0.1, 0.4) * ((y - middle_y) ** 2 + (x - middle_x) ** 2) / 2)
-    return np.clip(np.rint(image), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(image), 0, 65535), np.uint16)
 
 
 def train_on(dataset: CuratedDataset, folder: Path, seed: int | None = None) -> Path:
     """Return the folder of the run, after training to the end."""
     if folder.exists():
         run = Run.open(folder)
-        if run.job.state is not JobState.finished:
+        if run.job.state() is not JobState.finished:
             resume(folder)
         return folder
     config = compose.load(TrainConfig, Path(__file__).parent / "train.yaml")

@@ -166,7 +166,7 @@ class Loss(Protocol):
     `ParameterSet`. The docks read the options, so import torch only when the loss is computed.
     """
 
-    def __call__(self, logits: Tensor, truth: Tensor, valid: Tensor, /, **options: Any) -> Tensor:
+    def __call__(self, logits: Tensor, truth: Tensor, valid: Tensor, /, *_: Any, **options: Any) -> Tensor:
         """Return a scalar.
 
         Where ``valid`` is False, neither logit nor truth may change it, and the gradient must be zero.
