@@ -19,8 +19,9 @@ import tifffile
 from common.datasets import sample_dataset
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.curation.pixel_cache import PixelCache
 from segloop.curation.session import ReviewSession
-from segloop.curation.snapshot import PixelCache, load_snapshot
+from segloop.curation.snapshot import load_snapshot
 
 CACHE_BYTES = 50 * 2**20
 """Less than the docks keep, so that memory would be seen to grow within a thousand small images."""

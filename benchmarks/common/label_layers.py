@@ -10,8 +10,9 @@ import numpy as np
 from segloop.app.presenters.curation.label_editor import LabelEditor
 from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.curation.pixel_cache import PixelCache
 from segloop.curation.session import ReviewSession
-from segloop.curation.snapshot import PixelCache, load_snapshot
+from segloop.curation.snapshot import load_snapshot
 
 
 @dataclass(frozen=True)

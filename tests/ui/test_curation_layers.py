@@ -7,11 +7,14 @@ import time
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
 
-from segloop.artifacts.dataset.ground_truth import GroundTruth
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Segmentation
-from segloop.curation.snapshot import Pixels, Snapshot
+from segloop.core.errors import ImageError
+from segloop.curation.pixels import Intensities, Pixels
+from segloop.curation.snapshot import Snapshot
+from segloop.images.lazy_stack import LazyStack
 from segloop.ui.curation.layers import SampleLayers
 
 
@@ -21,17 +24,19 @@ def layers():
     return SampleLayers(ViewerModel(), lambda layer: None)
 
 
-def snapshot(raw, contrast=(10.0, 20.0)):
-    shape = raw.shape[1:]
-    nothing, valid = np.broadcast_to(np.int32(0), shape), np.broadcast_to(np.True_, shape)
-    pixels = Pixels(raw, ("0",), (contrast,), {"seg": nothing}, (None, None, None))
+FOUND = Intensities(10, 20, 0, 999)
+
+
+def snapshot(raw):
+    nothing, shape = np.broadcast_to(np.int32(0), raw.shape), raw.shape
+    pixels = Pixels((raw,), ("0",), (FOUND,), {"seg": nothing}, (None, None, None))
     seg = Segmentation(name="seg", source=FileSource(image=ImageRef(path="b.tif")))
     sample = Sample(id="a", raw=ImageRef(path="a.tif"), segmentations=[seg])
-    return Snapshot(sample, pixels, GroundTruth(nothing, valid), nothing, np.broadcast_to(np.uint8(0), shape))
+    return Snapshot(sample, pixels, nothing, np.broadcast_to(np.uint8(0), shape))
 
 
 def test_a_volume_is_not_looked_at_whole_for_its_contrast(layers):
-    huge = np.broadcast_to(np.arange(1000, dtype=np.uint16), (1, 200_000, 400, 1000))
+    huge = np.broadcast_to(np.arange(1000, dtype=np.uint16), (200_000, 400, 1000))
     begun = time.process_time()
     layers.show(snapshot(huge))
     assert time.process_time() - begun < 5
@@ -40,12 +45,21 @@ def test_a_volume_is_not_looked_at_whole_for_its_contrast(layers):
     assert tuple(raw.contrast_limits_range) == (0, 999)
 
 
-def test_a_pixel_that_is_infinite_does_not_stretch_the_contrast_slider(layers):
-    plane = np.linspace(0, 100, 64, dtype=np.float32).reshape(1, 1, 8, 8)
-    spoilt = plane.copy()
-    spoilt[0, 0, 3, 3:5] = np.inf, np.nan
-    for each in (plane, spoilt):
-        layers.show(snapshot(each))
-    (raw, *_) = layers
-    assert tuple(raw.contrast_limits) == (10, 20)
-    assert tuple(raw.contrast_limits_range) == (0, 100)
+def test_a_slice_that_cannot_be_read_is_shown_empty_and_said_once(layers):
+    """The other layers go on to that slice too."""
+
+    def read(block):
+        if block[0].start == 1:
+            raise ImageError("a.tif can't be read further: copy it again.")
+        return np.full([part.stop - part.start for part in block], 7, np.uint16)
+
+    with notification_manager:
+        notification_manager.records.clear()
+        layers.show(snapshot(LazyStack((3, 8, 9), np.uint16, read)))
+        (raw, *_) = layers
+        assert (raw.data[1] == 0).all()
+        assert (raw.data[1, 2:4] == 0).all()
+        assert (raw.data[2] == 7).all()
+        assert [record.message for record in notification_manager.records] == [
+            "a.tif can't be read further: copy it again."
+        ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from segloop.core.context import Context
+from segloop.curation.pixels import Stack
+
 Labels = NDArray[np.unsignedinteger]
 
 
@@ -62,8 +65,21 @@ def unlabelled_slice(labels: Labels, z: int) -> int | None:
     return int(empty[np.searchsorted(empty, z, "right") % empty.size])
 
 
-def unlabelled_ranges(labels: Labels) -> list[tuple[int, int]]:
-    """Return the first and the last slice of each run of slices without labels."""
-    empty = np.flatnonzero(~labels.any(axis=(1, 2)))
+def unlabelled_ranges(labels: Stack, context: Context | None = None) -> list[tuple[int, int]]:
+    """Return the first and the last slice of each run of slices without labels.
+
+    Parameters
+    ----------
+    labels : (Z, Y, X) integer array or LazyStack
+        Read slice by slice.
+    context : Context, optional
+        For cancel.
+    """
+    context = context or Context()
+    labelled = np.zeros(len(labels), bool)
+    for z in range(len(labels)):
+        context.check()
+        labelled[z] = labels[z].any()
+    empty = np.flatnonzero(~labelled)
     runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1) if empty.size else []
     return [(int(run[0]), int(run[-1])) for run in runs]

@@ -11,6 +11,7 @@ import numpy as np
 from segloop.core.errors import ImageError
 from segloop.images.image import RGB, Image
 from segloop.images.indexed_colour import palette_numbers
+from segloop.images.lazy_stack import LazyStack
 from segloop.images.read import open_image
 
 
@@ -40,14 +41,25 @@ def read_labels(
         If it can't be read, or holds decimal numbers, colours, several channels or time points, or values
         below 0.
     """
+    return open_labels(path, scene=scene, channel=channel).load()
+
+
+def open_labels(
+    path: str | os.PathLike[str], *, scene: str | int | None = None, channel: str | int | None = None
+) -> LazyStack:
+    """Open a label image, whose values are read, and checked, when they are asked for; as `read_labels`."""
     numbers = palette_numbers(Path(path)) if not scene and channel in (None, "") else None
     if numbers is not None:
-        return labels_of(replace(Image.from_array(numbers, name=Path(path).name), path=Path(path)))
-    return labels_of(open_image(path, scene), channel)
+        return _lazy(replace(Image.from_array(numbers, name=Path(path).name), path=Path(path)), None)
+    return _lazy(open_image(path, scene), channel)
 
 
 def labels_of(image: Image, channel: str | int | None = None) -> np.ndarray:
     """Read the labels out of an open image or a wrapped layer; as `read_labels`."""
+    return _lazy(image, channel).load()
+
+
+def _lazy(image: Image, channel: str | int | None) -> LazyStack:
     name = image.path or image.name
     if image.n_timepoints > 1:
         raise ImageError(
@@ -67,15 +79,21 @@ def labels_of(image: Image, channel: str | int | None = None) -> np.ndarray:
                 "choose the channel with the labels or save it alone."
             )
         channel = 0
-    block = image.block(0, [image.channel_index(channel)], slice(None), slice(None), slice(None))
-    labels: np.ndarray = block[0]
-    if labels.dtype.kind == "f":
-        labels = _whole_numbers(labels, str(name))
-    if labels.dtype.kind == "i" and labels.min() < 0:
-        raise ImageError(
-            f"{name} holds values below 0 (down to {labels.min()}), not labels; save it with 0 as background."
-        )
-    return labels
+    index = image.channel_index(channel)
+    decimal = image.dtype.kind == "f"
+
+    def read(block: tuple[slice, slice, slice]) -> np.ndarray:
+        labels: np.ndarray = image.block(0, [index], *block)[0]
+        if decimal:
+            labels = _whole_numbers(labels, str(name))
+        if labels.dtype.kind == "i" and labels.min(initial=0) < 0:
+            raise ImageError(
+                f"{name} holds values below 0 (down to {labels.min()}), not labels; "
+                "save it with 0 as background."
+            )
+        return labels
+
+    return LazyStack(image.shape[2:], np.int64 if decimal else image.dtype, read)
 
 
 def _whole_numbers(values: np.ndarray, name: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from segloop.artifacts.dataset import ground_truth
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
-from segloop.artifacts.dataset.ground_truth import GroundTruth
+from segloop.artifacts.dataset.ground_truth import Composition, GroundTruth
 from segloop.artifacts.dataset.manifest import Region, Sample
 from segloop.artifacts.dataset.regions import rasterise, rasterise_all
 from segloop.artifacts.dataset.segmentation import FileSource, ImageRef, Segmentation
@@ -131,6 +131,26 @@ def test_objects_go_whole_to_the_side_with_most_of_them(seg1, seg2, regions: lis
     assert np.array_equal(labels > 0, expected != 0)
     assert np.array_equal(labels[expected > 0], expected[expected > 0])
     assert (labels[expected < 0] > seg1.max()).all()
+
+
+BLOCK = st.tuples(*(st.tuples(st.integers(0, size - 1), st.integers(1, size)) for size in SHAPE)).map(
+    lambda found: tuple(slice(first, first + length) for first, length in found)
+)
+
+
+@given(LABELS, LABELS, ANY, BLOCK, st.booleans(), st.sampled_from((0, 2**31 - 5, 2**31)))
+def test_a_block_composed_alone_is_that_of_the_whole(
+    seg1, seg2, regions: list[Region], block, instances: bool, above: int
+) -> None:
+    """Whatever a block must know of the rest, with one slice at a time in memory."""
+    if instances:
+        seg1, seg2 = (np.where(each > 0, each.astype(np.uint32) + above, 0) for each in (seg1, seg2))
+    labels, of = {"first": seg1, "second": seg2}, sample(regions)
+    whole = ground_truth.compose(labels, of, instances=instances)
+    parts = Composition(labels, of, instances=instances, slices_at_once=1)
+    part = parts.block(block)
+    assert np.array_equal(part.labels, whole.labels[block])
+    assert np.array_equal(part.valid, whole.valid[block])
 
 
 def test_an_object_halved_by_the_region_stays_with_the_base() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from segloop.artifacts.dataset.ground_truth import GroundTruth
     from segloop.images.image import Image, PixelSize
+    from segloop.images.lazy_stack import LazyStack
 
 
 class DatasetReader:
@@ -170,6 +171,10 @@ class DatasetReader:
             If it can't be read, or doesn't hold labels.
         """
         return self._labels.read(sample, segmentation or sample.base, version)
+
+    def open_labels(self, sample: Sample, segmentation: str | None = None) -> LazyStack:
+        """Open a segmentation in its newest version, to read parts of it; as `labels` otherwise."""
+        return self._labels.open(sample, segmentation or sample.base)
 
     def ground_truth(self, sample: Sample) -> GroundTruth:
         """Compose the ground truth of a sample; reads only the segmentations it takes.

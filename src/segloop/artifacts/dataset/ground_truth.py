@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.dataset.manifest import Sample
+from segloop.artifacts.dataset.merging import EVERYTHING, Block, Labels, Merged, Scan, Segmentation, Source
 from segloop.artifacts.dataset.regions import rasterise_all
+from segloop.core.context import Context
 from segloop.core.errors import DatasetError
-from segloop.targets.objects import label_objects
-
-Labels = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,74 @@ class GroundTruth:
 
     labels: NDArray[np.int32]
     valid: NDArray[np.bool_]
+
+
+class Composition:
+    """The ground truth of a sample, of which any block can be composed alone.
+
+    Parameters
+    ----------
+    labels, sample, instances
+        As in `compose`; labels need not be in memory.
+    slices_at_once : int, optional
+        How many slices of the labels to have in memory while it is found out what a block must know of the
+        rest; all by default.
+    context : Context, optional
+        For cancel.
+
+    Raises
+    ------
+    DatasetError
+        As `compose`.
+    Cancelled
+        If asked to stop in between.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, Labels],
+        sample: Sample,
+        *,
+        instances: bool = True,
+        slices_at_once: int | None = None,
+        context: Context | None = None,
+    ) -> None:
+        base = _needed(labels, sample.base, sample)
+        z, y, x = base.shape
+        self.shape = (z, y, x)
+        self._excluding = [region for region in sample.regions if region.kind == "exclude"]
+        scan = Scan(self.shape, slices_at_once or max(1, z), context or Context())
+        first = Segmentation(base, instances, scan)
+        self._source: Source = first
+        for name in sample.used_segmentations:
+            merges = [each for each in sample.regions if each.kind == "merge" and each.segmentation == name]
+            if name == sample.base or not merges:
+                continue
+            other = _needed(labels, name, sample)
+            if other.shape != base.shape:
+                raise DatasetError(
+                    f"The segmentations {sample.base} and {name} of sample {sample.id} differ in shape "
+                    f"({base.shape}, {other.shape} pixels): remove the merge regions that take from {name}, "
+                    "or replace one of the files."
+                )
+            incoming = Segmentation(other, instances, scan)
+            for each in (first, incoming):
+                each.prepare()
+            self._source = Merged(self._source, incoming, merges, instances, scan)
+
+    def block(self, block: Block = EVERYTHING) -> GroundTruth:
+        """Compose a part.
+
+        Parameters
+        ----------
+        block : tuple of slice, optional
+            Along Z, Y and X, without steps; everything by default.
+        """
+        return GroundTruth(self._source.read(block), self.valid(block))
+
+    def valid(self, block: Block = EVERYTHING) -> NDArray[np.bool_]:
+        """Return where a part of the ground truth counts; see `GroundTruth`."""
+        return ~rasterise_all(self._excluding, self.shape, block)
 
 
 def compose(labels: Mapping[str, Labels], sample: Sample, *, instances: bool = True) -> GroundTruth:
@@ -58,96 +124,10 @@ def compose(labels: Mapping[str, Labels], sample: Sample, *, instances: bool = T
     DatasetError
         If a segmentation that is needed is missing, or two of them differ in shape.
     """
-    base = _needed(labels, sample.base, sample)
-    shape = _shape(base)
-    result = _as_int32(base, instances)
-    for name in sample.used_segmentations:
-        merges = [each for each in sample.regions if each.kind == "merge" and each.segmentation == name]
-        if name == sample.base or not merges:
-            continue
-        other = _needed(labels, name, sample)
-        if other.shape != base.shape:
-            raise DatasetError(
-                f"The segmentations {sample.base} and {name} of sample {sample.id} differ in shape "
-                f"({base.shape}, {other.shape} pixels): remove the merge regions that take from {name}, or "
-                "replace one of the files."
-            )
-        by_object = rasterise_all((region for region in merges if region.cut == "object"), shape)
-        by_edge = rasterise_all((region for region in merges if region.cut == "edge"), shape)
-        result = _merge(result, _as_int32(other, instances), by_object, by_edge, instances)
-    excluded = rasterise_all((region for region in sample.regions if region.kind == "exclude"), shape)
-    return GroundTruth(result, ~excluded)
+    return Composition(labels, sample, instances=instances).block()
 
 
 def _needed(labels: Mapping[str, Labels], name: str, sample: Sample) -> Labels:
     if name not in labels:
         raise DatasetError(f"The segmentation {name} of sample {sample.id} is missing: choose another one.")
     return labels[name]
-
-
-def _shape(labels: Labels) -> tuple[int, int, int]:
-    z, y, x = labels.shape
-    return z, y, x
-
-
-def _as_int32(labels: Labels, instances: bool) -> NDArray[np.int32]:
-    """Return a copy; object numbers that are too large for int32 are replaced by 1, 2, ... in their order."""
-    if labels.size and int(labels.max()) > np.iinfo(np.int32).max:
-        if not instances:
-            raise DatasetError(f"Class {labels.max()} is too large: number classes from 0 to 63.")
-        values, positions = np.unique(labels, return_inverse=True)
-        first = 0 if values[0] == 0 else 1
-        return (positions.reshape(labels.shape) + first).astype(np.int32)
-    return labels.astype(np.int32)
-
-
-def _merge(
-    base: NDArray[np.int32],
-    other: NDArray[np.int32],
-    by_object: NDArray[np.bool_],
-    by_edge: NDArray[np.bool_],
-    instances: bool,
-) -> NDArray[np.int32]:
-    result = base.copy()
-    incoming = np.where(by_edge, other, 0)
-    if by_object.any():
-        leaves = _mostly_inside(base, by_object, instances)
-        enters = _mostly_inside(other, by_object, instances) & ~by_edge
-        # Of an overlap with an object that stays, only the pixels inside.
-        enters &= by_object | leaves | (base == 0)
-        result[leaves] = 0
-        incoming[enters] = other[enters]
-    result[by_edge] = 0
-    if instances:
-        highest = int(base.max(initial=0))
-        if highest > np.iinfo(np.int32).max - np.count_nonzero(np.unique(incoming)):
-            result = _number_from(result, 1)
-            highest = int(result.max(initial=0))
-        incoming = _number_from(incoming, highest + 1)
-    return np.where(incoming > 0, incoming, result)
-
-
-def _mostly_inside(
-    labels: NDArray[np.int32], inside: NDArray[np.bool_], instances: bool
-) -> NDArray[np.bool_]:
-    """Return the pixels of the objects of which more than half lies inside; a tie stays outside."""
-    objects: Labels
-    if not instances:
-        objects = label_objects(labels)
-    elif labels.max(initial=0) <= labels.size:
-        objects = labels
-    else:
-        objects = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-    count = int(objects.max(initial=0)) + 1
-    total = np.bincount(objects.ravel(), minlength=count)
-    within = np.bincount(objects[inside], minlength=count)
-    answer: NDArray[np.bool_] = (2 * within > total)[objects] & (labels > 0)
-    return answer
-
-
-def _number_from(labels: NDArray[np.int32], first: int) -> NDArray[np.int32]:
-    """Renumber the objects from ``first`` on, in the order of their old numbers."""
-    numbers, positions = np.unique(labels[labels > 0], return_inverse=True)
-    result = np.zeros_like(labels)
-    result[labels > 0] = (np.arange(len(numbers)) + first)[positions]
-    return result

@@ -24,6 +24,7 @@ from segloop.core.errors import DatasetError
 from segloop.core.file_errors import writing
 from segloop.core.paths import exists
 from segloop.images.image import UNKNOWN_SIZE, PixelSize
+from segloop.images.lazy_stack import LazyStack
 
 VERSION_FILE, CHANGES_FILE = "labels.ome.zarr", "changes.jsonl"
 
@@ -127,17 +128,40 @@ class LabelStore:
         ImageError
             If it can't be read, or doesn't hold labels.
         """
-        from segloop.images.labels import read_labels
-
         file = self.find(sample, name, version)
-        require_existing(file.path, sample)
-        labels = read_labels(file.path, scene=file.scene or None, channel=file.channel or None)
+        labels = self._stored(file, sample).load()
         if file.changes:
             labels = np.ascontiguousarray(labels, dtype=np.uint32)
         for changes, newest in file.changes:
             for offset in reversed(list(changes.chain(newest))):
                 changes.read(offset, labels.size).apply(labels)
         return labels
+
+    def open(self, sample: Sample, name: str, version: int | None = None) -> LazyStack:
+        """Open a version of a segmentation, so that parts of it can be read; as `read` otherwise.
+
+        Of labels with changes everything is read as soon as a part is asked for.
+        """
+        file = self.find(sample, name, version)
+        stored = self._stored(file, sample)
+        if not file.changes:
+            return stored
+        everything: list[NDArray[Any]] = []
+
+        def read(block: tuple[slice, slice, slice]) -> NDArray[Any]:
+            if not everything:
+                everything.append(self.read(sample, name, version))
+            return everything[0][block]
+
+        return LazyStack(stored.shape, np.uint32, read)
+
+    @staticmethod
+    def _stored(file: LabelFile, sample: Sample) -> LazyStack:
+        """Open the label image itself, without changes."""
+        from segloop.images.labels import open_labels
+
+        require_existing(file.path, sample)
+        return open_labels(file.path, scene=file.scene or None, channel=file.channel or None)
 
     def write(
         self,

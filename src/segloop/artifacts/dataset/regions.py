@@ -30,13 +30,40 @@ def rasterise(region: Region, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
     return rasterise_all([region], shape)
 
 
-def rasterise_all(regions: Iterable[Region], shape: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """Return the pixels that any of the regions covers, as a (Z, Y, X) bool mask; see `rasterise`."""
-    mask = np.zeros(shape, bool)
+def rasterise_all(
+    regions: Iterable[Region],
+    shape: tuple[int, int, int],
+    block: tuple[slice, slice, slice] = (slice(None), slice(None), slice(None)),
+) -> NDArray[np.bool_]:
+    """Return the pixels that any of the regions covers; see `rasterise`.
+
+    Parameters
+    ----------
+    regions : iterable of Region
+        The shapes.
+    shape : (Z, Y, X)
+        Size of the image.
+    block : tuple of slice, optional
+        The part of the image, along Z, Y and X, without steps; everything by default.
+
+    Returns
+    -------
+    mask : (Z, Y, X) bool
+        As large as the part.
+    """
+    planes, height, width = (range(size)[part] for part, size in zip(block, shape, strict=True))
+    mask = np.zeros((len(planes), len(height), len(width)), bool)
+    if not mask.size:
+        return mask
     for region in regions:
+        slices = [z - planes.start for z in _slices(region, shape[0]) if z in planes]
+        if not slices:
+            continue
         rows, columns = _pixels(region, shape[1:])
-        for z in _slices(region, shape[0]):
-            mask[z, rows, columns] = True
+        rows, columns = rows - height.start, columns - width.start
+        inside = (rows >= 0) & (rows < len(height)) & (columns >= 0) & (columns < len(width))
+        for z in slices:
+            mask[z, rows[inside], columns[inside]] = True
     return mask
 
 

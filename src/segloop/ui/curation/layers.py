@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 
-from segloop.curation.snapshot import Pixels, Snapshot
+from segloop.curation.pixels import Intensities, Pixels, Stack
+from segloop.curation.snapshot import Snapshot
+from segloop.ui.curation.layer_data import displayed
 from segloop.ui.dock_layers import is_put_away
-from segloop.ui.pixel_scale import length_unit, plain, scale_and_units
+from segloop.ui.pixel_scale import length_unit, scale_and_units
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -59,7 +60,7 @@ class SampleLayers:
         self._covered: set[str] = set()
         self._updating = False
         self._pixels: Pixels | None = None
-        self._arrays: dict[str, np.ndarray] = {}
+        self._arrays: dict[str, Stack] = {}
         self.scale: tuple[float, ...] = (1.0, 1.0)
         self.units: tuple[str, ...] = ("pixel", "pixel")
 
@@ -133,7 +134,7 @@ class SampleLayers:
         several = len(pixels.channel_names) > 1
         for number, name in enumerate(pixels.channel_names):
             layer = Image(
-                plain(pixels.raw[number]),
+                displayed(pixels.raw[number]),
                 name=f"{PREFIX}raw {name}" if several else f"{PREFIX}raw",
                 colormap=_colour(name, number) if several else "gray",
                 blending="additive" if number else "translucent_no_depth",
@@ -141,8 +142,9 @@ class SampleLayers:
                 units=self.units,
                 axis_labels=AXES[-len(self.units) :],
                 visible=self._visible.get("raw", True),
+                contrast_limits=pixels.intensities[number][:2],
             )
-            _set_contrast(layer, pixels.contrast[number])
+            _set_contrast(layer, pixels.intensities[number])
             self._add(f"raw{number}", layer)
         self._add_labels("truth", "ground truth", snapshot.truth, _one_colour(TRUTH_COLOUR), 0.3)
         self._add_labels("excluded", "excluded", snapshot.excluded, _hatch_colours(), 0.6)
@@ -154,12 +156,12 @@ class SampleLayers:
             self._add_labels(segmentation_group(name), name, labels, colours, 0.9, contour)
 
     def _add_labels(
-        self, role: str, name: str, labels: np.ndarray, colours: Any, opacity: float, contour: int = 0
+        self, role: str, name: str, labels: Stack, colours: Any, opacity: float, contour: int = 0
     ) -> None:
         from napari.layers import Labels
 
         layer = Labels(
-            plain(labels),
+            displayed(labels),
             name=PREFIX + name,
             colormap=colours,
             opacity=opacity,
@@ -184,19 +186,19 @@ class SampleLayers:
         pixels = snapshot.pixels
         for number in range(len(pixels.channel_names)):
             layer = self._layers[f"raw{number}"]
-            layer.data = plain(pixels.raw[number])
-            _set_contrast(layer, pixels.contrast[number])
+            layer.data = displayed(pixels.raw[number])
+            _set_contrast(layer, pixels.intensities[number])
         for name, labels in pixels.segmentations.items():
             self._show_labels(segmentation_group(name), labels)
         self.show_truth(snapshot)
         for layer in self._layers.values():
             place(layer, self.scale, self.units)
 
-    def _show_labels(self, role: str, labels: np.ndarray) -> None:
+    def _show_labels(self, role: str, labels: Stack) -> None:
         # Each assignment makes napari redraw; an array that didn't change stays the same object.
         if self._arrays.get(role) is not labels:
             self._arrays[role] = labels
-            self._layers[role].data = plain(labels)
+            self._layers[role].data = displayed(labels)
             # napari makes a layer editable whenever it gets other data.
             self._layers[role].editable = False
 
@@ -236,12 +238,10 @@ def _group(role: str) -> str:
     return "truth" if role == "excluded" else role
 
 
-def _set_contrast(layer: Image, contrast: tuple[float, float]) -> None:
-    """Show these intensities as black and white, with a slider that goes further."""
-    # napari looks at the finite pixels, of a volume at a few planes: all of it would hold up the event loop.
-    layer.reset_contrast_limits()
-    layer.contrast_limits_range = layer.contrast_limits
-    layer.contrast_limits = contrast
+def _set_contrast(layer: Image, found: Intensities) -> None:
+    """Show some of a channel's intensities as black and white, with a slider that goes over all of them."""
+    layer.contrast_limits_range = (found.lowest, found.highest)
+    layer.contrast_limits = (found.black, found.white)
 
 
 def _colour(name: str, number: int) -> str:

@@ -94,8 +94,8 @@ class SampleView:
 
     def show(self, snapshot: Snapshot) -> None:
         """Show another sample."""
-        new_size = snapshot.pixels.raw.shape[1:] != self._pixels_shape
-        self._pixels_shape = snapshot.pixels.raw.shape[1:]
+        new_size = snapshot.pixels.shape != self._pixels_shape
+        self._pixels_shape = snapshot.pixels.shape
         selected = self._selected_kind()
         fresh = self.layers.show(snapshot)
         if fresh:

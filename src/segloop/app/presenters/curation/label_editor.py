@@ -15,6 +15,7 @@ from segloop.artifacts.dataset.manifest import Sample
 from segloop.core.errors import SegloopError
 from segloop.curation.session import ReviewSession
 from segloop.curation.snapshot import Snapshot
+from segloop.images.lazy_stack import LazyStack
 
 Tool = Literal["delete", "join", "cut", "fill", "smooth", "grow", "shrink", "interpolate"]
 
@@ -108,10 +109,17 @@ class LabelEditor:
         session = self._session()
         if session is None or not self._ready() or snapshot is None:
             return False
+        stored = snapshot.pixels.segmentations[session.current.base]
+        if isinstance(stored, LazyStack):
+            self._messages.info(
+                f"{session.current.id} is too large to correct: save the slices to correct as a stack of "
+                "their own, and add this one."
+            )
+            return False
         self._goes_on = True
         self._sample = session.current
         self.segmentation = session.current.base
-        self._saved = snapshot.pixels.segmentations[self.segmentation].astype(np.uint32)
+        self._saved = stored.astype(np.uint32)
         self.labels = self._saved.copy()
         self.began.emit()
         return True

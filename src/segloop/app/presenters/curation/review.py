@@ -19,8 +19,10 @@ from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 from segloop.core.wording import counted
 from segloop.curation.label_search import unlabelled_ranges
+from segloop.curation.pixel_cache import PixelCache
 from segloop.curation.session import Filter, ReviewSession, SortKey
-from segloop.curation.snapshot import PixelCache, Snapshot, load_snapshot
+from segloop.curation.snapshot import Snapshot, load_snapshot
+from segloop.images.lazy_stack import LazyStack
 
 _AHEAD_S = 0.1
 
@@ -265,14 +267,31 @@ class ReviewPresenter:
         labels = self.editor.labels if self.editor.active else snapshot.pixels.segmentations[sample.base]
         if labels is None or len(labels) == 1:
             self._messages.info(f"{sample.id} is not a stack.")
-            return
-        ranges = unlabelled_ranges(labels)
+        elif isinstance(labels, LazyStack):
+            self._messages.info(f"Looking for labels in {len(labels)} slices...")
+            self._background.run(
+                _unlabelled,
+                labels,
+                lane="labelled slices",
+                on_result=lambda ranges: self._exclude_unlabelled(sample.id, labels.shape, ranges),
+                on_error=self._messages.error,
+            )
+        else:
+            z, y, x = labels.shape
+            self._exclude_unlabelled(sample.id, (z, y, x), unlabelled_ranges(labels))
+
+    def _exclude_unlabelled(
+        self, sample_id: str, shape: tuple[int, int, int], ranges: Sequence[tuple[int, int]]
+    ) -> None:
+        if self.sample is None or self.sample.id != sample_id:
+            return  # they were looked for in the sample before
+        n_slices = shape[0]
         n_empty = sum(last + 1 - first for first, last in ranges)
-        if n_empty == len(labels):
+        if n_empty == n_slices:
             self._messages.info("No slice has labels yet: label one or more first.")
-        elif self._edit(lambda session: session.exclude_slices(ranges, labels.shape[1:])):
+        elif self._edit(lambda session: session.exclude_slices(ranges, shape[1:])):
             self._messages.info(
-                f"{len(labels) - n_empty} of {len(labels)} slices have labels; the others are excluded."
+                f"{n_slices - n_empty} of {n_slices} slices have labels; the others are excluded."
                 if n_empty
                 else "All slices have labels; none is excluded."
             )
@@ -451,6 +470,10 @@ def _require(found: Sample | None, sentence: str) -> None:
 
 def _import_edits(context: Context) -> None:
     import segloop.curation.label_edits  # noqa: F401
+
+
+def _unlabelled(labels: LazyStack, context: Context) -> list[tuple[int, int]]:
+    return unlabelled_ranges(labels, context)
 
 
 def _ignore(error: Exception) -> None:
