@@ -120,9 +120,12 @@ def stripes(valid: NDArray[np.bool_], period: int = 8, start: tuple[int, int] = 
     (Z, Y, X) uint8
         2 on a stripe, 1 between stripes, 0 where valid.
     """
-    y, x = np.ogrid[: valid.shape[1], : valid.shape[2]]
-    hatch = np.where((y + x + sum(start)) % period < period // 3 + 1, 2, 1).astype(np.uint8)
-    return np.where(valid, np.uint8(0), hatch).astype(np.uint8)
+    height, width = valid.shape[1:]
+    along = np.arange(sum(start), sum(start) + height + width) % period
+    hatch = np.where(along < period // 3 + 1, 2, 1).astype(np.uint8)
+    # A view, in which the pixel (y, x) is number y + x.
+    diagonal = np.lib.stride_tricks.sliding_window_view(hatch, width)[:height]
+    return np.where(valid, np.uint8(0), diagonal)
 
 
 def _old_if_equal(old: Stack, new: Stack) -> Stack:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.dataset.manifest import Sample
-from segloop.artifacts.dataset.merging import EVERYTHING, Block, Labels, Merged, Scan, Segmentation, Source
-from segloop.artifacts.dataset.regions import rasterise_all
+from segloop.artifacts.dataset.merging import Labels, Merged, Scan, Segmentation, Source
+from segloop.artifacts.dataset.regions import EVERYTHING, Block, RegionMask
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 
@@ -64,7 +64,8 @@ class Composition:
         base = _needed(labels, sample.base, sample)
         z, y, x = base.shape
         self.shape = (z, y, x)
-        self._excluding = [region for region in sample.regions if region.kind == "exclude"]
+        excluding = (region for region in sample.regions if region.kind == "exclude")
+        self._excluded = RegionMask(excluding, self.shape)
         scan = Scan(self.shape, slices_at_once or max(1, z), context or Context())
         first = Segmentation(base, instances, scan)
         self._source: Source = first
@@ -96,7 +97,7 @@ class Composition:
 
     def valid(self, block: Block = EVERYTHING) -> NDArray[np.bool_]:
         """Return where a part of the ground truth counts; see `GroundTruth`."""
-        return ~rasterise_all(self._excluding, self.shape, block)
+        return ~self._excluded.block(block)
 
 
 def compose(labels: Mapping[str, Labels], sample: Sample, *, instances: bool = True) -> GroundTruth:

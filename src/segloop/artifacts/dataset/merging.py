@@ -13,16 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.dataset.manifest import Region
-from segloop.artifacts.dataset.regions import rasterise_all
+from segloop.artifacts.dataset.regions import EVERYTHING, Block, RegionMask
 from segloop.core.context import Context
 from segloop.core.errors import DatasetError
 from segloop.targets.objects import label_objects
 
 Numbers = NDArray[np.int32]
-Block = tuple[slice, slice, slice]
-"""Slices along Z, Y and X, without steps."""
-
-EVERYTHING: Block = (slice(None), slice(None), slice(None))
 
 
 class Labels(Protocol):
@@ -164,11 +160,12 @@ class Merged:
         self, base: Source, other: Source, regions: Sequence[Region], instances: bool, scan: Scan
     ) -> None:
         self._base, self._other, self._scan = base, other, scan
-        self._by_object = [region for region in regions if region.cut == "object"]
-        self._by_edge = [region for region in regions if region.cut == "edge"]
+        by_object = [region for region in regions if region.cut == "object"]
+        self._by_object = RegionMask(by_object, scan.shape)
+        self._by_edge = RegionMask((region for region in regions if region.cut == "edge"), scan.shape)
         self._leaving = self._entering = np.empty(0, np.int32)
         self._objects, self._other_objects = base, other
-        if self._by_object:
+        if by_object:
             if not instances:
                 self._objects, self._other_objects = _Components(base), _Components(other)
             self._leaving = self._mostly_inside(self._objects)
@@ -200,14 +197,14 @@ class Merged:
     def _parts(self, block: Block) -> tuple[Numbers, Numbers]:
         """Return the labels that stay, and those that come, both with their old numbers."""
         base, other = self._base.read(block), self._other.read(block)
-        by_edge = rasterise_all(self._by_edge, self._scan.shape, block)
+        by_edge = self._by_edge.block(block)
         incoming = np.where(by_edge, other, 0)
         staying = np.where(by_edge, 0, base)
         if self._leaving.size or self._entering.size:
             leaves = np.isin(self._objects.read(block), self._leaving)
             enters = np.isin(self._other_objects.read(block), self._entering) & ~by_edge
             # Of an overlap with an object that stays, only the pixels inside.
-            enters &= rasterise_all(self._by_object, self._scan.shape, block) | leaves | (base == 0)
+            enters &= self._by_object.block(block) | leaves | (base == 0)
             staying[leaves] = 0
             incoming[enters] = other[enters]
         return staying, incoming
@@ -216,7 +213,7 @@ class Merged:
         """Return the objects of which more than half lies inside; a tie stays outside."""
 
         def inside(block: Block) -> NDArray[Any]:
-            mask = rasterise_all(self._by_object, self._scan.shape, block)
+            mask = self._by_object.block(block)
             return source.read(block)[mask] if mask.any() else np.empty(0, np.int32)
 
         touched = self._scan.values(inside)

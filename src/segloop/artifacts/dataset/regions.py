@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segloop.artifacts.dataset.manifest import Region
+
+Block = tuple[slice, slice, slice]
+"""Slices along Z, Y and X, without steps."""
+
+EVERYTHING: Block = (slice(None), slice(None), slice(None))
 
 
 def rasterise(region: Region, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
@@ -30,12 +37,13 @@ def rasterise(region: Region, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
     return rasterise_all([region], shape)
 
 
-def rasterise_all(
-    regions: Iterable[Region],
-    shape: tuple[int, int, int],
-    block: tuple[slice, slice, slice] = (slice(None), slice(None), slice(None)),
-) -> NDArray[np.bool_]:
-    """Return the pixels that any of the regions covers; see `rasterise`.
+def rasterise_all(regions: Iterable[Region], shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Return the pixels that any of the regions covers, as a (Z, Y, X) bool mask; see `rasterise`."""
+    return RegionMask(regions, shape).block()
+
+
+class RegionMask:
+    """The pixels that any of some regions covers; see `rasterise`.
 
     Parameters
     ----------
@@ -43,28 +51,75 @@ def rasterise_all(
         The shapes.
     shape : (Z, Y, X)
         Size of the image.
-    block : tuple of slice, optional
-        The part of the image, along Z, Y and X, without steps; everything by default.
-
-    Returns
-    -------
-    mask : (Z, Y, X) bool
-        As large as the part.
     """
-    planes, height, width = (range(size)[part] for part, size in zip(block, shape, strict=True))
-    mask = np.zeros((len(planes), len(height), len(width)), bool)
-    if not mask.size:
+
+    def __init__(self, regions: Iterable[Region], shape: tuple[int, int, int]) -> None:
+        self._regions = tuple(regions)
+        self._shape = shape
+
+    def block(self, block: Block = EVERYTHING) -> NDArray[np.bool_]:
+        """Return the (Z, Y, X) bool mask of a part of the image.
+
+        Parameters
+        ----------
+        block : tuple of slice, optional
+            Along Z, Y and X, without steps; everything by default.
+        """
+        ranges = [range(size)[part] for part, size in zip(block, self._shape, strict=True)]
+        mask = np.zeros([len(each) for each in ranges], bool)
+        for footprint in self._footprints:
+            places = (footprint.slices, footprint.rows, footprint.columns)
+            overlap = [
+                range(max(place.start, part.start), min(place.stop, part.stop))
+                for place, part in zip(places, ranges, strict=True)
+            ]
+            z, y, x = (
+                slice(each.start - part.start, each.stop - part.start)
+                for each, part in zip(overlap, ranges, strict=True)
+            )
+            if all(overlap):
+                rows, columns = overlap[1:]
+                inside = footprint.inside[
+                    rows.start - places[1].start : rows.stop - places[1].start,
+                    columns.start - places[2].start : columns.stop - places[2].start,
+                ]
+                mask[z, y, x] |= inside
         return mask
-    for region in regions:
-        slices = [z - planes.start for z in _slices(region, shape[0]) if z in planes]
-        if not slices:
-            continue
-        rows, columns = _pixels(region, shape[1:])
-        rows, columns = rows - height.start, columns - width.start
-        inside = (rows >= 0) & (rows < len(height)) & (columns >= 0) & (columns < len(width))
-        for z in slices:
-            mask[z, rows[inside], columns[inside]] = True
-    return mask
+
+    @cached_property
+    def _footprints(self) -> list[_Footprint]:
+        """The regions that have pixels in the image; found once, as a large polygon takes a while."""
+        return [each for region in self._regions if (each := _footprint(region, self._shape)) is not None]
+
+
+@dataclass(frozen=True)
+class _Footprint:
+    """The pixels of a region: the same in each of its slices.
+
+    Attributes
+    ----------
+    slices, rows, columns : range
+        The smallest box around them.
+    inside : (rows, columns) bool
+        Which pixels of the box are the region's.
+    """
+
+    slices: range
+    rows: range
+    columns: range
+    inside: NDArray[np.bool_]
+
+
+def _footprint(region: Region, shape: tuple[int, int, int]) -> _Footprint | None:
+    slices = _slices(region, shape[0])
+    rows, columns = _pixels(region, shape[1:])
+    if not slices or not rows.size:
+        return None
+    top, left = int(rows.min()), int(columns.min())
+    inside = np.zeros((int(rows.max()) + 1 - top, int(columns.max()) + 1 - left), bool)
+    inside[rows - top, columns - left] = True
+    height, width = inside.shape
+    return _Footprint(slices, range(top, top + height), range(left, left + width), inside)
 
 
 def _slices(region: Region, n_slices: int) -> range:
