@@ -81,7 +81,8 @@ def timed(action: Callable[[], object]) -> float:
 
 def lazy(path: Path) -> Array:
     """Return a stack as a lazy array."""
-    return open_image(path).data[0, 0]
+    data: Array = open_image(path).data[0, 0]
+    return data
 
 
 def main() -> int:
