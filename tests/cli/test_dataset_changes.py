@@ -57,6 +57,30 @@ def test_what_is_there_already_is_said_and_the_rest_is_added(
     assert CuratedDataset.open(dataset).sample("e").verdict.value == "accepted"
 
 
+def test_another_dataset_is_added(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = write_pairs(tmp_path / "second", "a", "x")
+    assert run(["dataset", "create", str(tmp_path / "other"), *folders]) == 0
+    status, data = answer(capsys, "dataset", "add", str(dataset), "--dataset", str(tmp_path / "other"))
+    assert (status, data["added"], data["n_samples"], data["problems"]) == (0, ["a_2", "x"], 6, [])
+    assert CuratedDataset.open(dataset).sample("x").verdict.value == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "Name the images with --raw, or another dataset with --dataset."),
+        (["--dataset", "other", "--raw", "images"], "Name the images with --raw, or another"),
+        (["--dataset", "other", "--accept"], "With --dataset, only --json can be used"),
+        (["--dataset", "other"], "other"),
+    ],
+)
+def test_what_to_add_must_be_clear(
+    dataset: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert run(["dataset", "add", str(dataset), *options]) != 0
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_dry_run_adds_nothing(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = write_pairs(tmp_path / "more", "e")
     status, data = answer(capsys, "dataset", "add", str(dataset), *more, "--dry-run")

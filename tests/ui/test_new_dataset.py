@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QApplication, QToolButton
 from tifffile import imread
 
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
+from segloop.images.pairing import Pair
 
 
 def click(button):
@@ -164,6 +165,43 @@ def test_samples_are_added_to_the_dataset_that_is_open(
     click(dock.datasets.new)
     assert panel.name.isVisible()
     assert panel.create.text().startswith("Create dataset")
+
+
+def test_the_samples_of_another_dataset_are_added_in_three_clicks(
+    open_dock, nuclei_dataset, sample_nuclei, workspace, qtbot, settle, viewer
+):
+    raw = sorted((sample_nuclei / "raw").glob("*.tif"))[5]
+    other = CuratedDataset.create(
+        workspace.datasets_dir / "second",
+        [Pair("extra", raw, sample_nuclei / "seg" / raw.name)],
+        accept_all=True,
+        label_kind="instances",
+    )
+    dock = open_dock("Curation")
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    dock.presenter.open_dataset(nuclei_dataset)
+    settle(dock)
+    click(dock.datasets.new)
+    assert not dock.creation.panel.from_dataset.isVisible()
+    click(dock.datasets.more)
+    panel = dock.creation.panel
+    click(panel.from_dataset)
+    assert panel.dataset.isVisible()
+    assert not panel.raw.isVisible()
+    assert [panel.dataset.itemText(row) for row in range(panel.dataset.count())] == [
+        "second",
+        "Other folder…",
+    ]
+    QTest.keyClick(panel.dataset, Qt.Key.Key_Down)
+    panel.dataset.activated.emit(panel.dataset.currentIndex())
+    assert panel.create.text() == "Add the samples of second"
+    click(panel.create)
+    qtbot.waitUntil(dock.panel.isVisible, timeout=60_000)
+    settle(dock)
+    assert dock.message.text == "Added 1 sample to nuclei, which has 4 now."
+    added = CuratedDataset.open(nuclei_dataset)
+    assert added.sample("extra").verdict == "accepted"
+    assert np.array_equal(added.labels(added.sample("extra")), other.labels(other.sample("extra")))
 
 
 def test_images_without_segmentations_are_labelled_from_nothing(

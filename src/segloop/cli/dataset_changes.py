@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -18,10 +18,19 @@ from segloop.cli.arguments import (
 )
 from segloop.cli.output import say
 
+if TYPE_CHECKING:
+    from segloop.curation.adding import Added
+
 
 @click.command()
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
-@click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
+@click.option("--raw", default="", metavar="DIR_OR_GLOB", help="Raw images.")
+@click.option(
+    "--dataset",
+    "other",
+    type=click.Path(path_type=Path),
+    help="Instead of files, another dataset: its samples with all that was decided and corrected.",
+)
 @seg_option
 @blank_option
 @click.option("--accept", is_flag=True, help="Accept the new samples; by default they are undecided.")
@@ -31,6 +40,7 @@ from segloop.cli.output import say
 def add(
     path: Path,
     raw: str,
+    other: Path | None,
     segmentations: tuple[str, ...],
     blank: bool,
     accept: bool,
@@ -48,13 +58,20 @@ def add(
     Examples:
       segloop dataset add nuclei --raw more/raw --seg more/seg --accept
       segloop dataset add nuclei --raw new-images --seg nuclei-2d=predictions
+      segloop dataset add nuclei --dataset other-nuclei
     """
     from segloop.artifacts.dataset.curated_dataset import CuratedDataset
     from segloop.cli.progress import progress_shown
-    from segloop.core.wording import counted
-    from segloop.curation.adding import add_planned, plan_addition
+    from segloop.curation.adding import add_planned, add_samples_of, plan_addition
     from segloop.curation.creating import Folders
 
+    if bool(raw) == (other is not None):
+        raise click.UsageError("Name the images with --raw, or another dataset with --dataset.")
+    if other is not None:
+        if segmentations or blank or accept or rule or dry_run:
+            raise click.UsageError("With --dataset, only --json can be used: all comes from the dataset.")
+        with progress_shown() as context:
+            return _print_added(add_samples_of(path, other, context), as_json)
     dataset = CuratedDataset.open(path)
     planned = plan_addition(
         dataset, Folders(raw, chosen_segmentations(segmentations, blank), rule=rule or "")
@@ -62,7 +79,13 @@ def add(
     if dry_run:
         return print_pairing(planned.before_import(), as_json)
     with progress_shown() as context:
-        done = add_planned(dataset, planned, accept=accept, context=context)
+        return _print_added(add_planned(dataset, planned, accept=accept, context=context), as_json)
+
+
+def _print_added(done: Added, as_json: bool) -> int:
+    from segloop.core.wording import counted
+
+    dataset = done.dataset
     added, problems = list(done.sample_ids), list(done.problems)
     for sentence in problems:
         say(f"Warning: {sentence}", err=True)

@@ -86,6 +86,20 @@ def add_pairs(path: Path, pairs: Sequence[Pair], source: Folders, context: Conte
     return add_planned(dataset, planned, context=context)
 
 
+def add_samples_of(path: Path, other: Path, context: Context | None = None) -> Added:
+    """Add the samples of another dataset to a dataset; see `CuratedDataset.add_dataset`.
+
+    Raises
+    ------
+    SegloopError
+        If their labels don't mean the same, or the dataset can't be written.
+    """
+    dataset = CuratedDataset.open(path)
+    before = set(dataset.sample_ids)
+    problems = dataset.add_dataset(other, context=context)
+    return Added(dataset, tuple(each for each in dataset.sample_ids if each not in before), problems)
+
+
 def add_layers(path: Path, source: Layers, context: Context | None = None) -> Added:
     """Write layers to files, and add a sample made of them to a dataset.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,21 +116,12 @@ class References:
         changed = [(each, self._changed(each, relocation.found)) for each in samples]
         return relocation, [(before, after) for before, after in changed if after != before]
 
-    def _changed(self, sample: Sample, moved: Mapping[Path, Path]) -> Sample:
-        raw = sample.raw.model_copy(update={"path": self._moved(sample.raw.path, moved)})
-        segmentations = tuple(self._with_moved(each, moved) for each in sample.segmentations)
-        return sample.edit(raw=raw, segmentations=segmentations)
+    def rebased(self, sample: Sample, folder: Path) -> Sample:
+        """Return a sample as a dataset in another folder should refer to the same files."""
+        return _with_paths(sample, lambda reference: to_reference(self._path(reference), folder))
 
-    def _with_moved(self, segmentation: Segmentation, moved: Mapping[Path, Path]) -> Segmentation:
-        source = segmentation.source
-        update: dict[str, Any] = {}
-        if (image := getattr(source, "image", None)) is not None:
-            update["image"] = image.model_copy(update={"path": self._moved(image.path, moved)})
-        if isinstance(source, PredictionSource) and source.record:
-            update["record"] = self._moved(source.record, moved)
-        if isinstance(source, ImportedSource):
-            update["original"] = self._moved(source.original, moved)
-        return segmentation.model_copy(update={"source": source.model_copy(update=update)})
+    def _changed(self, sample: Sample, moved: Mapping[Path, Path]) -> Sample:
+        return _with_paths(sample, lambda reference: self._moved(reference, moved))
 
     def _moved(self, reference: str, moved: Mapping[Path, Path]) -> str:
         place = moved.get(self._path(reference))
@@ -148,3 +139,21 @@ def _paths(segmentation: Segmentation) -> Iterable[str]:
         yield source.record
     if isinstance(source, ImportedSource):
         yield source.original
+
+
+def _with_paths(sample: Sample, change: Callable[[str], str]) -> Sample:
+    """Return a sample with each reference to a file replaced."""
+
+    def changed(segmentation: Segmentation) -> Segmentation:
+        source = segmentation.source
+        update: dict[str, Any] = {}
+        if (image := getattr(source, "image", None)) is not None:
+            update["image"] = image.model_copy(update={"path": change(image.path)})
+        if isinstance(source, PredictionSource) and source.record:
+            update["record"] = change(source.record)
+        if isinstance(source, ImportedSource):
+            update["original"] = change(source.original)
+        return segmentation.model_copy(update={"source": source.model_copy(update=update)})
+
+    raw = sample.raw.model_copy(update={"path": change(sample.raw.path)})
+    return sample.edit(raw=raw, segmentations=tuple(map(changed, sample.segmentations)))

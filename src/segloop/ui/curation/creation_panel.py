@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -58,7 +59,9 @@ class CreationPanel(QWidget):
         self.panel.create_requested.connect(self._create)
         self.panel.raw_folder_changed.connect(creation.list_channels)
         self.panel.files_changed.connect(lambda: creation.pairing.look(self.panel.folders()))
-        self.panel.from_layers.toggled.connect(self._show_ready)
+        for button in (self.panel.from_folders, self.panel.from_layers, self.panel.from_dataset):
+            button.toggled.connect(lambda _: self._show_ready())
+        self.panel.dataset.chosen.connect(self._show_ready)
         creation.channels_found.connect(self._on_channels)
         creation.pairing.changed.connect(self._show_ready)
         creation.created.connect(self._on_created)
@@ -80,6 +83,13 @@ class CreationPanel(QWidget):
         self.panel.setVisible(stage == "creating")
         self.setVisible(stage in ("empty", "creating"))
 
+    def show_datasets(self, paths: Sequence[Path], current: Path | None) -> None:
+        """Offer other datasets than the one that is open."""
+        others = [path for path in paths if path != current]
+        before = self.panel.dataset.value()
+        self.panel.dataset.show_datasets(others, before if before != current else None)
+        self._show_ready()
+
     def show_folders(self) -> None:
         """Let the user name folders."""
         self.opened.emit()
@@ -99,7 +109,9 @@ class CreationPanel(QWidget):
 
     def _create(self) -> None:
         name = self.panel.name.text().strip()
-        if self.panel.from_layers.isChecked():
+        if self.panel.from_dataset.isChecked():
+            self._creation.from_dataset(self.panel.dataset.value())
+        elif self.panel.from_layers.isChecked():
             self._creation.from_layers(name, self._chosen_layers(), self.panel.split())
         else:
             self._creation.from_pairs(name, self.panel.split())
@@ -137,13 +149,16 @@ class CreationPanel(QWidget):
     def _show_ready(self) -> None:
         """Say on the button what it will do."""
         pairing, path = self._creation.pairing, self._creation.adding_to
-        number = 0 if self.panel.from_layers.isChecked() else pairing.n_used
+        of_files, other = self.panel.from_folders.isChecked(), self.panel.dataset.value()
+        number = pairing.n_used if of_files else 0
         if path is None:
             text = f"Create dataset of {self._counted(number)}" if number else "Create dataset"
         else:
             text = f"Add {self._counted(number)}" if number else "Add"
+            if self.panel.from_dataset.isChecked() and other is not None:
+                text = f"Add the samples of {other.name}"
         self.panel.create.setText(text)
-        searching = pairing.searching and not self.panel.from_layers.isChecked()
+        searching = pairing.searching and of_files
         self.panel.create.setEnabled(not self._creation.activity.running and not searching)
 
     def _counted(self, number: int) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -18,10 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from segloop.curation.export import FORMATS
-from segloop.ui.widgets.chooser import PathChooser
+from segloop.ui.curation.dataset_box import DatasetBox
 from segloop.ui.widgets.folder_dialog import ask_for_folder
-
-_OTHER = "Other folder…"
 
 
 class DatasetRow(QWidget):
@@ -38,16 +35,12 @@ class DatasetRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._paths: tuple[Path, ...] = ()
-        self._current: Path | None = None
-        self.box = QComboBox(toolTip="Curated dataset to review")
-        # A long name must not make the dock wider.
-        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.box.activated.connect(self._on_activated)
+        self.box = DatasetBox("Curated dataset to review")
+        self.box.chosen.connect(lambda: self.chosen.emit(self.box.value()))
         self.new = QPushButton("New…", toolTip="Create a dataset from folders or from open layers")
         self.new.clicked.connect(self.new_requested)
         self.more = QPushButton(
-            "Add…", toolTip="Add samples to this dataset, from folders or from open layers"
+            "Add…", toolTip="Add samples to this dataset: files, open layers, or those of another dataset"
         )
         self.more.clicked.connect(self.more_requested)
         self.export = QToolButton(text="Export ▾", toolTip="Write the accepted samples for another tool")
@@ -58,10 +51,6 @@ class DatasetRow(QWidget):
         for name, title in FORMATS.items():
             menu.addAction(f"{name}: {title}", partial(self._browse, name))
         self.export.setMenu(menu)
-        # Only its dialog is used.
-        self._folder = PathChooser(parent=self)
-        self._folder.hide()
-        self._folder.changed.connect(lambda path: self.chosen.emit(Path(path)))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(QLabel("Dataset"))
@@ -72,25 +61,11 @@ class DatasetRow(QWidget):
 
     def show_datasets(self, paths: Sequence[Path], current: Path | None) -> None:
         """Offer datasets, the open one marked (it may be outside the workspace)."""
-        self._current = current
         self.export.setEnabled(current is not None)
         self.more.setEnabled(current is not None)
-        self._paths = tuple(paths) if current is None or current in paths else (current, *paths)
-        self.box.clear()
-        for path in self._paths:
-            self.box.addItem(path.name)
-            self.box.setItemData(self.box.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
-        self.box.addItem(_OTHER)
-        self.box.setCurrentIndex(self._paths.index(current) if current is not None else -1)
+        self.box.show_datasets(paths, current)
 
     def _browse(self, name: str) -> None:
         """Let the user choose where to export to, without blocking what runs."""
         emit = partial(self.export_requested.emit, name)
         ask_for_folder(self, "Make the exported folder in", "Export here", emit)
-
-    def _on_activated(self, index: int) -> None:
-        if index < len(self._paths):
-            self.chosen.emit(self._paths[index])
-            return
-        self.show_datasets(self._paths, self._current)
-        self._folder.browse()

@@ -211,7 +211,8 @@ class CurationDock(Page):
         self.creation.show_stage(stage)
 
     def _on_datasets(self) -> None:
-        self.datasets.show_datasets(self.presenter.datasets, self.presenter.current_dataset)
+        for each in (self.datasets, self.creation):
+            each.show_datasets(self.presenter.datasets, self.presenter.current_dataset)
 
     def _on_acted(self, text: str, undoable: bool) -> None:
         hint = f", {key_of('Curation', 'undo')} undoes it" if undoable else ""

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from segloop.app.presenters.background import Memory
 from segloop.app.presenters.curation.pairing import FolderChoice, PairingPresenter
 from segloop.curation.creating import SplitShares
+from segloop.ui.curation.dataset_box import DatasetBox
 from segloop.ui.curation.named_rows import NamedRows
 from segloop.ui.curation.pairing_panel import PairingPanel
 from segloop.ui.widgets.chooser import PathChooser, PathKind
@@ -40,7 +41,7 @@ class LayerNames:
 
 
 class NewDatasetPanel(QWidget):
-    """The form for a new dataset or for more samples, from folders or from open layers."""
+    """The form for a new dataset or for more samples: from folders, open layers or another dataset."""
 
     create_requested = Signal()
     cancelled = Signal()
@@ -57,17 +58,18 @@ class NewDatasetPanel(QWidget):
         self.name.setToolTip("Name of the dataset, also of its folder")
         self.from_folders = QRadioButton("Folders", checked=True)
         self.from_layers = QRadioButton("Open layers")
+        self.from_dataset = QRadioButton("Another dataset")
         self._sources = QButtonGroup(self)
-        self._sources.addButton(self.from_folders)
-        self._sources.addButton(self.from_layers)
         source = QHBoxLayout()
-        source.addWidget(self.from_folders)
-        source.addWidget(self.from_layers)
+        for button in (self.from_folders, self.from_layers, self.from_dataset):
+            self._sources.addButton(button)
+            source.addWidget(button)
+            button.toggled.connect(self._on_source)
         source.addStretch(1)
         self.pairs = PairingPanel(pairing)
         self._folders = self._make_folders()
         self._layers = self._make_layers()
-        self.from_layers.toggled.connect(self._on_source)
+        self._dataset = self._make_dataset()
         self.val = _percent(20, "Fraction of the samples used for validation during training")
         self.test = _percent(0, "Fraction of the samples kept for the final score; training never sees them")
         self.group_by = QLineEdit(placeholderText="each image on its own")
@@ -99,20 +101,24 @@ class NewDatasetPanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._folders)
         layout.addWidget(self._layers)
+        layout.addWidget(self._dataset)
         layout.addWidget(self.split_fold)
         layout.addLayout(buttons)
-        self._layers.hide()
+        self._on_source()
 
     def show_addition(self, dataset: str) -> None:
         """Ask for what more samples of a dataset need; an empty name asks for a new dataset."""
         new = not dataset
         self.title.setText(
-            f"More samples for {dataset}. Those that are there stay as they are, and new ones are split in "
+            f"More samples for {dataset}. Those that are there stay as they are, and new files are split in "
             "the same proportions."
         )
         self.title.setVisible(not new)
         for widget in (self._name_label, self.name, self.split_fold, self._channel_label, self.channel):
             widget.setVisible(new)
+        self.from_dataset.setVisible(not new)
+        if new and self.from_dataset.isChecked():
+            self.from_folders.setChecked(True)
 
     def split(self) -> SplitShares:
         """Return how to split the samples."""
@@ -237,9 +243,24 @@ class NewDatasetPanel(QWidget):
         box.addItems(self._labels)
         return box
 
-    def _on_source(self, layers: bool) -> None:
-        self._folders.setVisible(not layers)
-        self._layers.setVisible(layers)
+    def _make_dataset(self) -> QWidget:
+        self.dataset = DatasetBox("The dataset whose samples are added")
+        self.dataset.setPlaceholderText("Choose a dataset")
+        about = QLabel(
+            "Its samples come with their verdicts, regions, corrected labels and split. The other dataset "
+            "stays as it is.",
+            wordWrap=True,
+        )
+        widget = QWidget()
+        form = _form(widget)
+        form.addRow("Dataset", self.dataset)
+        form.addRow(about)
+        return widget
+
+    def _on_source(self, _: bool = False) -> None:
+        self._folders.setVisible(self.from_folders.isChecked())
+        self._layers.setVisible(self.from_layers.isChecked())
+        self._dataset.setVisible(self.from_dataset.isChecked())
 
 
 _ALL_CHANNELS = "all channels"

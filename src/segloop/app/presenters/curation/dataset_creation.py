@@ -18,7 +18,7 @@ from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.core.context import Context
 from segloop.core.errors import ImageError
 from segloop.core.wording import counted
-from segloop.curation.adding import Added, add_layers, add_pairs
+from segloop.curation.adding import Added, add_layers, add_pairs, add_samples_of
 from segloop.curation.creating import (
     Layers,
     PixelSize,
@@ -111,6 +111,14 @@ class DatasetCreation:
         """
         self._messages.clear()
         self._messages.attempt(lambda: self._from_layers(name, chosen, split))
+
+    def from_dataset(self, path: Path | None) -> None:
+        """Add the samples of another dataset."""
+        self._messages.clear()
+        if self.adding_to is None or path is None:
+            self._messages.info("Choose the dataset whose samples are to be added.")
+        else:
+            self._run(add_samples_of, self.adding_to, path, on_result=self._on_added)
 
     def from_sample_images(self) -> None:
         """Create a dataset of the bundled nuclei."""
