@@ -38,6 +38,17 @@ def add(dataset: CuratedDataset) -> None:
     )
 
 
+def add_dataset(dataset: CuratedDataset) -> None:
+    """Add a dataset with a corrected sample; it is made once, beside the others."""
+    folder = dataset.path.parent
+    if not (folder / "another").exists():
+        labels = dataset.label_file(dataset.sample(dataset.sample_ids[0])).path
+        another = CuratedDataset.create(folder / "another", [Pair("added", folder / "added.tif", labels)])
+        correct(another)
+        paint(another)
+    assert dataset.add_dataset(folder / "another") == ()
+
+
 def correct(dataset: CuratedDataset) -> None:
     first = dataset.sample(dataset.sample_ids[0])
     dataset.correct_labels(first.id, "seg", np.ones(dataset.labels(first).shape, np.uint8))
@@ -60,7 +71,7 @@ def undo(dataset: CuratedDataset) -> None:
     dataset.undo()
 
 
-ACTIONS: list[Action] = [edit, move_a_group, add, add_segmentation, correct, paint, undo]
+ACTIONS: list[Action] = [edit, move_a_group, add, add_dataset, add_segmentation, correct, paint, undo]
 
 
 def state(dataset: CuratedDataset) -> tuple[object, ...]:
