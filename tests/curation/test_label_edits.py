@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from skimage.draw import disk
 from skimage.measure import label
 from tifffile import imread
@@ -174,3 +175,61 @@ def test_the_object_under_the_mouse() -> None:
     assert label_edits.object_at(labels, (0, -1, 5)) == 0
     assert label_edits.object_at(labels, (1, 20, 18)) == 0
     assert label_edits.new_number(labels) == 10
+
+
+def disc_image(shape=(60, 70), centre=(30, 34), radius=14) -> tuple[np.ndarray, np.ndarray]:
+    """Return a blurred, noisy image of a disc, and its mask."""
+    mask = np.zeros(shape, bool)
+    mask[disk(centre, radius, shape=shape)] = True
+    noise = np.random.default_rng(0).normal(0, 4, shape)
+    return ndimage.gaussian_filter(100.0 * mask, 1.5) + noise, mask
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the intersection over union."""
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("radius", [11, 13, 14, 17])
+@pytest.mark.parametrize("centre", [(30, 34), (3, 34)], ids=["inside", "at the edge of the image"])
+def test_an_outline_snaps_to_the_edge(centre, radius, dtype) -> None:
+    image, mask = disc_image(centre=centre)
+    drawn = np.zeros((3, *mask.shape), np.uint32)
+    for z, (y, x) in enumerate([(0, 0), (1, 1), (0, -1)]):
+        drawn[z][disk((centre[0] + y, centre[1] + x), radius, shape=mask.shape)] = 5
+    stack = np.stack([np.clip(image, 0, None)] * 3).astype(dtype)
+    snapped = applied(drawn, label_edits.snap(drawn, [stack], 5))
+    for z in range(3):
+        assert overlap(snapped[z] == 5, mask) > 0.93
+        assert radius == 14 or overlap(snapped[z] == 5, mask) > overlap(drawn[z] == 5, mask)
+
+
+@given(label_images(), st.integers(1, 4), st.integers(1, 2))
+def test_snapping_moves_an_outline_by_a_few_pixels_and_no_other_object(labels, number, n_channels) -> None:
+    image = np.random.default_rng(0).random((n_channels, *labels.shape))
+    change = label_edits.snap(labels, list(image), number)
+    result = applied(labels, change)
+    others = (labels != number) & (labels > 0)
+    assert np.array_equal(result[others], labels[others])
+    assert set(np.unique(result[~others])) <= {0, number}
+    assert (result == number).any(axis=(1, 2)).tolist() == (labels == number).any(axis=(1, 2)).tolist()
+    near = np.stack([ndimage.binary_dilation(plane, iterations=4) for plane in labels == number])
+    assert not (result == number)[~near].any()
+
+
+def test_real_nuclei_drawn_too_small_are_snapped_to_the_annotation(sample_nuclei: Path) -> None:
+    before, after = [], []
+    for name in ("000.tif", "015.tif"):
+        truth, image = (imread(sample_nuclei / part / name)[np.newaxis] for part in ("seg", "raw"))
+        drawn = truth.astype(np.uint32)
+        for number in np.unique(truth)[1:]:
+            inside = ndimage.binary_erosion(truth == number, np.ones((1, 3, 3)), iterations=2)
+            drawn[(truth == number) & ~inside] = 0
+        for number in np.unique(drawn)[1:]:
+            label_edits.snap(drawn, [image], number).apply(drawn)
+            was = ndimage.binary_erosion(truth == number, np.ones((1, 3, 3)), iterations=2)
+            before.append(overlap(was, truth == number))
+            after.append(overlap(drawn == number, truth == number))
+    assert np.median(after) > np.median(before) + 0.1
+    assert np.mean(np.array(after) > np.array(before)) > 0.8

@@ -99,6 +99,37 @@ def test_objects_are_joined_by_a_line_and_deleted_by_a_click(dock, drawn, canvas
     assert dock.viewer_app.canvas_message.text == "Object 1 deleted, Ctrl+Z undoes it"
 
 
+def test_an_outline_is_moved_to_the_edges_by_a_key_and_a_click(dock, drawn, canvas):
+    """The image of these objects is that of their labels, so they come back."""
+    before = on_disk(drawn)
+    press(canvas, Qt.Key.Key_H)
+    canvas.click(40, 60)
+    canvas.click(40, 60)
+    assert (on_disk(drawn) == 1).sum() < (before == 1).sum()
+    press(canvas, Qt.Key.Key_W)
+    canvas.click(40, 60)
+    after = on_disk(drawn)
+    assert ((after == 1) & (before == 1)).sum() > 0.95 * ((after == 1) | (before == 1)).sum()
+    assert np.array_equal(after > 1, before > 1)
+    assert dock.viewer_app.canvas_message.text == "Outline of object 1 moved to the edges, Ctrl+Z undoes it"
+
+
+def test_naparis_brush_paints_in_three_dimensions(dock, drawn, canvas, viewer, n_slices):
+    before = on_disk(drawn)
+    press(canvas, Qt.Key.Key_L)
+    layer = viewer.layers["Curation: seg, corrected"]
+    layer.n_edit_dimensions = layer.ndim
+    canvas.drag([(70, 30), (70, 40)])
+    painted = on_disk(drawn)
+    assert (painted[:, 70, 30:41] == 4).all()
+    if n_slices > 1:
+        assert np.array_equal(painted, np.asarray(layer.data))
+        sizes = (painted == 4).sum(axis=(1, 2))
+        assert sizes[0] < sizes[middle(dock)]  # a ball
+    press(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(on_disk(drawn), before)
+
+
 def test_moving_the_view_with_a_tool_deletes_nothing(dock, drawn, canvas):
     press(canvas, Qt.Key.Key_D)
     canvas.drag([(40, 60), (45, 70), (50, 80)])

@@ -111,6 +111,11 @@ def shrink_object() -> None:
     _run("Curation", "shrink")
 
 
+def snap_object() -> None:
+    """Move the outlines of the objects that are clicked to the edges in the image."""
+    _run("Curation", "snap")
+
+
 def interpolate_object() -> None:
     """Fill the objects that are clicked in between the slices they were drawn in."""
     _run("Curation", "interpolate")

@@ -21,6 +21,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "smooth": ("Smooth", "Click on an object to smooth its outline"),
     "grow": ("Grow", "Click on an object to grow it by a pixel"),
     "shrink": ("Shrink", "Click on an object to shrink it by a pixel"),
+    "snap": ("Snap", "Click on an object to move its outline to the edges in the image"),
     "interpolate": ("Interpolate", "Click on an object to fill it in between the slices it was drawn in"),
 }
 _OBJECT_STEPS: dict[str, tuple[str, str]] = {

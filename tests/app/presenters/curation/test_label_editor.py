@@ -98,6 +98,7 @@ def test_the_strokes_of_a_review_are_one_version(editing):
         ("grow", (0, 5, 5), "Object 1 grown by a pixel", {0, 1, 2, 3}),
         ("shrink", (1, 16, 16), "Object 3 shrunk by a pixel", {0, 1, 2, 3}),
         ("smooth", (1, 16, 16), "Object 3 smoothed", {0, 1, 2, 3}),
+        ("snap", (1, 16, 16), "Outline of object 3 moved to the edges", {0, 1, 2, 3}),
     ],
 )
 def test_a_click_edits_the_object_under_it(editing, tool, place, said, left):

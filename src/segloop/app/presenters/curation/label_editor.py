@@ -13,11 +13,12 @@ from segloop.app.presenters.messages import Messages
 from segloop.artifacts.dataset.label_changes import LabelChange
 from segloop.artifacts.dataset.manifest import Sample
 from segloop.core.errors import SegloopError
+from segloop.curation.pixels import Stack
 from segloop.curation.session import ReviewSession
 from segloop.curation.snapshot import Snapshot
 from segloop.images.lazy_stack import LazyStack
 
-Tool = Literal["delete", "join", "cut", "fill", "smooth", "grow", "shrink", "interpolate"]
+Tool = Literal["delete", "join", "cut", "fill", "smooth", "grow", "shrink", "snap", "interpolate"]
 
 LINE_TOOLS: tuple[Tool, ...] = ("join", "cut")
 """Tools that act on the objects under a line; the others act on the object that is clicked."""
@@ -28,6 +29,11 @@ _BY_CLICK: dict[Tool, tuple[str, str, str]] = {
     "smooth": ("smooth", "Object {} smoothed", "The outline of object {} is smooth already."),
     "grow": ("grow", "Object {} grown by a pixel", "There is no room around object {}."),
     "shrink": ("shrink", "Object {} shrunk by a pixel", ""),
+    "snap": (
+        "snap",
+        "Outline of object {} moved to the edges",
+        "The outline of object {} is at the edges already.",
+    ),
     "interpolate": (
         "interpolate",
         "Object {} filled in between its slices",
@@ -186,8 +192,9 @@ class LabelEditor:
             self._messages.info("There is no object: click on one.")
             return
         function, done, nothing = _BY_CLICK[self.tool]
+        edit = getattr(label_edits, function)
         self._edit(
-            getattr(label_edits, function)(self.labels, number),
+            edit(self.labels, self._image(), number) if self.tool == "snap" else edit(self.labels, number),
             self.tool,
             done.format(number),
             nothing.format(number),
@@ -259,6 +266,12 @@ class LabelEditor:
             return session.dataset.label_changes(self.segmentation, before, after, self.labels.size)
         except SegloopError:  # reading the labels again says what is wrong
             return None
+
+    def _image(self) -> tuple[Stack, ...]:
+        """Return the channels of the raw image."""
+        snapshot = self._snapshot()
+        assert snapshot is not None  # labels are corrected of what is on screen
+        return snapshot.pixels.raw
 
     def _edit(self, change: LabelChange, action: str, done: str, nothing: str) -> bool:
         if not len(change):
