@@ -206,7 +206,7 @@ def test_by_the_command_line(experiment: Path, tmp_path: Path, capsys: pytest.Ca
     dataset = CuratedDataset.open(tmp_path / "d")
     assert all(dataset.sample(each).verdict is Verdict.accepted for each in dataset.sample_ids)
     # The regions can be edited and there is nothing to undo: the import is the beginning.
-    assert dataset.undo() is None
+    assert dataset.undo() == ()
 
 
 def test_one_table_of_another_name_is_split_anew(experiment: Path, tmp_path: Path) -> None:

@@ -288,8 +288,8 @@ def test_regions_are_copied_to_the_next_sample_once(review, path):
     review.add_region("merge", "polygon", SQUARE, segmentation="other")
     following = review.samples[review.next_id()]
 
-    assert review.copy_regions("exclude") == (following.id, 1)
-    assert review.copy_regions("exclude") == (following.id, 0)
+    assert review.copy_regions("exclude") == ((following.id,), 1)
+    assert review.copy_regions("exclude") == ((following.id,), 0)
 
     (copy,) = on_disk(path, following).regions
     (original, _) = on_disk(path, review.current).regions
@@ -298,6 +298,48 @@ def test_regions_are_copied_to_the_next_sample_once(review, path):
     assert review.samples[following.id].regions == (copy,)
     assert review.undo().id == following.id
     assert on_disk(path, following).regions == ()
+
+
+def test_regions_are_copied_to_a_group_and_taken_back_by_one_undo(grouped):
+    grouped.next()
+    grouped.add_region("exclude", "polygon", SQUARE)
+    group = [each for each in grouped.samples.values() if each.group == grouped.current.group]
+    others = tuple(each.id for each in group if each.id != grouped.current.id)
+    assert len(others) == 3
+    assert grouped.copy_regions("exclude", "group") == (others, 3)
+    assert grouped.copy_regions("exclude", "group") == (others, 0)
+    stored = [grouped.dataset.sample(each) for each in others]
+    assert [each.regions[0].vertices for each in stored] == [grouped.current.regions[0].vertices] * 3
+    assert [grouped.samples[each] for each in others] == stored
+    grouped.undo()
+    assert [grouped.samples[each].regions for each in others] == [()] * 3
+    grouped.redo()
+    assert [grouped.samples[each] for each in others] == stored
+
+
+def test_a_group_of_one_has_none_to_copy_regions_to(review):
+    with pytest.raises(DatasetError, match="is the only sample of its group"):
+        review.copy_regions("exclude", "group")
+
+
+def test_whatever_an_undo_changes_is_known_at_once(sample_nuclei, tmp_path):
+    """Also of samples that are not on screen: here all whose files were moved."""
+    for part in ("raw", "seg"):
+        (tmp_path / "images" / part).mkdir(parents=True)
+        for file in sorted((sample_nuclei / part).glob("*.tif"))[:3]:
+            shutil.copy(file, tmp_path / "images" / part)
+    pairs = pair_by_stem(tmp_path / "images" / "raw", tmp_path / "images" / "seg").pairs
+    dataset = CuratedDataset.create(tmp_path / "dataset", pairs)
+    before = dict(ReviewSession(dataset).samples)
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    assert dataset.relocate(tmp_path / "elsewhere").found
+    again = ReviewSession(CuratedDataset.open(dataset.path))
+    moved = dict(again.samples)
+    assert all(moved[each] != before[each] for each in before)
+    again.undo()
+    assert dict(again.samples) == before
+    again.redo()
+    assert dict(again.samples) == moved
 
 
 def test_a_merge_is_not_copied_to_a_sample_without_its_segmentation(review, path):

@@ -213,6 +213,7 @@ def test_a_region_is_copied_to_the_next_sample_from_its_menu(dock, canvas, settl
     menu = row.menu
     menu.popup(row.list.mapToGlobal(row.list.rect().bottomLeft()))
     QTest.keyClick(menu, Qt.Key.Key_Up)
+    QTest.keyClick(menu, Qt.Key.Key_Up)
     QTest.keyClick(menu, Qt.Key.Key_Return)
     QApplication.processEvents()
     second = dock.review.session.dataset.sample_ids[1]

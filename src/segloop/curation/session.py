@@ -333,35 +333,46 @@ class ReviewSession:
             lambda now: now.edit(regions=with_excluded_slices(now.regions, ranges, plane)),
         )
 
-    def copy_regions(self, kind: Literal["exclude", "merge"]) -> tuple[str, int]:
-        """Copy the regions of a kind to the next sample of the list.
+    def copy_regions(
+        self, kind: Literal["exclude", "merge"], to: Literal["next", "group"] = "next"
+    ) -> tuple[tuple[str, ...], int]:
+        """Copy the regions of a kind to the next sample of the list, or to all others of the group.
 
-        Left out are those that the next sample has already, and merges from a segmentation that it lacks.
+        Left out are those that a sample has already, and merges from a segmentation that it lacks. One undo
+        takes all back.
 
         Returns
         -------
-        sample_id : str
-            The next sample.
+        sample_ids : tuple of str
+            The next sample, or the others of the group.
         n_copied : int
-            How many regions it got.
+            How many regions they got together.
 
         Raises
         ------
         DatasetError
-            If there is no next sample, or it can't be written.
+            If there is no such sample, or one can't be written.
         """
-        wanted = self.next_id()
-        if wanted is None:
-            raise DatasetError(f"No sample of the list comes after {self.current.id}.")
+        following = self.next_id() if to == "next" else None
+        others = [each for each in self._group(self.current) if each != self._current]
+        wanted = ((following,) if following else ()) if to == "next" else tuple(others)
+        if not wanted:
+            here = self.current.id
+            raise DatasetError(
+                f"No sample of the list comes after {here}."
+                if to == "next"
+                else f"{here} is the only sample of its group."
+            )
         copied: list[Region] = []
 
         def add(now: Sample) -> Sample:
-            copied.extend(copied_regions(self.current, kind, now))
-            return now.edit(regions=(*now.regions, *copied))
+            new = copied_regions(self.current, kind, now)
+            copied.extend(new)
+            return now.edit(regions=(*now.regions, *new))
 
-        after = self.dataset.edit(wanted, add, f"copy {kind} regions")
-        if copied:
-            self._take(after)
+        changed = self.dataset.edit_together(wanted, add, f"copy {kind} regions")
+        if changed:
+            self._take(*changed)
         return wanted, len(copied)
 
     def change_labels(self, segmentation: str, change: LabelChange, action: str) -> None:
@@ -408,13 +419,12 @@ class ReviewSession:
         if after != self.current:
             self._take(after)
 
-    def _show_restored(self, sample: Sample | None) -> Sample | None:
-        if sample is not None:
-            moved = sample.split != self._samples[sample.id].split
-            others = self._group(sample) if moved else ()
-            self._take(sample, *(self.dataset.sample(each) for each in others if each != sample.id))
-            self.jump(sample.id)
-        return sample
+    def _show_restored(self, samples: tuple[Sample, ...]) -> Sample | None:
+        if not samples:
+            return None
+        self._take(*samples)
+        self.jump(samples[0].id)
+        return samples[0]
 
     def _take(self, *samples: Sample) -> None:
         self._samples.update({sample.id: sample for sample in samples})

@@ -55,10 +55,10 @@ def test_any_strokes_undos_and_redos_equal_arrays_in_memory(dataset: CuratedData
         elif action == "reopen":
             dataset = CuratedDataset.open(dataset.path)
         elif action == "undo" and at > 0:
-            assert dataset.undo() is not None
+            assert dataset.undo()
             at -= 1
         elif action == "redo" and at < len(states) - 1:
-            assert dataset.redo() is not None
+            assert dataset.redo()
             at += 1
         assert np.array_equal(dataset.labels(dataset.sample("015"), "seg"), states[at])
 

@@ -70,8 +70,7 @@ def test_a_version_is_never_overwritten_even_after_undo(dataset: CuratedDataset)
     assert not dataset.labels(sample, "seg").any()
     dataset.undo()
     assert dataset.labels(dataset.sample("015"), "seg").any()
-    redone = dataset.redo()
-    assert redone is not None
+    (redone,) = dataset.redo()
     assert not dataset.labels(redone, "seg").any()
     stored = dataset.path / "labels" / "015" / "seg"
     assert sorted(folder.name for folder in stored.iterdir()) == ["1", "2"]
@@ -122,8 +121,7 @@ def test_a_prediction_is_added_with_the_model_it_comes_from(
         "../../predictions/015.json",
     )
     assert np.array_equal(dataset.labels(sample, "predicted")[0], tifffile.imread(file))
-    undone = dataset.undo()
-    assert undone is not None
+    (undone,) = dataset.undo()
     assert undone.segmentation_names == ("seg", "otsu")
 
 

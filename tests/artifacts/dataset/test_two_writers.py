@@ -109,7 +109,7 @@ def test_undo_leaves_what_a_running_program_did(
     dataset.edit(mine, lambda now: now.edit(verdict=Verdict.accepted), "accept")
     dataset.edit(dataset.sample_ids[0], lambda now: now.edit(verdict=Verdict.rejected), "reject")
     undone = [dataset.undo(), dataset.undo(), dataset.undo()]
-    assert [each and each.id for each in undone] == [dataset.sample_ids[0], mine, None]
+    assert [[each.id for each in samples] for samples in undone] == [[dataset.sample_ids[0]], [mine], []]
     now = dataset.sample(dataset.sample_ids[0])
     assert (now.note, now.verdict) == ("theirs", Verdict.undecided)
 
@@ -118,8 +118,7 @@ def test_undo_reaches_what_an_ended_program_did(
     dataset: CuratedDataset, other_program: subprocess.Popen[str]
 ) -> None:
     other_program.communicate("\n")
-    undone = dataset.undo()
-    assert undone is not None
+    (undone,) = dataset.undo()
     assert undone.note == ""
 
 
@@ -144,11 +143,9 @@ def test_undo_of_a_region_leaves_the_regions_of_others(dataset: CuratedDataset) 
 
     dataset.edit(first, with_region("mine"), "add")
     go(start(REGIONS, dataset.path, "theirs", 1))
-    undone = dataset.undo()  # theirs has ended, so its region is the newest change of this user
-    assert undone is not None
+    (undone,) = dataset.undo()  # theirs has ended, so its region is the newest change of this user
     assert [region.id for region in undone.regions] == ["mine"]
-    redone = dataset.redo()
-    assert redone is not None
+    (redone,) = dataset.redo()
     assert [region.id for region in redone.regions] == ["mine", "theirs0"]
 
 

@@ -57,8 +57,8 @@ def test_the_journal_of_version_1_is_undone_and_redone(first_version: Path) -> N
         {"verdict": "undecided"},
         {"verdict": "accepted"},
     )
-    assert dataset.undo() == accepted.edit(verdict=Verdict.undecided)
-    assert CuratedDataset.open(first_version).redo() == accepted
+    assert dataset.undo() == (accepted.edit(verdict=Verdict.undecided),)
+    assert CuratedDataset.open(first_version).redo() == (accepted,)
 
 
 def test_the_first_edit_upgrades_the_index_and_only_the_sample_that_is_edited(first_version: Path) -> None:
@@ -79,7 +79,7 @@ def test_the_first_edit_upgrades_the_index_and_only_the_sample_that_is_edited(fi
     assert other.read_bytes() == before
     again = CuratedDataset.open(first_version)
     assert again.sample("other").base == "seg2"
-    assert [again.undo(), again.undo()] == [
+    assert [*again.undo(), *again.undo()] == [
         again.sample("plate1__a01").edit(verdict="accepted"),
         again.sample("plate1__a01"),
     ]
@@ -116,6 +116,5 @@ def test_a_dataset_of_version_2_opens(tmp_path: Path) -> None:
     labels = dataset.labels(sample)
     assert labels.shape == (1, 6, 8)
     assert labels[0, 2, 2:5].tolist() == [1, 1, 7]
-    before = dataset.undo()
-    assert before is not None
+    (before,) = dataset.undo()
     assert before.segmentation("corrected").versions == ()

@@ -15,6 +15,7 @@ from segloop.artifacts.dataset.relocation import References, Relocation
 from segloop.artifacts.dataset.requirements import require_size_of_raw, require_whole_group
 from segloop.artifacts.dataset.segmentation import CorrectedCopy, SegmentationSource
 from segloop.artifacts.dataset.sources import source_of
+from segloop.core.errors import DatasetError
 
 
 class DatasetEditor(DatasetReader):
@@ -73,6 +74,27 @@ class DatasetEditor(DatasetReader):
                 self._store.write([(before, after)], action)
         return after
 
+    def edit_together(
+        self, sample_ids: Iterable[str], change: Callable[[Sample], Sample], action: str
+    ) -> tuple[Sample, ...]:
+        """Change several samples, each as `edit` does: one undo takes all back.
+
+        Returns
+        -------
+        tuple of Sample
+            Those that became another one, as they are now.
+        """
+        with self._store.locked():
+            samples = [self.sample(each) for each in sample_ids]
+            changes = [(before, after) for before in samples if (after := change(before)) != before]
+            if any((after.split, after.group) != (before.split, before.group) for before, after in changes):
+                raise DatasetError(
+                    "The split of samples is changed with set_split, and their group not at all."
+                )
+            if changes:
+                self._store.write(changes, action)
+        return tuple(after for _, after in changes)
+
     def set_split(
         self, sample_id: str, split: Split, group_ids: Iterable[str] | None = None
     ) -> tuple[Sample, ...]:
@@ -129,12 +151,17 @@ class DatasetEditor(DatasetReader):
                 self._store.write(changes, "relocate")
         return relocation
 
-    def undo(self) -> Sample | None:
-        """Take back the newest change that isn't taken back yet; return the sample as it is now, or None.
+    def undo(self) -> tuple[Sample, ...]:
+        """Take back the newest change that isn't taken back yet, of one sample or of several together.
 
-        Works across reopening, and is written into the journal as a change of its own. Of a group that was
-        moved to another split, all samples are moved back, and the one that it was moved with is returned.
-        Changes by other users, on other computers, or in a program that still runs are not taken back.
+        Works across reopening, and is written into the journal as a change of its own. Changes by other
+        users, on other computers, or in a program that still runs are not taken back.
+
+        Returns
+        -------
+        tuple of Sample
+            Those that were changed back, as they are now, first the one that the change began with; empty if
+            there is nothing to undo.
 
         Raises
         ------
@@ -144,8 +171,8 @@ class DatasetEditor(DatasetReader):
         with self._store.locked():
             return self._store.undo()
 
-    def redo(self) -> Sample | None:
-        """Redo the change that was undone last; return the sample as it is now, or None. Raises as `undo`."""
+    def redo(self) -> tuple[Sample, ...]:
+        """Redo the change that was undone last; returns and raises as `undo`."""
         with self._store.locked():
             return self._store.redo()
 

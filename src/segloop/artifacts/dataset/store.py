@@ -183,17 +183,17 @@ class SampleStore:
                     unfinished.append(after)
         return unfinished
 
-    def undo(self) -> Sample | None:
-        """Take back the newest own change; return its sample, or None. Needs the lock."""
+    def undo(self) -> tuple[Sample, ...]:
+        """Take back the newest own change; return its samples as they are now. Needs the lock."""
         return self._take_back(UNDO, self.journal.undoable())
 
-    def redo(self) -> Sample | None:
-        """Redo the own change that was undone last; return its sample, or None. Needs the lock."""
+    def redo(self) -> tuple[Sample, ...]:
+        """Redo the own change that was undone last; return its samples as they are now. Needs the lock."""
         return self._take_back(REDO, self.journal.redoable())
 
-    def _take_back(self, action: str, found: tuple[int, JournalEntry] | None) -> Sample | None:
+    def _take_back(self, action: str, found: tuple[int, JournalEntry] | None) -> tuple[Sample, ...]:
         if found is None:
-            return None
+            return ()
         offset, entry = found
         changes = []
         for change in entry.changes:
@@ -206,7 +206,7 @@ class SampleStore:
                     "this was not undone: change it by hand."
                 ) from field
         self.write(changes, action, takes_back=offset)
-        return changes[0][1]
+        return tuple(after for _, after in changes)
 
     def add(self, index: DatasetIndex, samples: Sequence[Sample]) -> None:
         """Write new samples, then the index that lists them: only then they are there. Needs the lock.

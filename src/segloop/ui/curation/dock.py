@@ -180,7 +180,7 @@ class CurationDock(Page):
             row.remove_requested.connect(lambda region_id: review.regions.remove_regions([region_id]))
             row.cut_requested.connect(review.regions.set_cut)
             row.source_requested.connect(review.regions.set_source)
-            row.copy_requested.connect(partial(review.regions.copy_to_next, kind))
+            row.copy_requested.connect(partial(review.regions.copy, kind))
         self.bind_commands(
             {
                 "accept": self.accept,

@@ -31,8 +31,8 @@ class RegionRow(QWidget):
     """The segmentation to take labels from for new merge regions."""
     source_requested = Signal(str, str)
     """Id of a merge region, and the segmentation to take its labels from."""
-    copy_requested = Signal()
-    """Copy the regions to the next sample."""
+    copy_requested = Signal(str)
+    """Copy the regions to the ``next`` sample, or to the others of the ``group``."""
 
     def __init__(self, kind: Kind, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,7 +52,7 @@ class RegionRow(QWidget):
         self.count = QLabel("none")
         self.menu = QMenu(self)
         self.list = QToolButton(text="List ▾")
-        self.list.setToolTip("Select or delete single regions, or copy all to the next sample")
+        self.list.setToolTip("Select or delete single regions, or copy all to other samples")
         # The themes draw the arrow over the text.
         self.list.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.list.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -73,7 +73,8 @@ class RegionRow(QWidget):
         for number, region in enumerate(own, 1):
             self._add_menu(number, region, sources)
         self.menu.addSeparator()
-        self.menu.addAction("Copy to the next sample", self.copy_requested.emit)
+        self.menu.addAction("Copy to the next sample", lambda: self.copy_requested.emit("next"))
+        self.menu.addAction("Copy to all samples of the group", lambda: self.copy_requested.emit("group"))
 
     def show_sources(self, sources: Sequence[str], chosen: str) -> None:
         """Offer the segmentations that merge regions can take labels from, where there are several."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,8 @@ class RegionEditor:
         Returns the first and last slice that regions should cover now.
     """
 
-    copied = Signal(str, int)
-    """The sample that regions were copied to, and how many it got."""
+    copied = Signal(tuple, int)
+    """The samples that regions were copied to, and how many they got together."""
 
     def __init__(
         self,
@@ -94,11 +95,11 @@ class RegionEditor:
         if session is not None:
             self._attempt(lambda: session.remove_regions(region_ids))
 
-    def copy_to_next(self, kind: Kind) -> None:
-        """Copy the regions of a kind to the next sample of the list."""
+    def copy(self, kind: Kind, to: Literal["next", "group"]) -> None:
+        """Copy the regions of a kind to the next sample of the list, or to all others of the group."""
         session = self._session()
         if session is not None:
-            self._attempt(lambda: self.copied.emit(*session.copy_regions(kind)))
+            self._attempt(lambda: self.copied.emit(*session.copy_regions(kind, to)))
 
     def apply_slices(self, selected_ids: Sequence[str]) -> None:
         """Apply the chosen slices to the selected regions and to the one just drawn."""

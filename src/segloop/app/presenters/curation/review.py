@@ -385,11 +385,13 @@ class ReviewPresenter:
             if not self.editor.follow(session.current) and shown:
                 self._load()
 
-    def _on_copied(self, sample_id: str, n_copied: int) -> None:
+    def _on_copied(self, sample_ids: tuple[str, ...], n_copied: int) -> None:
+        where = sample_ids[0] if len(sample_ids) == 1 else f"{len(sample_ids)} samples of the group"
         if n_copied:
-            self._messages.info(f"{counted(n_copied, 'region')} copied to {sample_id}.")
+            self._messages.info(f"{counted(n_copied, 'region')} copied to {where}.")
         else:
-            self._messages.info(f"{sample_id} has these regions already, or lacks the segmentation.")
+            has, lacks = ("has", "lacks") if len(sample_ids) == 1 else ("have", "lack")
+            self._messages.info(f"{where} {has} these regions already, or {lacks} the segmentation.")
 
     def _on_filtered(self) -> None:
         self.rows_changed.emit()
