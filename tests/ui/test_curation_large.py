@@ -78,7 +78,7 @@ def test_a_large_stack_is_not_corrected_and_it_is_said_what_to_do(dock, viewer, 
         QTest.mouseClick(dock.panel.labels.correct, Qt.MouseButton.LeftButton)
     settle(dock)
     assert dock.message.text == (
-        "a is too large to correct: save the slices to correct as a stack of their own, and add this one."
+        "a is too large to correct: cut out a part with 'segloop dataset crop', and add it."
     )
     assert not dock.review.editor.active
     assert not dock.panel.labels.correct.isChecked()

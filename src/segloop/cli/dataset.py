@@ -19,6 +19,7 @@ from segloop.cli.arguments import (
 )
 from segloop.cli.dataset_changes import add, relocate, split
 from segloop.cli.dataset_corrections import corrections
+from segloop.cli.dataset_crop import crop
 from segloop.cli.dataset_export import export
 from segloop.cli.dataset_import import import_
 from segloop.cli.dataset_stats import stats
@@ -166,5 +167,5 @@ def check(path: Path, as_json: bool) -> int:
     return 1 if data["problems"] else 0
 
 
-for _verb in (add, import_, split, relocate, corrections, export, stats):
+for _verb in (add, crop, import_, split, relocate, corrections, export, stats):
     dataset.add_command(_verb)

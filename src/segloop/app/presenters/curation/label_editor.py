@@ -118,8 +118,8 @@ class LabelEditor:
         stored = snapshot.pixels.segmentations[session.current.base]
         if isinstance(stored, LazyStack):
             self._messages.info(
-                f"{session.current.id} is too large to correct: save the slices to correct as a stack of "
-                "their own, and add this one."
+                f"{session.current.id} is too large to correct: cut out a part with 'segloop dataset crop', "
+                "and add it."
             )
             return False
         self._goes_on = True
