@@ -64,6 +64,7 @@ IMPORTERS: Registry[Any] = Registry(
     {
         "imagej_rois": "segloop.images.imagej_rois:IMAGEJ_ROIS",
         "coco": "segloop.images.coco:COCO",
+        "labelme": "segloop.images.labelme:LABELME",
         "cellpose_npy": "segloop.images.cellpose_npy:CELLPOSE_NPY",
     },
     ImageError,
