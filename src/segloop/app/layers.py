@@ -218,8 +218,8 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
     Cancelled
         If the user asked to stop.
     """
-    from segloop.core.file_errors import writing
     from segloop.images.write import complete_zarr, create_zarr
+    from segloop.images.zarr_writing import zarr_writing
 
     context = context or Context()
     n_t, n_c, n_z, n_y, n_x = image.shape
@@ -245,9 +245,9 @@ def write_layer(image: Image, path: Path, context: Context | None = None) -> Non
     for t, c, z, y in context.track(corners, len(corners), f"Copying {image.name}"):
         zs, ys = slice(z, min(z + depth, n_z)), slice(y, min(y + rows, n_y))
         block = image.block(t, [c], zs, ys, slice(0, n_x))
-        with writing(path, ImageError):
+        with zarr_writing(path):
             stored[t, c, zs, ys] = block[0]
-    with writing(path, ImageError):
+    with zarr_writing(path):
         complete_zarr(path)
 
 

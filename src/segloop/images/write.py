@@ -15,6 +15,7 @@ from segloop.core.file_errors import writing
 from segloop.images.image import AXES, UNKNOWN_SIZE, PixelSize
 from segloop.images.names import stem_of
 from segloop.images.ome_zarr import OWN_ATTRIBUTE, STORED_CHUNKS, count_chunks
+from segloop.images.zarr_writing import zarr_writing
 
 if TYPE_CHECKING:
     import zarr
@@ -72,11 +73,12 @@ def write_image(
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as partial:
             if suffix == ".zarr":
-                stored = _new_zarr(
-                    partial, stem_of(target), array.shape, array.dtype, axes, None, names, pixel_size_um
-                )
-                stored[...] = array
-                complete_zarr(partial)
+                with zarr_writing(target):
+                    stored = _new_zarr(
+                        partial, stem_of(target), array.shape, array.dtype, axes, None, names, pixel_size_um
+                    )
+                    stored[...] = array
+                    complete_zarr(partial)
             else:
                 _write_tiff(partial, target, array, axes, names, pixel_size_um)
     return target
@@ -133,7 +135,7 @@ def create_zarr(
     names = _checked_names(channel_names, shape, axes, target)
     if target.exists():
         raise ImageError(f"{target} already exists; choose another name or delete it.")
-    with writing(target, ImageError):
+    with zarr_writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         return _new_zarr(target, stem_of(target), shape, np.dtype(dtype), axes, chunks, names, pixel_size_um)
 

@@ -16,6 +16,7 @@ from segloop.core.commit import Commit
 from segloop.core.errors import ImageError
 from segloop.core.file_errors import writing
 from segloop.images.write import complete_zarr, create_zarr, write_image
+from segloop.images.zarr_writing import zarr_writing
 from segloop.targets.output import LABELS, Output
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class ZarrWriter:
 
     def write(self, t: int, at: Slices, block: NDArray[Any]) -> None:
         """Take a block."""
-        with writing(self.spec.path, ImageError):
+        with zarr_writing(self.spec.path):
             if self._dtype == np.uint16 and block.size and block.max() > _UINT16_MAX:
                 self._widen(t)
             self._array[self.spec.index(t, at)] = self.spec.as_stored(block)
@@ -228,7 +229,7 @@ class ZarrWriter:
 
     def finish(self) -> np.dtype[Any]:
         """Note that all blocks are there; return the data type."""
-        with writing(self.spec.path, ImageError):
+        with zarr_writing(self.spec.path):
             complete_zarr(self.staged)
         return self._dtype
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from segloop.curation.export.layout import ExportedSample, Layout, write_pixels
 from segloop.images.write import complete_zarr, create_zarr
+from segloop.images.zarr_writing import zarr_writing
 
 if TYPE_CHECKING:
     from segloop.images.image import PixelSize
@@ -43,13 +44,14 @@ def add_labels(image: Path, labels: dict[str, Any], pixel_size_um: PixelSize) ->
     """
     import zarr
 
-    group = zarr.create_group(store=str(image / "labels"), zarr_format=3)
-    for name, array in labels.items():
-        path = image / "labels" / name
-        stored = create_zarr(path, array.shape, array.dtype, axes="ZYX", pixel_size_um=pixel_size_um)
-        stored[...] = array
-        complete_zarr(path)
-        one = zarr.open_group(str(path), mode="r+")
-        ome: Any = one.attrs["ome"]
-        one.attrs["ome"] = {**ome, "image-label": {"source": {"image": "../../"}}}
-    group.attrs["ome"] = {"version": "0.5", "labels": list(labels)}
+    with zarr_writing(image):
+        group = zarr.create_group(store=str(image / "labels"), zarr_format=3)
+        for name, array in labels.items():
+            path = image / "labels" / name
+            stored = create_zarr(path, array.shape, array.dtype, axes="ZYX", pixel_size_um=pixel_size_um)
+            stored[...] = array
+            complete_zarr(path)
+            one = zarr.open_group(str(path), mode="r+")
+            ome: Any = one.attrs["ome"]
+            one.attrs["ome"] = {**ome, "image-label": {"source": {"image": "../../"}}}
+        group.attrs["ome"] = {"version": "0.5", "labels": list(labels)}
