@@ -14,9 +14,14 @@ from segloop.curation.export import FORMATS
 @click.command()
 @click.argument("path", metavar="DATASET", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="New folder to write.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New folder to write."
+    "--into-images",
+    is_flag=True,
+    help="With --to ome-zarr, instead of --out: write the labels into the OME-Zarr images themselves.",
 )
+@click.option("--name", default="truth", show_default=True, help="With --into-images: name of the labels.")
+@click.option("--replace", is_flag=True, help="With --into-images: replace labels of that name.")
 @click.option(
     "--split",
     "splits",
@@ -25,7 +30,16 @@ from segloop.curation.export import FORMATS
     help="Only this split; several times for several.",
 )
 @json_option
-def export(path: Path, to: str, out: Path, splits: tuple[str, ...], as_json: bool) -> int:
+def export(
+    path: Path,
+    to: str,
+    out: Path | None,
+    into_images: bool,
+    name: str,
+    replace: bool,
+    splits: tuple[str, ...],
+    as_json: bool,
+) -> int:
     """Write the accepted samples of DATASET in the format of another tool.
 
     The labels are the ground truth: with corrections, merged and excluded regions applied.
@@ -41,13 +55,21 @@ def export(path: Path, to: str, out: Path, splits: tuple[str, ...], as_json: boo
     \b
     Example:
       segloop dataset export nuclei --to cellpose --out nuclei-cellpose
+      segloop dataset export nuclei --to ome-zarr --into-images --name nuclei
     """
     from segloop.cli.progress import progress_shown
     from segloop.core.wording import counted
     from segloop.curation.exporting import export_dataset
 
+    splits = splits or ("train", "val", "test")
+    if into_images:
+        if to != "ome-zarr" or out is not None:
+            raise click.UsageError("--into-images goes with --to ome-zarr, and without --out.")
+        return _write_into_images(path, name, replace, splits, as_json)
+    if out is None:
+        raise click.UsageError("Name the new folder with --out.")
     with progress_shown() as context:
-        exported = export_dataset(path, to, out, splits or ("train", "val", "test"), context)
+        exported = export_dataset(path, to, out, splits, context)
     for sentence in (*exported.problems, *exported.notes):
         say(f"Warning: {sentence}", err=True)
     data = {
@@ -59,3 +81,18 @@ def export(path: Path, to: str, out: Path, splits: tuple[str, ...], as_json: boo
     done = f"Wrote {counted(len(exported.sample_ids), 'sample')} to {exported.folder}."
     print_data(data, [done], as_json)
     return 1 if exported.problems else 0
+
+
+def _write_into_images(path: Path, name: str, replace: bool, splits: tuple[str, ...], as_json: bool) -> int:
+    from segloop.cli.progress import progress_shown
+    from segloop.core.wording import counted
+    from segloop.curation.labels_into_images import write_into_images
+
+    with progress_shown() as context:
+        written = write_into_images(path, name, splits, replace=replace, context=context)
+    for sentence in written.problems:
+        say(f"Warning: {sentence}", err=True)
+    data = {"images": [str(image) for image in written.images], "problems": list(written.problems)}
+    done = f"Wrote the labels {name} into {counted(len(written.images), 'image')}."
+    print_data(data, [done], as_json)
+    return 1 if written.problems else 0

@@ -77,15 +77,7 @@ def export_dataset(
     folder = absolute(out)
     if folder.exists():
         raise DatasetError(f"{folder} exists already: choose a new folder.")
-    chosen = [
-        summary.id
-        for summary in dataset.summaries()
-        if summary.verdict is Verdict.accepted and summary.split in splits
-    ]
-    if not chosen:
-        raise DatasetError(
-            f"{dataset.name} has no accepted sample in {', '.join(splits)}: accept samples in Curation first."
-        )
+    chosen = accepted_samples(dataset, splits)
     written, problems = [], []
     with writing(folder, DatasetError):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +94,26 @@ def export_dataset(
                 raise DatasetError(problems[0])
             layout.finish()
     return Exported(folder, tuple(written), tuple(problems), tuple(layout.notes))
+
+
+def accepted_samples(dataset: CuratedDataset, splits: Sequence[str]) -> list[str]:
+    """Return the ids of the accepted samples of some splits.
+
+    Raises
+    ------
+    DatasetError
+        If there is none.
+    """
+    chosen = [
+        summary.id
+        for summary in dataset.summaries()
+        if summary.verdict is Verdict.accepted and summary.split in splits
+    ]
+    if not chosen:
+        raise DatasetError(
+            f"{dataset.name} has no accepted sample in {', '.join(splits)}: accept samples in Curation first."
+        )
+    return chosen
 
 
 def _read(dataset: CuratedDataset, sample: Sample) -> ExportedSample:

@@ -37,6 +37,11 @@ def guarded(path: Path) -> Iterator[None]:
     except OSError as error:
         lacking = unsupported_feature(error)
         raise (unsupported(path, lacking) if lacking else ImageError(cannot_read(path, error))) from error
+    except ImportError as error:
+        raise ImageError(
+            f"{path} can't be read because a package is missing or broken ({error}): install it, or install "
+            "Segloop again."
+        ) from error
     except Exception as error:
         lacking = unsupported_feature(error)
         raise (unsupported(path, lacking) if lacking else damaged(path)) from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def write_image(
         with atomic_path(target) as partial:
             if suffix == ".zarr":
                 with zarr_writing(target):
-                    stored = _new_zarr(
+                    stored = new_zarr(
                         partial, stem_of(target), array.shape, array.dtype, axes, None, names, pixel_size_um
                     )
                     stored[...] = array
@@ -137,7 +138,7 @@ def create_zarr(
         raise ImageError(f"{target} already exists; choose another name or delete it.")
     with zarr_writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        return _new_zarr(target, stem_of(target), shape, np.dtype(dtype), axes, chunks, names, pixel_size_um)
+        return new_zarr(target, stem_of(target), shape, np.dtype(dtype), axes, chunks, names, pixel_size_um)
 
 
 def complete_zarr(path: Path) -> None:
@@ -234,25 +235,51 @@ def _tiff_dtype(array: np.ndarray, target: Path) -> np.ndarray:
     return array.astype(smaller)
 
 
-def _new_zarr(
+def new_zarr(
     folder: Path,
     name: str,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     axes: str,
-    chunks: Sequence[int] | None,
-    names: list[str],
-    pixel_size_um: PixelSize,
+    chunks: Sequence[int] | None = None,
+    names: Sequence[str] = (),
+    pixel_size_um: PixelSize = UNKNOWN_SIZE,
+    *,
+    version: str = "0.5",
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> zarr.Array[Any]:
+    """Create an OME-Zarr image as `create_zarr` does, and return its array.
+
+    Parameters
+    ----------
+    name : str
+        Of the image.
+    names : sequence of str
+        Of its channels.
+    version : {"0.4", "0.5"}, optional
+        Of OME-Zarr.
+    more : mapping, optional
+        Metadata beside those of an image.
+    """
     import zarr
 
-    group = zarr.create_group(store=str(folder), zarr_format=3)
-    group.attrs["ome"] = _ngff(name, dtype, axes, names, pixel_size_um)
+    newest = version == "0.5"
+    group = zarr.create_group(store=str(folder), zarr_format=3 if newest else 2)
+    metadata = {**_ngff(name, dtype, axes, names, pixel_size_um), **more}
+    if newest:
+        group.attrs["ome"] = metadata
+    else:
+        del metadata["version"]
+        metadata["multiscales"][0]["version"] = version
+        group.attrs.update(metadata)
     chunks = tuple(int(n) for n in chunks) if chunks is not None else _default_chunks(shape, axes)
     dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
-    return group.create_array(
-        "0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0, dimension_names=list(axes.lower())
+    options: dict[str, Any] = (
+        {"dimension_names": list(axes.lower())}
+        if newest
+        else {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
     )
+    return group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, fill_value=0, **options)
 
 
 def _default_chunks(shape: tuple[int, ...], axes: str) -> tuple[int, ...]:
@@ -263,7 +290,7 @@ def _default_chunks(shape: tuple[int, ...], axes: str) -> tuple[int, ...]:
 
 
 def _ngff(
-    name: str, dtype: np.dtype[Any], axes: str, names: list[str], pixel_size_um: PixelSize
+    name: str, dtype: np.dtype[Any], axes: str, names: Sequence[str], pixel_size_um: PixelSize
 ) -> dict[str, Any]:
     """Metadata of OME-NGFF 0.5 (ngff.openmicroscopy.org/0.5): an axis of unknown scale has no unit."""
     sizes = dict(zip("ZYX", pixel_size_um, strict=True))
