@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segloop.images import lazy_stack
 from segloop.images.lazy_stack import LazyStack
 
 SHAPE = (4, 5, 6)
@@ -39,6 +40,16 @@ def test_no_more_is_read_than_the_part() -> None:
     lazy = stack(read)
     lazy[2], lazy[2], lazy[:, 3], lazy[1:3, ::2]
     assert sizes == [(1, 5, 6), (4, 1, 6), (2, 5, 6)]
+
+
+def test_a_large_part_is_not_kept(monkeypatch) -> None:
+    """Such as the whole stack, which a view in 3D asks for."""
+    monkeypatch.setattr(lazy_stack, "MOST_KEPT", ARRAY[0].nbytes)
+    lazy = stack()
+    assert np.array_equal(lazy[...], ARRAY)
+    assert lazy._last is None
+    assert np.array_equal(lazy[2], ARRAY[2])
+    assert lazy._last is not None
 
 
 def test_it_becomes_an_array() -> None:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Block = tuple[slice, slice, slice]
 
+MOST_KEPT = 1 << 28
+"""Bytes of the largest block that is kept."""
+
 
 class LazyStack:
     """A read-only (Z, Y, X) array whose values are read, or computed, when they are asked for.
@@ -22,7 +25,8 @@ class LazyStack:
         Of the values.
     read : callable
         Returns the array of a block: slices along Z, Y, X with start and stop inside the array, without
-        steps. The block that was read last is kept, so that two who look at the same one read it once.
+        steps. The block that was read last is kept, unless it is large, so that two who look at the same one
+        read it once.
     """
 
     ndim = 3
@@ -66,7 +70,8 @@ class LazyStack:
         if last is None or last[0] != name:
             values = self._read((block[0], block[1], block[2]))
             values.setflags(write=False)
-            self._last = last = (name, values)
+            last = (name, values)
+            self._last = last if values.nbytes <= MOST_KEPT else None
         return last[1][inner]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from segloop.artifacts.dataset import joining
 from segloop.artifacts.dataset.curated_dataset import CuratedDataset
 from segloop.artifacts.dataset.label_changes import LabelChange
 from segloop.artifacts.dataset.manifest import Region, Verdict
+from segloop.core.atomic import write_text
 from segloop.core.context import Context
 from segloop.core.errors import Cancelled, DatasetError
 from segloop.images.pairing import pair_by_stem
@@ -108,6 +109,19 @@ def test_groups_of_two_datasets_are_told_apart(one: CuratedDataset, two: Curated
     one.add_dataset(two.path)
     groups = [sample.group for sample in one.samples()]
     assert groups == ["000", "002", "015", "two/000", "two/015", "020"]
+
+
+def test_samples_without_a_group_keep_their_split(one: CuratedDataset, two: CuratedDataset) -> None:
+    for dataset, split in ((one, "train"), (two, "test")):
+        for sample_id in dataset.sample_ids:
+            dataset.set_split(sample_id, split)
+            write_text(
+                dataset.path / "samples" / f"{sample_id}.json",
+                dataset.sample(sample_id).model_copy(update={"group": ""}).model_dump_json(),
+            )
+    one = CuratedDataset.open(one.path)
+    one.add_dataset(two.path)
+    assert [one.sample(each).split for each in one.sample_ids] == ["train"] * 3 + ["test"] * 3
 
 
 def test_groups_that_are_the_same_share_their_split(images: Path) -> None:

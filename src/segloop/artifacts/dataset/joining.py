@@ -107,7 +107,7 @@ def taken_over(
         references.rebased(sample, folder).edit(
             id=sample_id,
             group=names[sample.group],
-            split=splits.get(names[sample.group], sample.split),
+            split=splits.get(names[sample.group], sample.split) if sample.group else sample.split,
         )
         for sample_id, sample in zip(ids, samples, strict=True)
     ]
