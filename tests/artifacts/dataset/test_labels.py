@@ -154,7 +154,7 @@ def test_a_full_disk_leaves_the_sample_as_it_was(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("segloop.images.write._new_zarr", full)
+    monkeypatch.setattr("segloop.images.write.new_zarr", full)
     with pytest.raises(SegloopError, match="labels"):
         dataset.correct_labels("015", "seg", corrected)
     monkeypatch.undo()

@@ -133,8 +133,7 @@ def test_damaged_lines_of_the_journal_are_passed_over(dataset: CuratedDataset) -
         file.writelines(json.dumps(line) + "\n" for line in strange)
         file.write('{"a":' * 50_000 + "\n\0\0\0\n")
     again = CuratedDataset.open(dataset.path)
-    undone = again.undo()
-    assert undone is not None
+    (undone,) = again.undo()
     assert undone.note == ""
 
 
