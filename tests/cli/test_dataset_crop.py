@@ -21,6 +21,7 @@ def test_crops_become_a_dataset_to_label(
     made = tmp_path / "made"
     arguments = ["--raw", str(out / "raw"), "--blank", "--group-by", data["group_by"]]
     assert run(["dataset", "create", str(made), *arguments]) == 0
+    assert f"with {len(data['crops'])} samples, all undecided." in capsys.readouterr().out
     dataset = CuratedDataset.open(made)
     assert len(dataset.sample_ids) == len(data["crops"])
     assert dataset.raw(dataset.sample(dataset.sample_ids[0])).shape[-2:] == (64, 64)

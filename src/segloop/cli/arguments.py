@@ -36,8 +36,8 @@ seg_option = click.option(
     "segmentations",
     multiple=True,
     metavar="[NAME=]DIR_OR_GLOB",
-    help="Segmentations, paired by file stem: label images, or ROI sets of ImageJ (.zip, .roi) and what "
-    "installed packages import; several times for several of the same images.",
+    help="Segmentations, paired by file stem: label images, ROI sets of ImageJ (.zip, .roi), files of COCO "
+    "or labelme (.json), and what installed packages import; several times for several of the same images.",
 )
 
 blank_option = click.option(

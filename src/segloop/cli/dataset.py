@@ -138,7 +138,7 @@ def create(
         f"Created {made.path} with {len(made.sample_ids)} samples"
         + (
             ", all undecided."
-            if undecided
+            if undecided or blank
             else f": {splits['train']} train, {splits['val']} val, {splits['test']} test."
         ),
         *planned.notes,

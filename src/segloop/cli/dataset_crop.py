@@ -12,7 +12,6 @@ from segloop.cli.arguments import (
     named_segmentations,
     pair_option,
     print_data,
-    seg_option,
 )
 from segloop.cli.output import say
 
@@ -20,7 +19,13 @@ from segloop.cli.output import say
 @click.command()
 @click.argument("out", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("--raw", required=True, metavar="DIR_OR_GLOB", help="Raw images.")
-@seg_option
+@click.option(
+    "--seg",
+    "segmentations",
+    multiple=True,
+    metavar="[NAME=]DIR_OR_GLOB",
+    help="Label images, paired by file stem; several times for several of the same images.",
+)
 @click.option(
     "--size", type=click.IntRange(min=16), default=512, show_default=True, help="Height and width in pixels."
 )
