@@ -95,7 +95,7 @@ def _axes(image: Path) -> str:
     axes = [as_dict(axis).get("name") for axis in first.get("axes") or ()]
     found = "".join(str(axis).upper() for axis in axes if axis != "c")
     if found not in ("YX", "ZYX", "TYX", "TZYX"):
-        raise ImageError(f"{image} has axes that labels can't have ({found or 'none'}): save it anew.")
+        raise ImageError(f"{image} has axes that labels can't have ({found or 'none'}): export it again.")
     return found
 
 

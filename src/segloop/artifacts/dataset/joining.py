@@ -34,7 +34,7 @@ def require_alike(index: DatasetIndex, other: DatasetReader) -> None:
         raise DatasetError(
             f"The images of {other.name} are read with the axes {other.index.axes or 'that they name'}, and "
             f"those of {index.name} with {index.axes or 'those that they name'}: save the images of one of "
-            "them with named axes, such as OME-TIFF, and create its dataset anew."
+            "them with named axes, such as OME-TIFF, and create its dataset again."
         )
 
 

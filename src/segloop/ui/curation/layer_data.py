@@ -16,8 +16,8 @@ from segloop.ui.pixel_scale import plain
 def displayed(stack: Stack) -> Stack:
     """Return a stack as the data of a layer: a plane without its Z axis.
 
-    Where a stack that is read slice by slice can't be read, it is shown as zeros, and the first time napari
-    shows why: an error would stop it from showing the slice of the other layers.
+    Where a stack that is read slice by slice can't be read, it is shown as zeros, instead of an error in the
+    middle of napari's drawing; the first time, napari shows why.
     """
     if not isinstance(stack, LazyStack):
         return plain(stack)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +23,29 @@ Tool = Literal["delete", "join", "cut", "fill", "smooth", "grow", "shrink", "sna
 LINE_TOOLS: tuple[Tool, ...] = ("join", "cut")
 """Tools that act on the objects under a line; the others act on the object that is clicked."""
 
-_BY_CLICK: dict[Tool, tuple[str, str, str]] = {
-    "delete": ("delete", "Object {} deleted", ""),
-    "fill": ("fill_holes", "Holes of object {} filled", "Object {} has no holes."),
-    "smooth": ("smooth", "Object {} smoothed", "The outline of object {} is smooth already."),
-    "grow": ("grow", "Object {} grown by a pixel", "There is no room around object {}."),
-    "shrink": ("shrink", "Object {} shrunk by a pixel", ""),
-    "snap": (
+
+class _ClickTool(NamedTuple):
+    """A function of `label_edits` for the object that is clicked, and what to say of the result."""
+
+    function: str
+    done: str
+    nothing: str
+    takes_image: bool = False
+
+
+_BY_CLICK: dict[Tool, _ClickTool] = {
+    "delete": _ClickTool("delete", "Object {} deleted", ""),
+    "fill": _ClickTool("fill_holes", "Holes of object {} filled", "Object {} has no holes."),
+    "smooth": _ClickTool("smooth", "Object {} smoothed", "The outline of object {} is smooth already."),
+    "grow": _ClickTool("grow", "Object {} grown by a pixel", "There is no room around object {}."),
+    "shrink": _ClickTool("shrink", "Object {} shrunk by a pixel", ""),
+    "snap": _ClickTool(
         "snap",
         "Outline of object {} moved to the edges",
         "The outline of object {} is at the edges already.",
+        takes_image=True,
     ),
-    "interpolate": (
+    "interpolate": _ClickTool(
         "interpolate",
         "Object {} filled in between its slices",
         "No slice is missing between those with object {}.",
@@ -191,14 +202,10 @@ class LabelEditor:
         if not number:
             self._messages.info("There is no object: click on one.")
             return
-        function, done, nothing = _BY_CLICK[self.tool]
-        edit = getattr(label_edits, function)
-        self._edit(
-            edit(self.labels, self._image(), number) if self.tool == "snap" else edit(self.labels, number),
-            self.tool,
-            done.format(number),
-            nothing.format(number),
-        )
+        tool = _BY_CLICK[self.tool]
+        image = (self._image(),) if tool.takes_image else ()
+        change = getattr(label_edits, tool.function)(self.labels, *image, number)
+        self._edit(change, self.tool, tool.done.format(number), tool.nothing.format(number))
 
     def delete(self, number: int) -> bool:
         """Delete an object; returns whether there was one."""
